@@ -1,0 +1,1 @@
+"""A faithful, Linux-like TCP/IP in a simulated world, where anything can fail at any instant."""

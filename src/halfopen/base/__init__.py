@@ -1,0 +1,1 @@
+"""What every layer may lean on: immutable values, units, errors, chance."""

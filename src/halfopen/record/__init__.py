@@ -1,0 +1,1 @@
+"""The vocabulary of traces and faults, which the world and the kernel arm both write."""

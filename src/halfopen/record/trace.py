@@ -1,0 +1,104 @@
+"""One run, whole: its events in order, and what it ran on. Written and read as JSON lines."""
+
+import json
+from dataclasses import fields
+from typing import Any, Final
+
+from halfopen.base.errors import MisuseError
+from halfopen.record import events, faults
+from halfopen.record.events import Event, Json
+
+_EVENTS: Final[dict[str, Any]] = {
+    cls.__name__: cls
+    for cls in (
+        events.CallEntry,
+        events.CallReturn,
+        events.PacketSent,
+        events.PacketArrived,
+        events.PacketLost,
+        events.StateChange,
+        events.TimerFired,
+        events.FaultFired,
+        events.ProcessStarted,
+        events.ProcessEnded,
+        events.Mark,
+        events.Output,
+    )
+}
+_FAULTS: Final[dict[str, Any]] = {
+    cls.__name__: cls for cls in (faults.Kill, faults.PowerOff, faults.PowerOn, faults.CableOut, faults.CableIn)
+}
+
+
+class Trace:
+    """The events of one run.
+
+    ``meta`` says what it ran on: ``arm`` (``world`` or ``kernel``), and for a kernel its ``release`` and the
+    ``date`` of the run. ``ended_ns`` is the instant at which the run was over.
+    """
+
+    def __init__(self, meta: dict[str, Json]) -> None:
+        self.meta = meta
+        self.events: list[Event] = []
+        self.ended_ns = 0
+        self._ids = 0
+
+    def next_id(self) -> int:
+        """Number a call or a packet; numbers rise in the order of entry and departure."""
+        self._ids += 1
+        return self._ids
+
+    def add(self, event: Event) -> None:
+        """Append what happened just now."""
+        self.events.append(event)
+
+    def dumps(self) -> str:
+        """Write the run as JSON lines; the same run gives the same bytes."""
+        head = {"meta": self.meta, "ended_ns": self.ended_ns}
+        return "\n".join(json.dumps(line, sort_keys=True) for line in [head, *map(_to_json, self.events)]) + "\n"
+
+
+def loads(text: str) -> Trace:
+    """Read what ``Trace.dumps`` wrote.
+
+    Raises MisuseError where a line is not one of ours.
+    """
+    lines = text.splitlines()
+    head = json.loads(lines[0]) if lines else {}
+    if "meta" not in head:
+        msg = "not a trace: its first line has no 'meta'"
+        raise MisuseError(msg)
+    trace = Trace(head["meta"])
+    trace.ended_ns = head["ended_ns"]
+    for number, line in enumerate(lines[1:], start=2):
+        try:
+            trace.add(_from_json(json.loads(line)))
+        except (KeyError, TypeError, ValueError) as error:
+            msg = f"line {number} of the trace is damaged: {error}"
+            raise MisuseError(msg) from error
+        trace._ids = max(trace._ids, getattr(trace.events[-1], "call_id", 0), getattr(trace.events[-1], "packet_id", 0))
+    return trace
+
+
+def _to_json(event: Event) -> dict[str, Any]:
+    body = {field.name: getattr(event, field.name) for field in fields(event)}
+    if isinstance(event, events.PacketSent):
+        body["raw"] = event.raw.hex()
+    if isinstance(event, events.FaultFired):
+        fault = event.fault
+        body["fault"] = {"kind": type(fault).__name__} | {f.name: getattr(fault, f.name) for f in fields(fault)}
+    return {"event": type(event).__name__} | body
+
+
+def _from_json(body: dict[str, Any]) -> Event:
+    cls = _EVENTS[body.pop("event")]
+    if "raw" in body:
+        body["raw"] = bytes.fromhex(body["raw"])
+    if "fault" in body:
+        fault = dict(body["fault"])
+        kind = _FAULTS[fault.pop("kind")]
+        if "seen_by" in fault:
+            fault["seen_by"] = tuple(fault["seen_by"])
+        body["fault"] = kind(**fault)
+    event: Event = cls(**body)
+    return event

@@ -1,0 +1,1 @@
+"""Scenarios: plain data and ordinary socket programs, run by either arm."""

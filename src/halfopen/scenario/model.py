@@ -1,0 +1,155 @@
+"""A scenario as data: hosts, links, programs, and what goes wrong when.
+
+A note's file (``scenario/notes/n07.py``) holds its programs, its variants, and how its answer is read from
+the runs. A program is an ordinary function over the standard library's ``socket``; it gets a ``Lab`` and
+nothing else, and runs unchanged as a guest of the world and as a real process in a network namespace.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import product
+from typing import Literal, Protocol, TypeAlias
+
+from halfopen.base.units import MS
+from halfopen.base.value import value
+from halfopen.record.faults import Fault
+from halfopen.record.trace import Trace
+
+Verdict: TypeAlias = Literal["confirmed", "refuted", "qualified", "answered", "open"]
+
+
+class Lab(Protocol):
+    """What a program may know of the scenario that it runs in."""
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """The variant's settings, by name."""
+
+    def address(self, host: str) -> str:
+        """Return a host's first address."""
+
+    def mark(self, name: str) -> None:
+        """Say where the program is; programs and faults can be tied to it."""
+
+
+Program: TypeAlias = Callable[[Lab], None]
+
+
+@value
+class At:
+    """An instant, in ns since the run began."""
+
+    t_ns: int
+
+
+@value
+class OnMark:
+    """``delay_ns`` after a process said ``lab.mark(name)`` for the first time."""
+
+    process: str
+    name: str
+    delay_ns: int = 0
+
+
+@value
+class OnExit:
+    """``delay_ns`` after a process ended."""
+
+    process: str
+    delay_ns: int = 0
+
+
+When: TypeAlias = At | OnMark | OnExit
+
+
+@value
+class Host:
+    """A host with its addresses; the first is the one that ``lab.address`` gives. ``sysctl`` by kernel name."""
+
+    name: str
+    addresses: tuple[str, ...]
+    sysctl: Mapping[str, int | str]
+
+
+@value
+class Link:
+    """A point-to-point link between two hosts. ``name`` is ``a-b``."""
+
+    a: str
+    b: str
+    delay_ns: int = 10 * MS
+
+    @property
+    def name(self) -> str:
+        """The name by which faults call it."""
+        return f"{self.a}-{self.b}"
+
+
+@value
+class Process:
+    """A program on a host. It starts at boot-up of the run, or tied to another's mark; ``boots``: after a reboot again."""
+
+    host: str
+    name: str
+    program: Program
+    start: When = At(t_ns=0)
+    boots: bool = False
+
+
+@value
+class Step:
+    """A fault and when it happens."""
+
+    when: When
+    fault: Fault
+
+
+@value
+class Variant:
+    """One run: everything that happens is in here. ``horizon_ns`` is where both arms stop looking.
+
+    ``kernel`` False: only the world can run it in reasonable time (default durations); ``because`` says why.
+    """
+
+    settings: Mapping[str, str]
+    hosts: tuple[Host, ...]
+    links: tuple[Link, ...]
+    processes: tuple[Process, ...]
+    steps: tuple[Step, ...]
+    horizon_ns: int
+    kernel: bool = True
+    because: str = ""
+
+    @property
+    def name(self) -> str:
+        """The settings in a line: ``crash=SIGKILL peer=recv unread=no``."""
+        return " ".join(f"{key}={setting}" for key, setting in self.settings.items())
+
+
+@value
+class Answer:
+    """What the runs say: a verdict on the note and a sentence whose figures come from the runs."""
+
+    verdict: Verdict
+    text: str
+
+
+@value
+class Note:
+    """A line of the notes, with the scenario that answers it.
+
+    ``answer`` reads the world's traces, by variant name, and must not know the outcome beforehand: it states
+    what it finds, and raises AssertionError where the runs do not bear the sentence out.
+    """
+
+    id: str
+    question: str
+    variants: tuple[Variant, ...]
+    answer: Callable[[Mapping[str, Trace]], Answer]
+    why: tuple[str, ...]  # "RFC 9293 3.10.7.3", "Linux tcp_reset"
+    words: tuple[str, ...] = ()  # what people may search by
+
+
+def each(**settings: tuple[str, ...]) -> Iterator[dict[str, str]]:
+    """Yield the whole product of settings, the last one varying fastest."""
+    for chosen in product(*settings.values()):
+        yield dict(zip(settings, chosen, strict=True))

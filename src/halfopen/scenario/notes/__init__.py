@@ -1,0 +1,1 @@
+"""The fifty lines of the notes, one file each."""
