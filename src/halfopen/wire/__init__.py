@@ -1,0 +1,1 @@
+"""Bytes to values and back. No state, no time."""
