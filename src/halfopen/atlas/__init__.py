@@ -1,0 +1,1 @@
+"""What people read: answer sheet, ladders, pages, made from runs and never written by hand."""

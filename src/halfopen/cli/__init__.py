@@ -1,0 +1,1 @@
+"""The command line: ask, compare, run, explore, audit, replay."""

@@ -1,0 +1,1 @@
+"""Two traces side by side: where the world and the kernel agree, and where they first do not."""

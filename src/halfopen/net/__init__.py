@@ -1,0 +1,1 @@
+"""IP of one host: interfaces, routes, demultiplexing, ICMP, UDP."""

@@ -1,0 +1,1 @@
+"""The same scenarios on the real Linux kernel, in network namespaces."""

@@ -1,0 +1,1 @@
+"""BSD sockets of one host; the only place that raises OSError."""
