@@ -23,8 +23,8 @@ def sources() -> list[str]:
 
 
 def extensions() -> list[Any]:
-    """Return the extension modules: none for a pure build."""
-    if os.environ.get("HALFOPEN_COMPILE") != "1":
+    """Return the extension modules: none for a pure build, nor where only metadata are asked for."""
+    if os.environ.get("HALFOPEN_COMPILE") != "1" or {"egg_info", "dist_info"} & set(sys.argv):
         return []
     from mypyc.build import mypycify
 
