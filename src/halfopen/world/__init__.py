@@ -1,1 +1,1 @@
-"""Virtual time: hosts, links and processes, where anything can fail at any instant."""
+"""Virtual time: hosts, links, processes, and the one queue of what happens next."""

@@ -1,0 +1,155 @@
+"""A link joins two hosts: a delay, a queue for each way, and a cable that may be out."""
+
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from halfopen.record.events import PacketArrived, PacketLost, PacketSent
+from halfopen.wire import ip
+from halfopen.world.events import NEVER, Event
+
+if TYPE_CHECKING:
+    from halfopen.world.host import Host
+    from halfopen.world.world import World
+
+CABLE_OUT: Final = "cable out"
+HOST_OFF: Final = "host off"
+
+
+class Flight:
+    """A packet on its way."""
+
+    def __init__(self, at: int, packet: ip.Packet, packet_id: int) -> None:
+        self.at = at
+        self.packet = packet
+        self.packet_id = packet_id
+
+
+class Direction(Event):
+    """One way of a link: packets in flight, first in first out, and one entry in the queue for all of them."""
+
+    def __init__(self, link: "Link", source: "Host", target: "Host", interface: int) -> None:
+        self.link = link
+        self.world: World = link.world
+        self.source = source
+        self.target = target
+        self.interface = interface  # of the target, by its number there
+        self.delay_ns = link.delay_ns
+        self.carries = True
+        self.flights: deque[Flight] = deque()
+        self.queued = False
+
+    def send(self, packet: ip.Packet, now: int) -> None:
+        """Take a packet from the source's interface."""
+        world = self.world
+        trace = world.trace
+        number = 0
+        if trace is not None:
+            number = trace.next_id()
+            trace.add(
+                PacketSent(
+                    t_ns=now,
+                    packet_id=number,
+                    host=self.source.name,
+                    link=self.link.name,
+                    raw=ip.encode(packet),
+                )
+            )
+        if not self.carries:
+            self.lose(number, CABLE_OUT, now)
+            return
+        at = now + self.delay_ns
+        self.flights.append(Flight(at, packet, number))
+        if not self.queued:
+            self.queued = True
+            world.queue.push(at, self)
+
+    def cut(self, now: int) -> None:
+        """Carry nothing from now on. What is on the wire is lost, as on a cable that is cut."""
+        self.carries = False
+        flights = self.flights
+        while flights:
+            self.lose(flights.popleft().packet_id, CABLE_OUT, now)
+
+    def lose(self, packet_id: int, why: str, now: int) -> None:
+        """Record that a packet goes no further."""
+        trace = self.world.trace
+        if trace is not None:
+            trace.add(PacketLost(t_ns=now, packet_id=packet_id, why=why))
+
+    def due(self, at: int) -> int:
+        """The instant at which the first packet arrives."""
+        return self.flights[0].at if self.flights else NEVER
+
+    def postpone(self, at: int, due: int) -> None:
+        """The entry went to a later packet, or was dropped: nothing is on the wire."""
+        self.queued = due != NEVER
+
+    def fire(self, now: int) -> None:
+        """Give the target every packet that arrives at this instant, one after another."""
+        flights = self.flights
+        while flights and flights[0].at == now:
+            self._arrive(flights[0], now)
+        if flights:
+            self.world.queue.push(flights[0].at, self)
+        else:
+            self.queued = False
+
+    def _arrive(self, flight: Flight, now: int) -> None:
+        world = self.world
+        target = self.target
+        if world.observer is not None:
+            world.observer.point("before arrival", target.name, now)
+        flights = self.flights
+        if not flights or flights[0] is not flight:
+            return  # a fault at this point took it
+        flights.popleft()
+        if target.kernel is None:
+            self.lose(flight.packet_id, HOST_OFF, now)
+            return
+        if world.trace is not None:
+            world.trace.add(
+                PacketArrived(t_ns=now, packet_id=flight.packet_id, host=target.name)
+            )
+        target.receive(flight.packet, self.interface, now)
+        if world.observer is not None:
+            world.observer.point("after arrival", target.name, now)
+
+    def describe(self) -> str:
+        """Name the way that the packet goes."""
+        return f"packet {self.source.name} > {self.target.name}"
+
+
+class Link:
+    """A cable between two hosts. Its name is ``a-b``. Made by ``World.link``."""
+
+    def __init__(self, world: "World", a: "Host", b: "Host", delay_ns: int) -> None:
+        self.world = world
+        self.name = f"{a.name}-{b.name}"
+        self.a = a
+        self.b = b
+        self.delay_ns = delay_ns
+        self.ab = Direction(self, a, b, len(b.ways))
+        self.ba = Direction(self, b, a, len(a.ways))
+        a.ways.append(self.ab)
+        b.ways.append(self.ba)
+
+    def towards(self, host: str) -> Direction | None:
+        """The way that ends at a host; None where the link does not lead there."""
+        if host == self.b.name:
+            return self.ab
+        if host == self.a.name:
+            return self.ba
+        return None
+
+    def leaving(self, host: str) -> Direction | None:
+        """The way that begins at a host; None where the link does not begin there."""
+        if host == self.a.name:
+            return self.ab
+        if host == self.b.name:
+            return self.ba
+        return None
+
+    def plug_in(self) -> None:
+        """Carry again, both ways."""
+        self.ab.carries = True
+        self.ba.carries = True
