@@ -1,4 +1,4 @@
-"""The fifty lines of the notes, one file each: ``n07.py`` holds ``NOTE``, the scenario that answers N07."""
+"""The lines of the notes, one file each: ``n07.py`` holds ``NOTE``, which answers N07."""
 
 from importlib import import_module
 from importlib.util import find_spec

@@ -1,0 +1,251 @@
+"""N07: a process crashes; what its host's kernel sends in its name."""
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from typing import Final
+
+from halfopen.base.units import MS, S, show_duration
+from halfopen.record.events import ProcessEnded
+from halfopen.record.faults import Kill
+from halfopen.record.query import Call, calls
+from halfopen.record.trace import Trace
+from halfopen.scenario.model import (
+    Answer,
+    Host,
+    Lab,
+    Link,
+    Note,
+    OnMark,
+    Process,
+    Step,
+    Variant,
+    each,
+)
+from halfopen.scenario.notes.reading import Seen, segments_from
+from halfopen.wire.tcp import FIN, RST
+
+PORT: Final = 80
+MESSAGE: Final = b"hello"
+#: What a blocked sender wants to send: more than both buffers hold.
+FLOOD: Final = 1 << 20
+_BUFFER: Final = 16384
+
+#: Descriptors of a program that exits without ``close``: a global keeps them open to the end.
+_kept: list[socket.socket] = []
+
+
+def server(lab: Lab) -> None:
+    """Accept, read everything or nothing, and crash 300 ms after the connection came."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    if lab.settings["peer"] == "blocked in send":
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+    listener.bind((lab.address("server"), PORT))
+    listener.listen(5)
+    lab.mark("listening")
+    conn, _ = listener.accept()
+    _kept.extend((listener, conn))
+    lab.mark("accepted")
+    if lab.settings["unread"] == "none":
+        _read_for(conn, 3 if lab.settings["peer"] == "in send" else 1)
+    else:
+        time.sleep(0.3)
+    crash = lab.settings["crash"]
+    if crash == "SIGKILL":
+        lab.mark("to be killed")
+        time.sleep(60)
+    elif crash == "SIGSEGV":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    elif crash == "os._exit":
+        os._exit(1)
+    elif crash == "exit without close":
+        sys.exit(0)
+
+
+def _read_for(conn: socket.socket, messages: int) -> None:
+    """Read so many messages of the client, which come every 100 ms, the first after 50 ms."""
+    for _ in range(messages):
+        conn.recv(100)
+    time.sleep(0.05 + 0.1 * (3 - messages))
+
+
+def client(lab: Lab) -> None:
+    """Connect, send one message, and be where the variant wants the peer to be."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    peer = lab.settings["peer"]
+    if peer == "blocked in send":
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
+    sock.connect((lab.address("server"), PORT))
+    time.sleep(0.05)
+    sock.sendall(MESSAGE)
+    with contextlib.suppress(OSError):  # which one is in the record of the calls
+        PEERS[peer](sock)
+    time.sleep(0.1)
+    sock.close()
+
+
+def _in_recv(sock: socket.socket) -> None:
+    sock.recv(100)
+
+
+def _in_send(sock: socket.socket) -> None:
+    for _ in range(9):
+        time.sleep(0.1)
+        sock.sendall(MESSAGE)
+
+
+def _blocked_in_send(sock: socket.socket) -> None:
+    sock.sendall(bytes(FLOOD))
+
+
+def _in_poll(sock: socket.socket) -> None:
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    poll.poll(5000)
+    sock.recv(100)
+
+
+def _idle(sock: socket.socket) -> None:
+    time.sleep(0.6)
+    sock.recv(100)
+
+
+PEERS: Final = {
+    "in recv": _in_recv,
+    "in send": _in_send,
+    "in poll": _in_poll,
+    "idle": _idle,
+    "blocked in send": _blocked_in_send,
+}
+_CRASHES: Final = ("SIGKILL", "SIGSEGV", "os._exit", "exit without close")
+
+
+def _variant(settings: dict[str, str]) -> Variant:
+    killed = Step(when=OnMark(process="server", name="to be killed"), fault=Kill(process="server"))
+    return Variant(
+        settings=settings,
+        hosts=(
+            Host(name="client", addresses=("10.0.0.1",), sysctl={}),
+            Host(name="server", addresses=("10.0.0.2",), sysctl={}),
+        ),
+        links=(Link(a="client", b="server"),),
+        processes=(
+            Process(host="server", name="server", program=server),
+            Process(
+                host="client",
+                name="client",
+                program=client,
+                start=OnMark(process="server", name="listening", delay_ns=20 * MS),
+            ),
+        ),
+        steps=(killed,) if settings["crash"] == "SIGKILL" else (),
+        horizon_ns=2 * S,
+    )
+
+
+def _variants() -> tuple[Variant, ...]:
+    """Build the product; a sender can be blocked only where the crashing process does not read."""
+    found = [
+        _variant(settings)
+        for settings in each(
+            crash=_CRASHES,
+            unread=("data", "none"),
+            peer=("in recv", "in send", "in poll", "idle"),
+        )
+    ]
+    found += [
+        _variant(settings)
+        for settings in each(crash=_CRASHES, unread=("data",), peer=("blocked in send",))
+    ]
+    return tuple(found)
+
+
+def answer(runs: Mapping[str, Trace]) -> Answer:
+    """Read from every run what the dead process's host sent last, and what the peer's call gave."""
+    fins = resets = 0
+    ended_by: dict[str, list[int]] = {"eof": [], "reset": []}
+    for variant in _variants():
+        trace = runs[variant.name]
+        first = _first_after_death(trace)
+        unread = variant.settings["unread"] == "data"
+        assert bool(first.seg.flags & RST) == unread, "an RST is sent exactly where data was unread"
+        assert bool(first.seg.flags & FIN) != unread, (
+            "a FIN is sent exactly where nothing was unread"
+        )
+        fins, resets = fins + (not unread), resets + unread
+        told = _told(trace, first)
+        if variant.settings["peer"] in {"in recv", "in poll"}:
+            kind = "reset" if told.errno == "ECONNRESET" else "eof"
+            assert kind == ("reset" if unread else "eof"), "the peer's recv tells FIN from RST"
+            assert told.returned_ns is not None, "the peer's recv returned"
+            ended_by[kind].append(told.returned_ns - first.t_ns)
+    return Answer(
+        verdict="refuted",
+        text=(
+            f"Yes. Its host's kernel closes the socket at once, however the process ended: a FIN "
+            f"in {fins} of {fins + resets} runs, an RST in the {resets} where it had left data "
+            f'unread. The peer\'s recv returns b"" (after {_span(ended_by["eof"])}) or raises '
+            "ECONNRESET "
+            f"(after {_span(ended_by['reset'])})."
+        ),
+    )
+
+
+def _first_after_death(trace: Trace) -> Seen:
+    """Find the first segment that the server's host sent in the dead process's name.
+
+    A process counts as ended once its descriptors are closed: the segment may be the earlier.
+    """
+    ends = [e for e in trace.events if isinstance(e, ProcessEnded) and e.process == "server"]
+    assert len(ends) == 1, "the server ended once"
+    closing = [seen for seen in segments_from(trace, "server") if seen.seg.flags & (FIN | RST)]
+    assert closing, "the dead process's host sent a FIN or an RST"
+    assert abs(closing[0].t_ns - ends[0].t_ns) < 50 * MS, "it was sent when the process ended"
+    return closing[0]
+
+
+def _told(trace: Trace, first: Seen) -> Call:
+    """Find the call by which the peer's program was told."""
+    for call in calls(trace, process="client"):
+        ended = call.returned_ns is not None and call.returned_ns >= first.t_ns
+        if ended and (call.errno is not None or call.result == {"len": 0, "head": ""}):
+            return call
+    msg = "the peer's program was told by no call"
+    raise AssertionError(msg)
+
+
+def _span(durations: list[int]) -> str:
+    low, high = min(durations), max(durations)
+    if show_duration(low) == show_duration(high):
+        return show_duration(low)
+    return f"{show_duration(low)} to {show_duration(high)}"
+
+
+NOTE: Final = Note(
+    id="N07",
+    question="A process crashes: is a FIN sent?",
+    variants=_variants(),
+    answer=answer,
+    why=(
+        "RFC 9293 3.10.4",
+        "RFC 2525 2.17",
+        "Linux do_exit",
+        "Linux __tcp_close",
+        "Linux tcp_send_active_reset",
+    ),
+    words=(
+        "crash",
+        "killed",
+        "SIGKILL",
+        "segmentation fault",
+        "SIGSEGV",
+        "exit",
+        "FIN",
+        "unread data",
+    ),
+)

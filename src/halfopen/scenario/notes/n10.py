@@ -1,0 +1,286 @@
+"""N10: the other host loses power, or a cable is pulled; whether that is the same as a crash."""
+
+import contextlib
+import socket
+import time
+from collections.abc import Mapping
+from typing import Final
+
+from halfopen.base.units import HOUR, MS, S, show_duration
+from halfopen.record.events import FaultFired
+from halfopen.record.faults import CableIn, CableOut, Fault, PowerOff, PowerOn
+from halfopen.record.query import Call, calls
+from halfopen.record.trace import Trace
+from halfopen.scenario.model import (
+    Answer,
+    Host,
+    Lab,
+    Link,
+    Note,
+    OnMark,
+    Process,
+    Step,
+    Variant,
+    each,
+)
+from halfopen.scenario.notes.reading import segments_from
+from halfopen.wire.tcp import FIN, RST
+
+PORT: Final = 80
+PING: Final = b"ping"
+PONG: Final = b"pong"
+NEWS: Final = b"news"
+
+#: The client writes so long after it said that all is well; the cut lies in the middle.
+QUIET: Final = 0.1
+CUT_AFTER_NS: Final = 50 * MS
+BETWEEN_WRITES: Final = 1.0
+WRITES: Final = 5
+
+#: With three retries an unanswered write lasts 3 s and some; "in time" lies before that.
+SHORT: Final = {"net.ipv4.tcp_retries2": 3}
+IN_TIME_NS: Final = 1000 * MS
+TOO_LATE_NS: Final = 4600 * MS
+HORIZON_NS: Final = 7 * S
+
+CUTS: Final[dict[str, Fault]] = {
+    "host off": PowerOff(host="server"),
+    "near cable": CableOut(link="client-server", seen_by=("client",)),
+    "far cable": CableOut(link="client-server", seen_by=("server",)),
+    "one way, to the peer": CableOut(link="client-server", towards="client"),
+    "one way, from the peer": CableOut(link="client-server", towards="server"),
+}
+
+
+def server(lab: Lab) -> None:
+    """Answer one ping, then do the counterpart of what the peer does, until the connection ends."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.bind((lab.address("server"), PORT))
+    listener.listen(5)
+    lab.mark("listening")
+    conn, _ = listener.accept()
+    with contextlib.suppress(OSError):  # which one is in the record of the calls
+        conn.recv(100)
+        conn.sendall(PONG)
+        if lab.settings["peer"] == "reads":
+            time.sleep(0.01 + QUIET)
+            conn.sendall(NEWS)
+        while conn.recv(100):
+            if lab.settings["peer"] == "both":
+                conn.sendall(PONG)
+    conn.close()
+    listener.close()
+
+
+def client(lab: Lab) -> None:
+    """Exchange ping and pong once, then read, write or both until an error, or the end."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    sock.connect((lab.address("server"), PORT))
+    sock.sendall(PING)
+    sock.recv(100)
+    lab.mark("all is well")
+    with contextlib.suppress(OSError):
+        PEERS[lab.settings["peer"]](sock)
+    sock.close()
+
+
+def _reads(sock: socket.socket) -> None:
+    while sock.recv(100):
+        pass
+
+
+def _writes(sock: socket.socket) -> None:
+    time.sleep(QUIET)
+    for _ in range(WRITES):
+        sock.sendall(PING)
+        time.sleep(BETWEEN_WRITES)
+
+
+def _both(sock: socket.socket) -> None:
+    for _ in range(WRITES):
+        time.sleep(QUIET)
+        sock.sendall(PING)
+        sock.recv(100)
+
+
+def _writes_once_and_waits(sock: socket.socket) -> None:
+    time.sleep(QUIET)
+    sock.sendall(PING)
+    sock.recv(100)
+
+
+PEERS: Final = {
+    "reads": _reads,
+    "writes": _writes,
+    "both": _both,
+    "writes once and waits": _writes_once_and_waits,
+}
+
+
+def _variant(settings: dict[str, str]) -> Variant:
+    cut = Step(
+        when=OnMark(process="client", name="all is well", delay_ns=CUT_AFTER_NS),
+        fault=CUTS[settings["cut"]],
+    )
+    steps = [cut]
+    again_after = {"in time": IN_TIME_NS, "too late": TOO_LATE_NS}.get(settings["again"])
+    if again_after is not None:
+        back: Fault = (
+            PowerOn(host="server")
+            if settings["cut"] == "host off"
+            else CableIn(link="client-server")
+        )
+        when = OnMark(process="client", name="all is well", delay_ns=CUT_AFTER_NS + again_after)
+        steps.append(Step(when=when, fault=back))
+    short = settings["durations"] == "short"
+    sysctl = SHORT if short else {}
+    return Variant(
+        settings=settings,
+        hosts=(
+            Host(name="client", addresses=("10.0.0.1",), sysctl=sysctl),
+            Host(name="server", addresses=("10.0.0.2",), sysctl=sysctl),
+        ),
+        links=(Link(a="client", b="server"),),
+        processes=(
+            Process(host="server", name="server", program=server),
+            Process(
+                host="client",
+                name="client",
+                program=client,
+                start=OnMark(process="server", name="listening", delay_ns=20 * MS),
+            ),
+        ),
+        steps=tuple(steps),
+        horizon_ns=HORIZON_NS if short else 24 * HOUR,
+        kernel=short,
+        because=""
+        if short
+        else "an unanswered write takes a quarter of an hour, and a reader waits for ever",
+    )
+
+
+def _variants() -> tuple[Variant, ...]:
+    """Build the product; with the system's own durations, nothing is plugged in again."""
+    found = [
+        _variant(settings)
+        for settings in each(
+            cut=tuple(CUTS),
+            peer=("reads", "writes", "both"),
+            again=("in time", "too late", "never"),
+            durations=("short",),
+        )
+    ]
+    found += [
+        _variant(settings)
+        for settings in each(
+            cut=tuple(CUTS),
+            peer=("reads", "writes once and waits"),
+            again=("never",),
+            durations=("default",),
+        )
+    ]
+    return tuple(found)
+
+
+def answer(runs: Mapping[str, Trace]) -> Answer:
+    """Read from every run what the peer was told, by which call, and how long after the cut."""
+    times: dict[str, list[int]] = {"ETIMEDOUT": [], "ECONNRESET": [], "default": []}
+    unaware = went_on = 0
+    for variant in _variants():
+        trace, settings = runs[variant.name], variant.settings
+        cut_at = _cut_at(trace)
+        _assert_nothing_was_said(trace, settings, cut_at)
+        told = _first_error(trace)
+        if told is None:
+            if settings["again"] == "in time" and settings["cut"] != "host off":
+                went_on += 1
+            else:
+                assert settings["peer"] == "reads", "only a peer that sends nothing never knows"
+                unaware += 1
+            continue
+        assert told.errno is not None
+        assert told.returned_ns is not None
+        after = told.returned_ns - cut_at
+        if settings["durations"] == "default":
+            assert told.errno == "ETIMEDOUT", "silence ends in ETIMEDOUT"
+            times["default"].append(told.returned_ns - _last_send(trace))
+            continue
+        rebooted = settings["cut"] == "host off" and settings["again"] == "in time"
+        assert told.errno == ("ECONNRESET" if rebooted else "ETIMEDOUT"), (
+            "an RST after a reboot only"
+        )
+        times[told.errno].append(after)
+    return Answer(
+        verdict="refuted",
+        text=(
+            "It is not. Nothing is sent in the dead host's name: no FIN, no RST. A peer that only "
+            f"reads never knows ({unaware} runs, {show_duration(24 * HOUR)} long by default); one "
+            f"that writes gets ETIMEDOUT {_span(times['default'])} after an unanswered write "
+            f"(tcp_retries2 = 15; {_span(times['ETIMEDOUT'])} after the cut with 3). Plugged in "
+            f"again in time, the connection goes on ({went_on} runs); a host that booted again "
+            "answers the next retransmission with an RST: ECONNRESET "
+            f"({_span(times['ECONNRESET'])} after the cut)."
+        ),
+    )
+
+
+def _cut_at(trace: Trace) -> int:
+    fired = [e for e in trace.events if isinstance(e, FaultFired) and e.effect]
+    assert fired, "the cut happened"
+    return fired[0].t_ns
+
+
+def _assert_nothing_was_said(trace: Trace, settings: Mapping[str, str], cut_at: int) -> None:
+    """Check that no FIN or RST reached the peer while the cut lasted."""
+    back = [e.t_ns for e in trace.events if isinstance(e, FaultFired) and e.t_ns > cut_at]
+    until = back[0] if back else trace.ended_ns
+    for seen in segments_from(trace, "server"):
+        if seen.arrived_ns is not None and cut_at <= seen.arrived_ns < until:
+            # One way, from the peer: what the far host says in its own name still arrives.
+            assert not seen.seg.flags & (FIN | RST), (
+                f"nothing closes the connection ({settings['cut']})"
+            )
+
+
+def _first_error(trace: Trace) -> Call | None:
+    """Find the call by which the peer's program was told of an error."""
+    for call in calls(trace, process="client"):
+        if call.errno is not None:
+            return call
+    return None
+
+
+def _last_send(trace: Trace) -> int:
+    return [call for call in calls(trace, process="client") if call.call == "sendall"][-1].t_ns
+
+
+def _span(durations: list[int]) -> str:
+    low, high = show_duration(min(durations)), show_duration(max(durations))
+    return low if low == high else f"{low} to {high}"
+
+
+NOTE: Final = Note(
+    id="N10",
+    question="A loses power, or its cable is pulled: is it the same as a crash?",
+    variants=_variants(),
+    answer=answer,
+    why=(
+        "RFC 9293 3.8.3",
+        "RFC 6298 5",
+        "RFC 1122 4.2.3.5",
+        "Linux tcp_retransmit_timer",
+        "Linux tcp_write_timeout",
+        "Linux tcp_write_err",
+    ),
+    words=(
+        "power cut",
+        "power off",
+        "cable",
+        "unplugged",
+        "carrier",
+        "half-open",
+        "reboot",
+        "ETIMEDOUT",
+        "tcp_retries2",
+    ),
+)

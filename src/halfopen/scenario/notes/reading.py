@@ -1,0 +1,44 @@
+"""What the notes' answers read from a run: its TCP segments, with where and when they went."""
+
+from halfopen.base.value import value
+from halfopen.record.query import packets
+from halfopen.record.trace import Trace
+from halfopen.wire import ip, tcp
+from halfopen.wire.tcp import Segment
+
+_TCP = 6
+
+
+@value
+class Seen:
+    """One segment on its way. Neither arrived nor lost: still under way when the run ended."""
+
+    t_ns: int
+    host: str  # the sender
+    arrived_ns: int | None
+    why: str | None  # what took it
+    seg: Segment
+
+
+def segments(trace: Trace) -> list[Seen]:
+    """List the TCP segments of a run in the order in which they left."""
+    found = []
+    for packet in packets(trace):
+        header = ip.decode(packet.raw)
+        if header.proto != _TCP:
+            continue
+        found.append(
+            Seen(
+                t_ns=packet.t_ns,
+                host=packet.host,
+                arrived_ns=packet.arrived_ns,
+                why=packet.why,
+                seg=tcp.decode(header.body, header.src, header.dst),
+            )
+        )
+    return found
+
+
+def segments_from(trace: Trace, host: str) -> list[Seen]:
+    """List the segments that one host sent."""
+    return [seen for seen in segments(trace) if seen.host == host]
