@@ -1,4 +1,4 @@
-"""Metadata lies in pyproject.toml. Here: the optional compilation with mypyc, ``HALFOPEN_COMPILE=1``."""
+"""Metadata lies in pyproject.toml. Here: compilation with mypyc, where ``HALFOPEN_COMPILE=1``."""
 
 import os
 import runpy
@@ -23,7 +23,7 @@ def sources() -> list[str]:
 
 
 def extensions() -> list[Any]:
-    """Return the extension modules: none for a pure build, nor where only metadata are asked for."""
+    """Return the extension modules: none for a pure build, nor for metadata alone."""
     if os.environ.get("HALFOPEN_COMPILE") != "1" or {"egg_info", "dist_info"} & set(sys.argv):
         return []
     from mypyc.build import mypycify

@@ -1,0 +1,86 @@
+# make ask       the answer sheet; the first thing to run (no root, no compiler)
+# make test      every test: this Python, then every supported one that is installed, both builds
+# make check     lint, types, directions, spelling, docs
+# make compiled  the mypyc build for this Python, in $(VENV)-X.Y
+# make bench     figures, pure against compiled
+# make docs      the pages, in docs/_build/html
+# make coverage  branch coverage (pure build)
+# make lock      requirements.lock anew
+# VENV=... puts the environments elsewhere.
+
+VENV ?= .venv
+PYTHON ?= $(shell tools/python --first)
+PIP = $(VENV)/bin/python -m pip install -q --disable-pip-version-check -c requirements.lock
+PY = $(VENV)/bin/python
+VERSION = $(shell $(PY) -c 'import sysconfig; print(sysconfig.get_python_version())')
+BUILT_FROM = pyproject.toml setup.py tools/backend.py requirements.lock
+
+export HALFOPEN_COMPILE =
+
+.PHONY: ask test unit kernel matrix check compiled bench docs coverage lock clean
+.DELETE_ON_ERROR:
+
+$(VENV)/halfopen-venv:
+	$(if $(PYTHON),,$(error no usable Python))
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# An editable install: the environment runs what lies in src/.
+$(VENV)/halfopen-runtime: $(VENV)/halfopen-venv $(BUILT_FROM)
+	$(PIP) setuptools
+	$(PIP) --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/halfopen-test: $(VENV)/halfopen-runtime
+	$(PIP) --no-build-isolation -e '.[test]'
+	@touch $@
+
+$(VENV)/halfopen-check: $(VENV)/halfopen-test
+	$(PIP) --no-build-isolation -e '.[test,check,docs,bench]'
+	@touch $@
+
+ask: $(VENV)/halfopen-runtime
+	$(VENV)/bin/halfopen ask
+
+test: kernel unit matrix
+
+unit: $(VENV)/halfopen-test
+	$(PY) -m pytest -q -n auto -m 'not kernel'
+
+# Serially, because it measures real time. Exit 5: not one such test is there.
+kernel: $(VENV)/halfopen-test
+	$(PY) -m pytest -q -m kernel || [ $$? = 5 ]
+
+matrix: $(VENV)/halfopen-test
+	$(PY) tools/matrix.py test --venv $(VENV)
+
+compiled: $(VENV)/halfopen-runtime
+	$(PY) tools/matrix.py build --venv $(VENV) --only $(VERSION)
+	HALFOPEN_PURE=0 $(VENV)-$(VERSION)/bin/python -c 'from halfopen.base.build import running_build; print(running_build())'
+
+check: $(VENV)/halfopen-check
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(VENV)/bin/lint-imports
+	$(VENV)/bin/codespell src tests docs benchmarks tools changes *.md
+	$(PY) -m sphinx -q -W --keep-going -n -b html docs docs/_build/html
+	$(VENV)/bin/basedpyright --pythonpath $(PY) --ignoreexternal --verifytypes halfopen
+
+docs: $(VENV)/halfopen-check
+	$(PY) -m sphinx -q -W --keep-going -n -b html docs docs/_build/html
+	@echo docs/_build/html/index.html
+
+bench: $(VENV)/halfopen-runtime
+	$(PY) tools/matrix.py build --venv $(VENV) --only $(VERSION)
+	$(VENV)-$(VERSION)/bin/python benchmarks/run.py
+
+coverage: $(VENV)/halfopen-test
+	$(PY) -m coverage run -m pytest -q -m 'not kernel'
+	$(PY) -m coverage report
+
+lock: $(VENV)/halfopen-venv
+	tools/lock $(VENV)
+
+clean:
+	rm -rf build dist docs/_build src/*.egg-info

@@ -1,0 +1,50 @@
+"""What every test shares: the kernel arm's leave to run, and repeatable property tests in CI."""
+
+import os
+import subprocess
+import sys
+from functools import cache
+
+import pytest
+from hypothesis import settings
+
+from halfopen.base.build import running_build
+
+settings.register_profile("ci", derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+#: Leaves our namespaces for a new one, in a process of its own, and opens a TUN device's door.
+_TRIAL = """
+import ctypes, os
+flags = 0x40000000 if os.geteuid() == 0 else 0x50000000  # CLONE_NEWNET, CLONE_NEWUSER
+libc = ctypes.CDLL(None, use_errno=True)
+if libc.unshare(flags):
+    raise SystemExit("unshare: " + os.strerror(ctypes.get_errno()))
+try:
+    os.close(os.open("/dev/net/tun", os.O_RDWR))
+except OSError as error:
+    raise SystemExit(f"/dev/net/tun: {error.strerror}")
+"""
+
+
+@cache
+def why_no_kernel_arm() -> str:
+    """Say what keeps the kernel arm from running here; empty where nothing does."""
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", _TRIAL], check=False, capture_output=True, text=True
+    )
+    return done.stderr.strip() if done.returncode else ""
+
+
+def pytest_report_header() -> list[str]:
+    why = why_no_kernel_arm()
+    return [
+        f"halfopen: {running_build()} build",
+        f"kernel arm: {'skipped, ' + why if why else 'network namespaces are allowed'}",
+    ]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("kernel") and why_no_kernel_arm():
+            item.add_marker(pytest.mark.skip(reason=f"kernel arm: {why_no_kernel_arm()}"))
