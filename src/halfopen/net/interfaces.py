@@ -1,0 +1,32 @@
+"""A host's interfaces: point-to-point links, and the loopback."""
+
+from typing import Final
+
+LOOPBACK_MTU: Final = 65536
+LOOPBACK: Final = -1
+ETHERNET_MTU: Final = 1500
+
+
+class Interface:
+    """One end of a link; links are numbered from 0 in the order in which they were added, the loopback is -1.
+
+    ``up`` is the administrator's (IFF_UP): without it there are no routes. ``carrier`` is the cable's: without it
+    the routes stay, and what is sent is dropped without a word (Linux noop_enqueue).
+    """
+
+    def __init__(
+        self,
+        index: int,
+        name: str,
+        addresses: tuple[str, ...],
+        *,
+        peers: tuple[str, ...] = (),
+        mtu: int = ETHERNET_MTU,
+    ) -> None:
+        self.index = index
+        self.name = name
+        self.addresses = addresses
+        self.peers = peers
+        self.mtu = mtu
+        self.up = True
+        self.carrier = True

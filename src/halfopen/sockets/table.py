@@ -1,0 +1,91 @@
+"""A process's descriptors. They are numbered from ``FD_BASE``, so that real files are never mistaken for sockets."""
+
+from errno import EBADF, EMFILE
+from typing import TYPE_CHECKING, Final
+
+from halfopen.sockets.errors import fail
+
+if TYPE_CHECKING:
+    from halfopen.sockets.kernel import Kernel
+    from halfopen.sockets.sock import File
+    from halfopen.sockets.waiting import Wait
+
+FD_BASE: Final = 1 << 16
+#: As ``ulimit -n`` says on most systems.
+NOFILE_MAX: Final = 1024
+#: POSIX numbers 0 to 2 are taken by the standard streams.
+FIRST: Final = FD_BASE + 3
+
+
+class FdTable:
+    """The descriptors of one process, and the calls of its threads that are blocked."""
+
+    def __init__(self, kernel: "Kernel", nofile_max: int = NOFILE_MAX) -> None:
+        self.kernel = kernel
+        self.nofile_max = nofile_max
+        self.files: dict[int, File] = {}
+        self.blocked: list[Wait] = []
+        self._lowest = FIRST  # no lower number is free
+
+    def install(self, file: "File", at_least: int = FIRST) -> int:
+        """Give the lowest free number.
+
+        Raises OSError EMFILE where the process has as many as it may.
+        """
+        fd = max(self._lowest, at_least)
+        files = self.files
+        while fd in files:
+            fd += 1
+        if fd >= FD_BASE + self.nofile_max:
+            raise fail(EMFILE)
+        if at_least <= self._lowest:
+            self._lowest = fd + 1
+        files[fd] = file
+        file.descriptors += 1
+        return fd
+
+    def get(self, fd: int) -> "File":
+        """Return what the number stands for.
+
+        Raises OSError EBADF.
+        """
+        file = self.files.get(fd)
+        if file is None:
+            raise fail(EBADF)
+        return file
+
+    def dup(self, fd: int, at_least: int = FIRST) -> int:
+        """Give a second number to the same socket; options and blocking mode are shared."""
+        return self.install(self.get(fd), at_least)
+
+    def take(self, fd: int) -> "File":
+        """Free the number and return what it stood for; the caller closes it if it was the last."""
+        file = self.get(fd)
+        del self.files[fd]
+        self._lowest = min(self._lowest, fd)
+        file.descriptors -= 1
+        return file
+
+    def hold(self, file: "File", wait: "Wait") -> None:
+        """Let a blocked call hold the socket: another thread's ``close`` won't end it (Linux fdget)."""
+        if wait.holder is None:
+            wait.holder = file
+            file.calls += 1
+            self.blocked.append(wait)
+
+    def abandon(self, wait: "Wait", now: int) -> None:
+        """End a blocked call that won't be entered again: done, interrupted, or its thread is gone."""
+        holder = wait.holder
+        if holder is not None:
+            wait.holder = None
+            self.blocked.remove(wait)
+            holder.let_go(now)
+
+    def close_all(self, now: int) -> None:
+        """Close everything in the order of the numbers, as the kernel does when a process is over."""
+        for wait in list(self.blocked):
+            self.abandon(wait, now)
+        for fd in sorted(self.files):
+            file = self.take(fd)
+            file.exit(now)
+        self.kernel.settle(now)
