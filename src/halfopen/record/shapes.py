@@ -31,7 +31,7 @@ def show_args(args: tuple[object, ...]) -> str:
 
 
 def errno_name(error: BaseException) -> str:
-    """Name an error as the record does: the errno, ``timeout`` where Python gave up waiting, or its class."""
+    """Name an error: the errno, ``timeout`` where Python gave up waiting, or its class."""
     if isinstance(error, OSError) and error.errno is not None:
         return errorcode.get(error.errno, str(error.errno))
     if isinstance(error, TimeoutError):
