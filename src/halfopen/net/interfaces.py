@@ -8,10 +8,13 @@ ETHERNET_MTU: Final = 1500
 
 
 class Interface:
-    """One end of a link; links are numbered from 0 in the order in which they were added, the loopback is -1.
+    """One end of a link, or the loopback.
 
-    ``up`` is the administrator's (IFF_UP): without it there are no routes. ``carrier`` is the cable's: without it
-    the routes stay, and what is sent is dropped without a word (Linux noop_enqueue).
+    Links are numbered from 0 in the order in which they were added; the loopback is -1.
+
+    ``up`` is the administrator's (IFF_UP): without it there are no routes. ``carrier`` is the
+    cable's: without it the routes stay, and what is sent is dropped without a word (Linux
+    noop_enqueue).
     """
 
     def __init__(

@@ -1,12 +1,13 @@
 """The socket calls, as a program enters them.
 
-A call returns its result, raises OSError with Linux's errno, or returns ``Blocked``. Then the caller puts itself
-into the queues named there (``queue.add(waiter, exclusive=blocked.exclusive)``), waits until one of them wakes it
-or the deadline has come, takes itself out of the queues again (``remove``), and enters the same call once more with
-the same ``Wait``. A blocked call that is not entered again is given up by ``table.abandon(wait, now)``.
-A non-blocking socket raises BlockingIOError instead. All waits are in virtual ns; ``now`` never goes back.
+A call returns its result, raises OSError with Linux's errno, or returns ``Blocked``. Then the
+caller puts itself into the queues named there (``queue.add(waiter, exclusive=blocked.exclusive)``),
+waits until one of them wakes it or the deadline has come, takes itself out of the queues again
+(``remove``), and enters the same call once more with the same ``Wait``. A blocked call that is not
+entered again is given up by ``table.abandon(wait, now)``. A non-blocking socket raises
+BlockingIOError instead. All waits are in virtual ns; ``now`` never goes back.
 
-    socket(table, family, kind, proto, now) -> fd        kind may carry SOCK_NONBLOCK and SOCK_CLOEXEC
+    socket(table, family, kind, proto, now) -> fd        kind may carry SOCK_NONBLOCK
     bind(table, fd, (address, port), now)                listen(table, fd, backlog, now)
     connect(table, fd, (address, port), wait, now) -> None | Blocked
     accept(table, fd, wait, now) -> (fd, (address, port)) | Blocked     the new socket blocks
@@ -15,9 +16,10 @@ A non-blocking socket raises BlockingIOError instead. All waits are in virtual n
     recv(table, fd, size, flags, wait, now) -> bytes | Blocked
     sendto(table, fd, data, flags, address | None, wait, now) -> int | Blocked
     recvfrom(table, fd, size, flags, wait, now) -> (bytes, (address, port) | None) | Blocked
-    shutdown(table, fd, how, now)                        close(table, fd, wait, now) -> None | Blocked
+    shutdown(table, fd, how, now)
+    close(table, fd, wait, now) -> None | Blocked        it blocks with SO_LINGER only
     setsockopt(table, fd, level, name, value, now)       value: int or bytes, as CPython takes it
-    getsockopt(table, fd, level, name, size, now) -> int | bytes       size 0: an int, as CPython does
+    getsockopt(table, fd, level, name, size, now) -> int | bytes       size 0: an int
     setblocking(table, fd, flag)                         getblocking(table, fd) -> bool
     poll(table, [(fd, events)], timeout_ns | None, wait, now) -> [(fd, revents)] | Blocked
     readiness(table, fd) -> int                          every poll bit that is set now

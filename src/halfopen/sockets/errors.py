@@ -49,5 +49,5 @@ _WORDS: Final[dict[int, str]] = {
 
 
 def fail(code: int) -> OSError:
-    """Make the error that a call raises; CPython picks the subclass (ConnectionResetError ...) by the number."""
+    """Make the error that a call raises; CPython picks the subclass by the number."""
     return OSError(code, _WORDS[code])

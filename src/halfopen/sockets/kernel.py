@@ -1,11 +1,12 @@
 """One host's kernel, as the layers above see it.
 
-The world enters it with packets and deadlines, programs enter it through ``sockets.calls``. Every entry takes
-``now``; after every entry, also one that raised, the caller reads and clears in place::
+The world enters it with packets and deadlines, programs enter it through ``sockets.calls``. Every
+entry takes ``now``; after every entry, also one that raised, the caller reads and clears in place::
 
     outbox             what leaves the host: (number of the interface, packet)
-    effects.rearm      connections whose next_deadline() is earlier than their entry_at; may hold one twice
-    effects.history    Transitions, where traced       effects.fired   (tcb, timer) pairs, where traced
+    effects.rearm      connections to be looked at earlier than entry_at; one may stand twice
+    effects.history    Transitions, where traced
+    effects.fired      (tcb, timer) pairs, where traced
 """
 
 from collections.abc import Mapping
@@ -16,10 +17,8 @@ from halfopen.net.interfaces import ETHERNET_MTU
 from halfopen.net.ip import Ip
 from halfopen.net.sysctl import with_defaults
 from halfopen.sockets.ports import Ports
-from halfopen.sockets.sock import TcpSock
-from halfopen.tcp import deadlines
 from halfopen.tcp.config import Config
-from halfopen.tcp.effects import READ, STATE, WRITE, Effects
+from halfopen.tcp.effects import Effects
 from halfopen.tcp.jiffies import JIFFY
 from halfopen.tcp.tcb import Tcb
 from halfopen.wire.ip import Packet
@@ -31,8 +30,8 @@ PHASE_MAX: Final = 1 << 24
 class Kernel:
     """The kernel of one host, from boot to power-off.
 
-    ``sysctl`` holds what differs from the defaults of Linux 6.18, by kernel name; an unknown name is the caller's
-    mistake (MisuseError).
+    ``sysctl`` holds what differs from the defaults of Linux 6.18, by kernel name; an unknown name
+    is the caller's mistake (MisuseError).
     """
 
     def __init__(
@@ -57,8 +56,8 @@ class Kernel:
     ) -> int:
         """Plug in an interface and return its number: 0, 1 ... in the order of the calls.
 
-        ``addresses`` are this host's (``10.0.0.1``, or with a prefix ``10.0.0.1/24``); ``peers`` are the hosts or
-        networks that are reached through it.
+        ``addresses`` are this host's (``10.0.0.1``, or with a prefix ``10.0.0.1/24``); ``peers``
+        are the hosts or networks that are reached through it.
         """
 
     def set_carrier(self, interface: int, *, carrier: bool) -> None:
@@ -71,4 +70,7 @@ class Kernel:
         """Let a connection do what is due. Requires: next_deadline(tcb) <= now."""
 
     def settle(self, now: int) -> None:
-        """Send what TCP asked for, deliver what goes to this host itself, wake who waits. Calls do it themselves."""
+        """Send what TCP asked for, deliver what goes to this host itself, wake who waits.
+
+        Calls do it themselves.
+        """

@@ -1,4 +1,7 @@
-"""A process's descriptors. They are numbered from ``FD_BASE``, so that real files are never mistaken for sockets."""
+"""A process's descriptors.
+
+They are numbered from ``FD_BASE``, so that real files are never mistaken for sockets.
+"""
 
 from errno import EBADF, EMFILE
 from typing import TYPE_CHECKING, Final
@@ -67,14 +70,14 @@ class FdTable:
         return file
 
     def hold(self, file: "File", wait: "Wait") -> None:
-        """Let a blocked call hold the socket: another thread's ``close`` won't end it (Linux fdget)."""
+        """Let a blocked call hold the socket, whoever closes its descriptor (Linux fdget)."""
         if wait.holder is None:
             wait.holder = file
             file.calls += 1
             self.blocked.append(wait)
 
     def abandon(self, wait: "Wait", now: int) -> None:
-        """End a blocked call that won't be entered again: done, interrupted, or its thread is gone."""
+        """End a blocked call for good: done, interrupted, or its thread is gone"""
         holder = wait.holder
         if holder is not None:
             wait.holder = None
@@ -82,7 +85,7 @@ class FdTable:
             holder.let_go(now)
 
     def close_all(self, now: int) -> None:
-        """Close everything in the order of the numbers, as the kernel does when a process is over."""
+        """Close everything in the order of the numbers, as the kernel does after a process."""
         for wait in list(self.blocked):
             self.abandon(wait, now)
         for fd in sorted(self.files):

@@ -22,8 +22,8 @@ class Holder(Protocol):
 class WaitQueue:
     """Who waits for one thing. Waking empties it, except for all but one of the exclusive waiters.
 
-    As in Linux ``__wake_up_common``: everybody who waits without exclusion, the latest first, then one
-    exclusive waiter, the earliest first (prepare_to_wait_exclusive, as ``accept`` does).
+    As in Linux ``__wake_up_common``: everybody who waits without exclusion, the latest first, then
+    one exclusive waiter, the earliest first (prepare_to_wait_exclusive, as ``accept`` does).
     """
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class Wait:
 
 
 class Blocked:
-    """The call can't go on: wait until a queue is woken or ``deadline`` has come, then enter it again."""
+    """The call can't go on until a queue is woken or ``deadline`` has come."""
 
     def __init__(
         self,

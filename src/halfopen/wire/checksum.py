@@ -1,0 +1,25 @@
+"""The Internet checksum (RFC 1071)."""
+
+from typing import Final
+
+_ONES: Final = 0xFFFF
+
+
+def checksum(data: bytes) -> int:
+    """Return the ones' complement of the ones' complement sum of the 16-bit words.
+
+    The sum of 16-bit words with the carries added in is the number itself modulo 65535, and CPython
+    takes the remainder of a long number by a short one in one pass of C.
+    """
+    number = int.from_bytes(data, "big")
+    if len(data) & 1:
+        number <<= 8
+    if number == 0:
+        return _ONES
+    rest = number % _ONES
+    return _ONES - rest if rest else 0
+
+
+def verifies(data: bytes) -> bool:
+    """Whether the words, one of which is their checksum, sum up to all ones (RFC 1071 1)."""
+    return checksum(data) == 0
