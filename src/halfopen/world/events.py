@@ -1,7 +1,8 @@
-"""What happens next: a heap of ``(at, n, event)``, earliest first, equal instants in order of scheduling.
+"""What happens next: a heap of ``(at, n, event)``; equal instants in order of scheduling.
 
-Entries are lazy. A timer that moves later stays where it is in the heap; when its entry comes up it says when it is
-really due, and is put back or dropped without time moving. So an entry is *pending* only where ``due`` says so.
+Entries are lazy. A timer that moves later stays where it is in the heap; when its entry comes up it
+says when it is really due, and is put back or dropped without time moving. So an entry is *pending*
+only where ``due`` says so.
 """
 
 from collections.abc import Callable
@@ -13,17 +14,18 @@ from halfopen.base.errors import HalfopenError
 #: What ``Event.due`` answers where nothing will happen.
 NEVER: Final = -1
 
-#: Events at one instant before the world is taken to spin: a bulk transfer over a link without delay stays far below.
+#: Events at one instant before the world is taken to spin. A bulk transfer over a link without
+#: delay stays far below.
 INSTANT_EVENTS_MAX: Final = 1_000_000
 
 
 class InstantLimitError(HalfopenError):
-    """More events at one instant than the limit allows: something repeats itself without time passing."""
+    """More events at one instant than the limit allows."""
 
     def __init__(self, at_ns: int, limit: int, event: str) -> None:
         super().__init__(
-            f"more than {limit} events at the instant {at_ns} ns (INSTANT_EVENTS_MAX), the last one {event}: "
-            "something goes on for ever without time passing"
+            f"more than {limit} events at the instant {at_ns} ns (INSTANT_EVENTS_MAX), "
+            f"the last one {event}: something goes on for ever without time passing"
         )
         self.at_ns = at_ns
         self.limit = limit
@@ -34,7 +36,10 @@ class Event:
     """Something that the queue makes happen."""
 
     def due(self, at: int) -> int:
-        """Say when an entry made for ``at`` is really due: ``at``, later, or NEVER. Changes nothing."""
+        """Say when an entry made for ``at`` is really due: ``at``, later, or NEVER.
+
+        Changes nothing.
+        """
         return at
 
     def postpone(self, at: int, due: int) -> None:
@@ -50,7 +55,7 @@ class Event:
 
 
 class Act(Event):
-    """A function called at an instant: for faults, programs that start later, and tests; not for the hot path."""
+    """A function called at an instant, for what is rare: faults, programs that start later."""
 
     def __init__(self, act: Callable[[int], None], name: str) -> None:
         self.act = act

@@ -7,7 +7,8 @@ from halfopen.record.events import StateChange, TimerFired
 from halfopen.sockets.kernel import Kernel
 from halfopen.sockets.table import FdTable
 from halfopen.tcp.deadlines import next_deadline
-from halfopen.tcp.tcb import Tcb
+from halfopen.tcp.states import spell
+from halfopen.tcp.tcb import INFINITE, Tcb
 from halfopen.wire import ip
 from halfopen.world.events import NEVER, Event
 from halfopen.world.process import Process
@@ -17,8 +18,49 @@ if TYPE_CHECKING:
     from halfopen.world.world import World
 
 
+class TcbTimer(Event):
+    """A connection's entry in the queue.
+
+    It is lazy: an early one asks the connection when it is really due.
+    """
+
+    def __init__(self, host: "Host", kernel: Kernel, tcb: Tcb) -> None:
+        self.host = host
+        self.kernel = kernel
+        self.tcb = tcb
+
+    def due(self, at: int) -> int:
+        """The next deadline; NEVER where the kernel is gone, or a newer entry stands for it."""
+        tcb = self.tcb
+        if at != tcb.entry_at or self.host.kernel is not self.kernel:
+            return NEVER
+        deadline = next_deadline(tcb)
+        if deadline is None:
+            return NEVER
+        return max(deadline, at)
+
+    def postpone(self, at: int, due: int) -> None:
+        """Remember where the entry went."""
+        if at == self.tcb.entry_at:
+            self.tcb.entry_at = INFINITE if due == NEVER else due
+
+    def fire(self, now: int) -> None:
+        """Let the kernel act on the deadline."""
+        self.tcb.entry_at = INFINITE
+        self.kernel.deadline_passed(self.tcb, now)
+        self.host.rearm(self.tcb, now)
+        self.host.flush(now)
+
+    def describe(self) -> str:
+        """Name the connection."""
+        return f"timer of {self.host.name} {self.tcb.conn}"
+
+
 class Host:
-    """A machine. Without power its kernel is None and it has no processes. Made by ``World.host``."""
+    """A machine.
+
+    Without power its kernel is None and it has no processes. Made by ``World.host``.
+    """
 
     def __init__(
         self,
@@ -37,3 +79,126 @@ class Host:
         self.ways: list[Direction] = []  # what leaves by interface n goes to ways[n]
         self.on_boot: list[Callable[[Host, int], None]] = []
         self.flushing = False
+
+    def power_on(self, now: int) -> None:
+        """Boot a kernel that knows of nothing. Requires: the power is off."""
+        assert self.kernel is None, "a host that has power gets power"
+        self.boots += 1
+        world = self.world
+        rng = world.rng.split(self.name, str(self.boots))
+        kernel = Kernel(self.name, self.sysctl, rng, traced=world.trace is not None)
+        for number, way in enumerate(self.ways):
+            kernel.add_interface(
+                f"eth{number}", self._addresses_at(number), peers=way.target.addresses
+            )
+            if not way.carrier:
+                kernel.set_carrier(number, carrier=False)
+        self.kernel = kernel
+        self.flushing = False
+        for heard in self.on_boot:
+            heard(self, now)
+
+    def _addresses_at(self, number: int) -> tuple[str, ...]:
+        """The n-th interface has the n-th address; those left over are the last interface's."""
+        last = number == len(self.ways) - 1
+        return self.addresses[number:] if last else self.addresses[number : number + 1]
+
+    def power_off(self, now: int) -> None:
+        """Vanish, processes and kernel: nothing more is sent, ever.
+
+        What is on the wire already stays there.
+        """
+        self.kernel = None
+        for process in list(self.processes):
+            process.end("power off", now, closes=False)
+
+    def start(self, name: str, now: int) -> Process:
+        """Start a process; it does nothing before it gets a task. Requires: the power is on."""
+        assert self.kernel is not None, "a process starts on a host without power"
+        self.world.pids += 1
+        process = Process(self, name, self.world.pids, FdTable(self.kernel), now)
+        self.processes.append(process)
+        return process
+
+    def receive(self, packet: ip.Packet, interface: int, now: int) -> None:
+        """Give a packet that arrived to the kernel. Requires: the power is on."""
+        kernel = self.kernel
+        assert kernel is not None, "a packet is given to a kernel that is not there"
+        kernel.receive(packet, interface, now)
+        self.flush(now)
+
+    def flush(self, now: int) -> None:
+        """Do what the kernel asks for: to be called after every entry into it.
+
+        A fault may strike at a departure, from within: the packets after it meet what it
+        left behind, and where it took the power, nothing more leaves.
+        """
+        kernel = self.kernel
+        if kernel is None or self.flushing:
+            return
+        self.flushing = True
+        effects = kernel.effects
+        outbox = kernel.outbox
+        sent = 0
+        while True:
+            if effects.traced:
+                self._record(kernel)
+            if effects.rearm:
+                for tcb in effects.rearm:
+                    self.rearm(tcb, now)
+                effects.rearm.clear()
+            if sent == len(outbox):
+                break
+            interface, packet = outbox[sent]
+            sent += 1
+            if not self._depart(packet, self.ways[interface.index], now):
+                return
+        outbox.clear()
+        self.flushing = False
+
+    def _depart(self, packet: ip.Packet, way: "Direction", now: int) -> bool:
+        """Give a packet to its link; False where a fault at this point took the power."""
+        world = self.world
+        observer = world.observer
+        if observer is None:
+            way.send(packet, way.number(), now)
+            return True
+        kernel = self.kernel
+        number = way.number()
+        observer.point("before departure", self.name, number, now)
+        if self.kernel is not kernel:
+            return False
+        way.send(packet, number, now)
+        if world.observer is not None:
+            world.observer.point("after departure", self.name, number, now)
+        return self.kernel is kernel
+
+    def rearm(self, tcb: Tcb, now: int) -> None:
+        """See to it that the queue looks at a connection in time; a later one needs nothing."""
+        deadline = next_deadline(tcb)
+        if deadline is None or deadline >= tcb.entry_at:
+            return
+        assert self.kernel is not None, "a connection without a kernel asks for a timer"
+        tcb.entry_at = max(deadline, now)
+        self.world.queue.push(tcb.entry_at, TcbTimer(self, self.kernel, tcb))
+
+    def _record(self, kernel: Kernel) -> None:
+        """Write what the connections did since the last time; a timer stands before what it did."""
+        trace = self.world.trace
+        assert trace is not None, "a traced kernel in a world without a trace"
+        effects = kernel.effects
+        for tcb, timer in effects.fired:
+            trace.add(TimerFired(t_ns=self.world.now, host=self.name, conn=tcb.conn, timer=timer))
+        effects.fired.clear()
+        for move in effects.history:
+            trace.add(
+                StateChange(
+                    t_ns=move.at,
+                    host=self.name,
+                    conn=move.tcb.conn,
+                    old=spell(move.old),
+                    new=spell(move.new),
+                    why=move.why,
+                )
+            )
+        effects.history.clear()

@@ -25,7 +25,7 @@ class Flight:
 
 
 class Direction(Event):
-    """One way of a link: packets in flight, first in first out, and one entry in the queue for all of them."""
+    """One way of a link: packets in flight, first in first out, one queue entry for them all."""
 
     def __init__(self, link: "Link", source: "Host", target: "Host", interface: int) -> None:
         self.link = link
@@ -35,16 +35,20 @@ class Direction(Event):
         self.interface = interface  # of the target, by its number there
         self.delay_ns = link.delay_ns
         self.carries = True
+        self.carrier = True  # whether the source's interface sees the cable
         self.flights: deque[Flight] = deque()
         self.queued = False
 
-    def send(self, packet: ip.Packet, now: int) -> None:
+    def number(self) -> int:
+        """Number a packet that is to be sent; 0 where no trace is written."""
+        trace = self.world.trace
+        return 0 if trace is None else trace.next_id()
+
+    def send(self, packet: ip.Packet, number: int, now: int) -> None:
         """Take a packet from the source's interface."""
         world = self.world
         trace = world.trace
-        number = 0
         if trace is not None:
-            number = trace.next_id()
             trace.add(
                 PacketSent(
                     t_ns=now,
@@ -76,11 +80,11 @@ class Direction(Event):
         if trace is not None:
             trace.add(PacketLost(t_ns=now, packet_id=packet_id, why=why))
 
-    def due(self, at: int) -> int:
+    def due(self, at: int) -> int:  # noqa: ARG002  the heap may be behind
         """The instant at which the first packet arrives."""
         return self.flights[0].at if self.flights else NEVER
 
-    def postpone(self, at: int, due: int) -> None:
+    def postpone(self, at: int, due: int) -> None:  # noqa: ARG002
         """The entry went to a later packet, or was dropped: nothing is on the wire."""
         self.queued = due != NEVER
 
@@ -98,7 +102,7 @@ class Direction(Event):
         world = self.world
         target = self.target
         if world.observer is not None:
-            world.observer.point("before arrival", target.name, now)
+            world.observer.point("before arrival", target.name, flight.packet_id, now)
         flights = self.flights
         if not flights or flights[0] is not flight:
             return  # a fault at this point took it
@@ -107,12 +111,10 @@ class Direction(Event):
             self.lose(flight.packet_id, HOST_OFF, now)
             return
         if world.trace is not None:
-            world.trace.add(
-                PacketArrived(t_ns=now, packet_id=flight.packet_id, host=target.name)
-            )
+            world.trace.add(PacketArrived(t_ns=now, packet_id=flight.packet_id, host=target.name))
         target.receive(flight.packet, self.interface, now)
         if world.observer is not None:
-            world.observer.point("after arrival", target.name, now)
+            world.observer.point("after arrival", target.name, flight.packet_id, now)
 
     def describe(self) -> str:
         """Name the way that the packet goes."""

@@ -1,9 +1,9 @@
-"""A process: a lifecycle, a table of descriptors, and tasks, of which the world knows only how to resume them.
+"""A process: a lifecycle, a table of descriptors, and tasks injected by the layer above.
 
-A task is one thread of a program. The world resumes it; it runs until it waits or ends, and comes back. While it
-runs it may end its own process (``exit``, or a fault that strikes at a point inside a call): ``abandon`` is called on
-it like on the others, and it must then leave for ever at the end of the call that it is in, without running any more
-code of the program.
+A task is one thread of a program. The world resumes it; it runs until it waits or ends, and comes
+back. While it runs it may end its own process (``exit``, or a fault that strikes at a point inside
+a call): ``abandon`` is called on it like on the others, and it must then leave for ever at the end
+of the call that it is in, without running any more code of the program.
 """
 
 from collections.abc import Callable
@@ -51,10 +51,10 @@ class Task(Protocol):
 
 
 class Waiter(Event):
-    """The one handle by which a task is woken: given to the queues that it waits on, and armed with its deadline.
+    """The one handle by which a task is woken: by the queues that it is given to, or its deadline.
 
-    However many queues wake it, a wait ends once. Wake-ups resume their tasks at the same instant, in the order in
-    which they came, after the work that woke them is done.
+    However many queues wake it, a wait ends once. Wake-ups resume their tasks at the same
+    instant, in the order in which they came, after the work that woke them is done.
     """
 
     def __init__(self, process: "Process", task: Task) -> None:
@@ -66,7 +66,10 @@ class Waiter(Event):
         self.alarm = Alarm(self)
 
     def arm(self, deadline: int | None) -> None:
-        """Begin a wait: from now on ``wake`` counts. Call it before the task goes back to the world."""
+        """Begin a wait: from now on ``wake`` counts.
+
+        Call it before the task goes back to the world.
+        """
         assert not self.ended, "a task that has ended waits"
         self.armed = True
         self.timed_out = False
@@ -181,20 +184,33 @@ class Process:
         return waiter
 
     def finish(self, waiter: Waiter) -> None:
-        """A task has come to its own end. The process goes on; ``exit`` is its program's decision."""
+        """A task has come to its own end.
+
+        The process goes on; ``exit`` is its program's decision.
+        """
         waiter.close()
         self.waiters.remove(waiter)
 
     def exit(self, status: int, now: int, how: str = "") -> None:
-        """End with a status; ``how`` says more (``uncaught ValueError: ...``). Its kernel closes its descriptors."""
+        """End with a status; ``how`` says more (``uncaught ValueError: ...``).
+
+        Its kernel closes its descriptors.
+        """
         self.end(how or f"exit {status}", now, closes=True)
 
     def kill(self, signal: str, now: int) -> None:
-        """End by a signal, at once: no code of the program runs. Its kernel closes its descriptors."""
+        """End by a signal, at once: no code of the program runs.
+
+        Its kernel closes its descriptors.
+        """
         self.end(signal, now, closes=True)
 
     def end(self, how: str, now: int, *, closes: bool) -> None:
-        """Be over. ``closes`` is False where the kernel vanished too, and nobody is left to close anything."""
+        """Be over.
+
+        ``closes`` is False where the kernel vanished too, and nobody is left to close
+        anything.
+        """
         if self.state == ENDED:
             return
         self.state = ENDED

@@ -27,8 +27,9 @@ End: TypeAlias = Literal["over", "still", "horizon"]
 class Rest:
     """Why a run stopped.
 
-    ``over``: nothing is pending and nobody waits. ``still``: nothing is pending, so the world can never move again,
-    and ``waiting`` lists who waits. ``horizon``: the instant that the caller named has been reached.
+    ``over``: nothing is pending and nobody waits. ``still``: nothing is pending, so the world
+    can never move again, and ``waiting`` lists who waits. ``horizon``: the instant that the
+    caller named has been reached.
     """
 
     end: End
@@ -37,13 +38,15 @@ class Rest:
 
 
 class Observer(Protocol):
-    """Whoever wants to step in at points of the run: before and after each arrival, departure and call."""
+    """Whoever wants to step in at points of the run: arrivals, departures and calls."""
 
-    def point(self, kind: str, host: str, now: int) -> None:
+    def point(self, kind: str, host: str, number: int, now: int) -> None:
         """A point is reached. The observer may inject a fault here.
 
-        ``kind``: ``before departure``, ``after departure``, ``before arrival``, ``after arrival`` (from the links);
-        ``call``, ``return`` (from the guest: at a socket call's entry and return).
+        ``kind``: ``before departure``, ``after departure``, ``before arrival``, ``after
+        arrival`` of the packet that the trace knows by ``number``; from the guest ``call``,
+        before it enters the kernel, and ``return``, before the program goes on: of the call
+        that the trace knows by ``number``.
         """
 
 
@@ -117,7 +120,7 @@ class World:
         self.at(t_ns, Act(act, name))
 
     def step(self, until_ns: int | None = None) -> bool:
-        """Let the next thing happen; False where nothing is pending, or nothing until ``until_ns``."""
+        """Let the next thing happen; False where nothing is pending (until ``until_ns``)."""
         queue = self.queue
         heap = queue.heap
         while heap:
