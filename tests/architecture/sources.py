@@ -22,7 +22,7 @@ def tree_of(path: Path) -> ast.Module:
 
 
 def prose() -> Iterator[Path]:
-    """Yield everything that may cite: sources, tests, pages. These tests cite wrongly on purpose."""
+    """Yield everything that may cite: sources, tests, pages. These tests cite wrongly."""
     yield from modules()
     for path in sorted((ROOT / "tests").rglob("*.py")):
         if "architecture" not in path.parts:
