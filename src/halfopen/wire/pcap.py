@@ -1,7 +1,7 @@
-"""pcapng (draft-ietf-opsawg-pcapng), as far as Wireshark needs it to show a run: who, when, and what became of it.
+"""pcapng, as far as Wireshark needs it to show a run: who, when, and what became of a packet.
 
-Interfaces carry names, addresses carry host names, times are nanoseconds, and a packet may have comments.
-Blocks are written in little-endian order.
+Interfaces carry names, addresses carry host names, times are nanoseconds, and a packet may have
+comments. Blocks are written in little-endian order.
 """
 
 from struct import pack
@@ -53,7 +53,8 @@ def names(hosts: list[tuple[bytes, str]]) -> bytes:
 
 def packet(raw: bytes, *, interface_id: int, t_ns: int, comments: list[str]) -> bytes:
     """Record an IP packet as it left an interface at ``t_ns``."""
-    body = pack("<IIIII", interface_id, t_ns >> 32, t_ns & 0xFFFFFFFF, len(raw), len(raw)) + _padded(raw)
+    size = len(raw)
+    body = pack("<IIIII", interface_id, t_ns >> 32, t_ns & 0xFFFFFFFF, size, size) + _padded(raw)
     body += _option(_EPB_FLAGS, pack("<I", _OUTBOUND))
     for comment in comments:
         body += _option(_OPT_COMMENT, comment.encode())

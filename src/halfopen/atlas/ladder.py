@@ -1,0 +1,316 @@
+"""A run as text: time in a column, hosts left and right, segments as arrows between them.
+
+Every line fits 80 columns. With three hosts or more it is a list, one line for each moment.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from textwrap import wrap
+from typing import Final
+
+from halfopen.atlas.annotate import Seen
+from halfopen.atlas.moments import Moment, Reader
+from halfopen.atlas.phrases import call_name, show_instant
+from halfopen.base.units import S, show_duration
+from halfopen.record.trace import Trace
+
+WIDTH: Final = 80
+_TIME: Final = 12  # the left host's column begins here
+_RIGHT: Final = 60  # the right host's column begins here
+_BAND: Final = 15  # segments begin here, behind the left host's bars
+_ARROW_MIN: Final = 4
+_CALLS: Final = frozenset({"call", "enter", "return"})
+_LANE_MAX: Final = 44  # a host's text may be so long before it is wrapped
+
+#: A gap is shown where it is this long, and so many times as long as the gap before it:
+#: retransmissions, each twice as late as the last, stay one below the other.
+_SILENCE_NS: Final = 10 * S
+_SILENCE_FACTOR: Final = 4
+
+#: Routine lines in a row beyond this many are folded, keeping some at either end.
+_ROUTINE_MAX: Final = 14
+_ROUTINE_KEPT: Final = 4
+
+
+def ladder(trace: Trace, *, forever: bool = False) -> list[str]:
+    """Draw a run, line by line.
+
+    ``forever``: it is known that what still waits at the end will never go on.
+    """
+    reader = Reader(trace)
+    moments = _with_silences(_folded(_with_states(reader.moments())), trace.ended_ns)
+    hosts = _hosts(trace, moments)
+    tail = _tail(reader, trace, forever=forever)
+    if len(hosts) > 2:
+        lines = [*_list_lines(moments, hosts), *tail_lines(tail)]
+    else:
+        lines = list(_Columns(hosts, _addresses(moments)).lines([*moments, *tail]))
+    return [line.rstrip() for line in lines]
+
+
+class _Columns:
+    """Two hosts side by side."""
+
+    def __init__(self, hosts: list[str], addresses: dict[str, str]) -> None:
+        self._hosts = hosts
+        self._addresses = addresses
+        self._blocked: dict[str, list[int]] = {host: [] for host in hosts}
+        self._calls: dict[int, str] = {}
+        self._shown_at = ""
+
+    def lines(self, moments: list[Moment]) -> Iterator[str]:
+        """Lay moments out; a state goes into the line of what its host does with it."""
+        yield self._header()
+        pending: Moment | None = None
+        for moment in moments:
+            if pending is not None and not _goes_with(pending, moment):
+                yield from self._host_line(pending)
+                pending = None
+            if moment.kind == "state":
+                pending = moment
+                continue
+            state = pending.text if pending is not None else ""
+            pending = None
+            yield from self._lines_of(moment, state)
+        if pending is not None:
+            yield from self._host_line(pending)
+
+    def _lines_of(self, moment: Moment, state: str) -> Iterator[str]:
+        if moment.kind == "silence":
+            yield self._row("", left=f"   ... {moment.text} ...")
+        elif moment.kind == "segment":
+            yield from self._segment_lines(moment, state)
+        elif moment.kind == "fault" and not moment.host:
+            room = _RIGHT - _BAND - 4
+            yield self._row(self._time(moment), band=f"~~ {moment.text} ~~".center(room, "~"))
+        else:
+            yield from self._host_line(moment)
+
+    def _header(self) -> str:
+        named = [f"{host} {self._addresses.get(host, '')}".strip() for host in self._hosts]
+        line = "time".rjust(_TIME - 2).ljust(_TIME) + named[0]
+        return f"{line:<{_RIGHT}}{named[1]}" if len(named) > 1 else line
+
+    def _time(self, moment: Moment) -> str:
+        shown = show_instant(moment.t_ns)
+        if shown == self._shown_at:
+            return ""
+        self._shown_at = shown
+        return shown
+
+    def _bars(self, host: str) -> str:
+        return "| " * min(len(self._blocked[host]), 3)
+
+    def _row(self, time: str, *, left: str = "", band: str = "", right: str = "") -> str:
+        """Compose a line; the bars of blocked calls stand where nothing else does."""
+        canvas = f"{time:>{_TIME - 2}}".ljust(_TIME) + self._bars(self._hosts[0])
+        if left:
+            canvas += left
+        if band:
+            canvas = canvas.ljust(_BAND) + band
+        if len(self._hosts) < 2:
+            return canvas
+        mark = self._bars(self._hosts[1])
+        text = mark + right
+        start = min(_RIGHT, WIDTH - len(text))
+        if start < _RIGHT:
+            text, start = right, min(_RIGHT, WIDTH - len(right))
+        return f"{canvas:<{start}}{text}" if text.strip() else canvas
+
+    def _host_line(self, moment: Moment) -> Iterator[str]:
+        for call_id in (*moment.ends, *((moment.call_id,) if moment.kind == "return" else ())):
+            for blocked in self._blocked.values():
+                if call_id in blocked:
+                    blocked.remove(call_id)
+        if moment.text:
+            time = self._time(moment)
+            for piece in wrap(moment.text, _LANE_MAX, subsequent_indent="  ") or [""]:
+                if moment.host == self._hosts[0]:
+                    yield self._row(time, left=piece)
+                else:
+                    yield self._row(time, right=piece)
+                time = ""
+        if moment.kind == "enter":
+            self._blocked[moment.host].append(moment.call_id)
+
+    def _segment_lines(self, moment: Moment, state: str) -> Iterator[str]:
+        seen = moment.seen
+        assert seen is not None, "a segment moment carries its packet"
+        lost = f"lost: {seen.packet.why}" if seen.packet.why is not None else ""
+        leaves_left = moment.host == self._hosts[0]
+        if leaves_left and state:
+            yield from self._host_line(
+                Moment(t_ns=moment.t_ns, kind="state", host=moment.host, text=state)
+            )
+            state = ""
+        time = self._time(moment)
+        begin = max(_BAND, _TIME + len(self._bars(self._hosts[0])) + 1)
+        room = _RIGHT - 2 - begin
+        band = _arrow(seen, room, to_right=leaves_left, lost=bool(lost))
+        right = state or lost
+        yield self._row(time, band=" " * (begin - _BAND) + band, right=right)
+        if state and lost:
+            yield self._row("", right=lost)
+
+
+def _arrow(seen: Seen, room: int, *, to_right: bool, lost: bool) -> str:
+    text = _fitting(seen, room - _ARROW_MIN - 1)
+    shaft = "-" * max(room - len(text) - 2, _ARROW_MIN - 1)
+    head = "x" if lost else (">" if to_right else "<")
+    return f"{text} {shaft}{head}" if to_right else f"{head}{shaft} {text}"
+
+
+def _fitting(seen: Seen, room: int) -> str:
+    """Drop the window, then the acknowledgment, where a line would get too long."""
+    note = f" {seen.note}" if seen.note else ""
+    text = seen.summary + note
+    if len(text) <= room or seen.seq is None:
+        return text[:room]
+    length = f" len {seen.length}" if seen.length else ""
+    ack = f" ack {seen.ack}" if seen.ack is not None else ""
+    text = f"{seen.flags} seq {seen.seq}{ack}{length}{note}"
+    return text if len(text) <= room else f"{seen.flags} seq {seen.seq}{length}{note}"[:room]
+
+
+def _goes_with(state: Moment, moment: Moment) -> bool:
+    """Whether a state is said on the line of what its host does at the same instant."""
+    return moment.t_ns == state.t_ns and moment.host == state.host and moment.kind == "segment"
+
+
+def _hosts(trace: Trace, moments: list[Moment]) -> list[str]:
+    """Order the hosts: who sends the first packet stands left."""
+    found = [moment.host for moment in moments if moment.kind == "segment"]
+    found += [getattr(event, "host", "") for event in trace.events]
+    found += [moment.host for moment in moments]
+    return [host for host in dict.fromkeys(found) if host] or ["host"]
+
+
+def _addresses(moments: list[Moment]) -> dict[str, str]:
+    """Read from the packets which address a host sends from."""
+    found: dict[str, str] = {}
+    for moment in moments:
+        if moment.seen is not None and not moment.seen.forwarded:
+            found.setdefault(moment.host, moment.seen.src.rpartition(":")[0] or moment.seen.src)
+    return found
+
+
+def _with_states(moments: Iterator[Moment]) -> list[Moment]:
+    """Say a state on the line of the call that its host makes or ends at the same instant."""
+    shown: list[Moment] = []
+    for moment in moments:
+        last = shown[-1] if shown else None
+        if last is None or last.host != moment.host or last.t_ns != moment.t_ns:
+            shown.append(moment)
+        elif moment.kind == "state" and last.kind in _CALLS:
+            shown[-1] = replace(last, text=f"{last.text} ({moment.text})")
+        elif moment.kind in _CALLS and last.kind == "state":
+            shown[-1] = replace(moment, text=f"{moment.text} ({last.text})")
+        else:
+            shown.append(moment)
+    return shown
+
+
+def _folded(moments: list[Moment]) -> list[Moment]:
+    """Fold the middle of long transfers into one line that counts what it holds."""
+    shown: list[Moment] = []
+    run: list[Moment] = []
+    for moment in moments:
+        if moment.routine:
+            run.append(moment)
+            continue
+        shown += _fold(run)
+        run = []
+        shown.append(moment)
+    return shown + _fold(run)
+
+
+def _fold(run: list[Moment]) -> list[Moment]:
+    if len(run) <= _ROUTINE_MAX:
+        return run
+    hidden = run[_ROUTINE_KEPT:-_ROUTINE_KEPT]
+    segments = [moment.seen for moment in hidden if moment.seen is not None]
+    octets = sum(seen.length for seen in segments)
+    text = f"{len(segments)} more segments, {octets} bytes"
+    entered = tuple(m.call_id for m in hidden if m.kind == "return")
+    fold = Moment(t_ns=hidden[0].t_ns, kind="silence", host="", text=text, ends=entered)
+    return [*run[:_ROUTINE_KEPT], fold, *run[-_ROUTINE_KEPT:]]
+
+
+def _with_silences(moments: list[Moment], ended_ns: int) -> list[Moment]:
+    """Put a line that says how long into every gap that is long and much longer than the last."""
+    shown: list[Moment] = []
+    gap_before, last = 0, 0
+    for moment in moments:
+        gap = moment.t_ns - last
+        if shown and _is_silence(gap, gap_before):
+            shown.append(_silence(last, gap))
+        if gap:
+            gap_before, last = gap, moment.t_ns
+        shown.append(moment)
+    if shown and _is_silence(ended_ns - last, gap_before):
+        shown.append(_silence(last, ended_ns - last))
+    return shown
+
+
+def _is_silence(gap: int, before: int) -> bool:
+    return gap >= _SILENCE_NS and gap >= _SILENCE_FACTOR * before
+
+
+def _silence(at: int, gap: int) -> Moment:
+    text = f"{show_duration(gap)}, nothing moves"
+    return Moment(t_ns=at, kind="silence", host="", text=text)
+
+
+def _tail(reader: Reader, trace: Trace, *, forever: bool) -> list[Moment]:
+    """Say of every call that never returned that it still waits."""
+    ending = "for ever" if forever else "still waits when the run ends"
+    return [
+        Moment(
+            t_ns=trace.ended_ns,
+            kind="return",
+            host=entry.host,
+            text=f"{reader.label(entry)}{call_name(entry.call)} ... {ending}",
+            call_id=entry.call_id,
+        )
+        for entry in reader.waiting()
+    ]
+
+
+def _list_lines(moments: list[Moment], hosts: list[str]) -> Iterator[str]:
+    who = max(map(len, hosts))
+    yield f"{'time':>{_TIME - 2}}  {'host':<{who}}  what"
+    shown_at = ""
+    for moment in moments:
+        time = show_instant(moment.t_ns)
+        yield from _list_line("" if time == shown_at else time, moment, who)
+        shown_at = time
+
+
+def _list_line(time: str, moment: Moment, who: int) -> Iterator[str]:
+    if moment.kind == "silence":
+        yield f"{'':>{_TIME}}... {moment.text} ..."
+        return
+    text = moment.text
+    if moment.seen is not None:
+        seen = moment.seen
+        text = f"{seen.src} > {seen.dst}  {seen.summary}"
+        if seen.forwarded:
+            text = f"passes on {text}"
+        if seen.note:
+            text += f"  {seen.note}"
+        if seen.packet.why is not None:
+            text += f"  x lost: {seen.packet.why}"
+    elif moment.kind == "state":
+        text = f"-> {text}"
+    if not text:
+        return
+    room = WIDTH - _TIME - who - 2
+    for number, piece in enumerate(wrap(text, room, subsequent_indent="    ")):
+        host = moment.host if number == 0 else ""
+        yield f"{time if number == 0 else '':>{_TIME - 2}}  {host:<{who}}  {piece}"
+
+
+def tail_lines(tail: list[Moment]) -> Iterator[str]:
+    """Write what still waits, as a list."""
+    for moment in tail:
+        yield f"{'':>{_TIME}}{moment.host}: {moment.text}"

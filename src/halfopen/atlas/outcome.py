@@ -1,0 +1,78 @@
+"""What a variant comes to: what the program that felt it was told, in a few words."""
+
+from halfopen.atlas.phrases import TELLING, call_name, show_args, show_outcome, show_result
+from halfopen.base.units import show_duration
+from halfopen.record.events import FaultFired, ProcessEnded
+from halfopen.record.faults import Kill, PowerOff
+from halfopen.record.query import Call, calls
+from halfopen.record.trace import Trace
+
+_ERRORS_MAX = 3
+
+
+def outcome(trace: Trace) -> str:
+    """Say what the connecting program was told; where none survived, what the others were."""
+    telling = [call for call in calls(trace) if call_name(call.call) in TELLING]
+    dead = _dead(trace)
+    alive = [call for call in telling if (call.host, call.process) not in dead]
+    connecting = {
+        (call.host, call.process) for call in alive if call.call in {"connect", "connect_ex"}
+    }
+    mine = [c for c in alive if (c.host, c.process) in connecting] if connecting else alive
+    programs = dict.fromkeys((call.host, call.process) for call in mine)
+    parts = []
+    for program in programs:
+        said = _of_program([call for call in mine if (call.host, call.process) == program])
+        parts.append(f"{program[1]}: {said}" if len(programs) > 1 else said)
+    return "; ".join(parts) or "no call is left to tell"
+
+
+def _of_program(made: list[Call]) -> str:
+    errors = [call for call in made if _error_of(call)]
+    waiting = [call for call in made if call.returned_ns is None]
+    if errors:
+        said = [_say_error(call) for call in errors[:_ERRORS_MAX]]
+        return ", then ".join(dict.fromkeys(said))
+    return show_outcome(waiting[-1] if waiting else made[-1])
+
+
+def _say_error(call: Call) -> str:
+    waited = f" after {show_duration(call.blocked_ns)}" if call.blocked_ns else ""
+    return f"{_short_name(call)} -> {_error_of(call)}{waited}"
+
+
+def _error_of(call: Call) -> str:
+    if call.errno is None and not (_asks_error(call) and call.result):
+        return ""
+    return show_result(call.call, call.args, call.result, call.errno)
+
+
+def _asks_error(call: Call) -> bool:
+    return call.call == "getsockopt" and show_args(call.call, call.args) == "SO_ERROR"
+
+
+def _short_name(call: Call) -> str:
+    return "SO_ERROR" if _asks_error(call) else call_name(call.call)
+
+
+def _dead(trace: Trace) -> set[tuple[str, str]]:
+    """Find the programs that a fault or a crash ended: nobody told them anything."""
+    killed_hosts = {
+        event.fault.host
+        for event in trace.events
+        if isinstance(event, FaultFired) and isinstance(event.fault, PowerOff)
+    }
+    killed = {
+        event.fault.process
+        for event in trace.events
+        if isinstance(event, FaultFired) and isinstance(event.fault, Kill)
+    }
+    return {
+        (call.host, call.process)
+        for call in calls(trace)
+        if call.host in killed_hosts or call.process in killed
+    } | {
+        (event.host, event.process)
+        for event in trace.events
+        if isinstance(event, ProcessEnded) and event.how.startswith("SIG")
+    }

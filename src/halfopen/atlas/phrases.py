@@ -1,0 +1,138 @@
+"""How times, calls and their results are written wherever people read them."""
+
+from errno import errorcode
+from typing import Final
+
+from halfopen.base.units import MS, S, show_duration
+from halfopen.record.events import Json
+from halfopen.record.query import Call
+
+#: Calls that wait for somebody else, or move bytes: a run's outcome shows in them.
+TELLING: Final = frozenset(
+    {
+        "connect",
+        "connect_ex",
+        "accept",
+        "_accept",
+        "send",
+        "sendall",
+        "sendto",
+        "sendmsg",
+        "recv",
+        "recv_into",
+        "recvfrom",
+        "recvfrom_into",
+        "recvmsg",
+        "recvmsg_into",
+        "select",
+        "poll",
+        "epoll_wait",
+        "getsockopt",
+        "shutdown",
+    }
+)
+_READS: Final = frozenset(
+    {"recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "recvmsg_into"}
+)
+#: Options that programs of the notes set and read, by level and number.
+_OPTIONS: Final = {
+    "1, 2": "SO_REUSEADDR",
+    "1, 4": "SO_ERROR",
+    "1, 7": "SO_SNDBUF",
+    "1, 8": "SO_RCVBUF",
+    "1, 9": "SO_KEEPALIVE",
+    "1, 13": "SO_LINGER",
+    "1, 15": "SO_REUSEPORT",
+    "1, 20": "SO_RCVTIMEO",
+    "1, 21": "SO_SNDTIMEO",
+    "6, 1": "TCP_NODELAY",
+    "6, 2": "TCP_MAXSEG",
+    "6, 3": "TCP_CORK",
+    "6, 4": "TCP_KEEPIDLE",
+    "6, 5": "TCP_KEEPINTVL",
+    "6, 6": "TCP_KEEPCNT",
+    "6, 9": "TCP_DEFER_ACCEPT",
+    "6, 11": "TCP_INFO",
+    "6, 12": "TCP_QUICKACK",
+    "6, 18": "TCP_USER_TIMEOUT",
+}
+_POLL_BITS: Final = ((1, "IN"), (2, "PRI"), (4, "OUT"), (8, "ERR"), (16, "HUP"), (0x2000, "RDHUP"))
+_TEXT_MAX: Final = 12
+
+
+def show_instant(ns: int) -> str:
+    """Write an instant of a run in a column: milliseconds in the first second, then seconds."""
+    if ns < S:
+        return f"{ns / MS:.3f} ms"
+    return f"{ns / S:.3f} s"
+
+
+def call_name(call: str) -> str:
+    """Name a call as programs know it (``_accept`` is the C half of ``accept``)."""
+    return call.lstrip("_")
+
+
+def show_call(call: str, args: str) -> str:
+    """Write a call as it was made, options by name."""
+    return f"{call_name(call)}({show_args(call, args)})"
+
+
+def show_args(call: str, args: str) -> str:
+    """Write a call's arguments; those of ``getsockopt`` and ``setsockopt`` name the option."""
+    if not call.endswith("sockopt"):
+        return args
+    level_and_option = ", ".join(args.split(", ")[:2])
+    named = _OPTIONS.get(level_and_option)
+    return args if named is None else named + args[len(level_and_option) :]
+
+
+def show_result(call: str, args: str, result: Json, errno: str | None) -> str:
+    """Write what a call gave: ``b""``, ``1448 bytes``, ``ECONNRESET``, ``ok``."""
+    if errno is not None:
+        return errno
+    name, text = call_name(call), str(result)
+    match result:
+        case None:
+            text = "ok"
+        case {"len": int(length), "head": str(head)}:
+            text = _show_bytes(length, head)
+        case {"peer": [str(host), int(port), *_]} | [str(host), int(port)]:
+            text = f"{host}:{port}"
+        case int(number) if name in _READS or name.startswith("send"):
+            text = f"{number} bytes"
+        case int(number) if name == "getsockopt" and show_args(call, args) == "SO_ERROR":
+            text = errorcode.get(number, "0")
+        case list(entries) if name in {"poll", "epoll_wait", "select"}:
+            text = _show_ready(entries)
+        case _:
+            pass
+    return text
+
+
+def _show_bytes(length: int, head: str) -> str:
+    if length > _TEXT_MAX:
+        return f"{length} bytes"
+    return repr(head.encode("latin-1")).replace("'", '"')
+
+
+def show_outcome(call: Call) -> str:
+    """Write a finished or unfinished call in a few words: ``recv -> ECONNRESET after 10 ms``."""
+    name = call_name(call.call)
+    if call.blocked_ns is None:
+        return f"{name} waits on"
+    waited = f" after {show_duration(call.blocked_ns)}" if call.blocked_ns else ""
+    return f"{name} -> {show_result(call.call, call.args, call.result, call.errno)}{waited}"
+
+
+def _show_ready(entries: list[Json]) -> str:
+    shown = []
+    for entry in entries:
+        match entry:
+            case [int(), int(bits)]:
+                known = [name for bit, name in _POLL_BITS if bits & bit]
+                shown.append("|".join(known) or str(bits))
+            case list(descriptors):
+                shown.append(f"{len(descriptors)} ready")
+            case _:
+                shown.append(str(entry))
+    return ", ".join(shown) or "nothing ready"

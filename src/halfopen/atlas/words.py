@@ -1,0 +1,127 @@
+"""Finds the row that somebody means: by its id, or by words of its question, note, scenario or answer."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import SequenceMatcher
+from typing import Final
+
+from halfopen.scenario.lines import BY_ID, LINES, Line
+from halfopen.scenario.model import Note
+
+_ROW: Final = re.compile(r"^[nN](\d{1,3})$")
+_SPAN: Final = re.compile(r"^[nN](\d{1,3})-[nN]?(\d{1,3})$")
+_WORD: Final = re.compile(r"[a-z0-9_]+")
+_STOP: Final = frozenset(
+    "a an and are at be by do does for from how i if in is it my of on or so that the then this to "
+    "was what when while why with you".split()
+)
+#: What people say, beside what the notes say.
+_SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
+    "cut": ("off", "pulled", "power"),
+    "died": ("crash", "crashes", "killed"),
+    "dies": ("crash", "crashes", "killed"),
+    "kill": ("killed", "crash"),
+    "recv": ("read",),
+    "read": ("recv",),
+    "refused": ("econnrefused",),
+    "reset": ("rst", "econnreset"),
+    "send": ("write",),
+    "write": ("send",),
+    "timeout": ("etimedout",),
+    "unplugged": ("cable", "pulled"),
+    "wire": ("cable",),
+}
+_NEAREST: Final = 3
+
+
+def parse_rows(texts: Sequence[str]) -> list[str] | None:
+    """Read ``N07``, ``N01-N13``, ``all``; None where one of them is not of that kind."""
+    found: list[str] = []
+    for text in texts:
+        if text == "all":
+            found += [line.id for line in LINES]
+        elif match := _ROW.match(text):
+            found.append(_id(match[1]))
+        elif match := _SPAN.match(text):
+            found += [_id(str(number)) for number in range(int(match[1]), int(match[2]) + 1)]
+        else:
+            return None
+    return list(dict.fromkeys(found))
+
+
+def _id(digits: str) -> str:
+    return f"N{int(digits):02d}"
+
+
+def search(words: str, notes: Mapping[str, Note], answers: Mapping[str, str]) -> list[Line]:
+    """Find rows by words, best first; empty where no word is known anywhere."""
+    wanted = [word for word in _words(words) if word not in _STOP]
+    scored = [
+        (_score(wanted, line, notes.get(line.id), answers.get(line.id, "")), line) for line in LINES
+    ]
+    best = max(score for score, _ in scored)
+    found = [(score, line) for score, line in scored if score and score * 2 >= best]
+    return [line for _, line in sorted(found, key=lambda pair: (-pair[0], pair[1].id))]
+
+
+def pick_variant(words: str, names: Sequence[str]) -> int:
+    """Choose the variant whose name has most of the words, the first of equals; counted from 1."""
+    wanted = [word for word in _words(words) if word not in _STOP]
+    hits = [_hits(wanted, name) for name in names]
+    return hits.index(max(hits)) + 1
+
+
+def nearest(text: str) -> str:
+    """Name the rows that lie nearest to what is no row: ``N07 (a process crashes), N17 (...)``."""
+    if match := _ROW.match(text):
+        by_distance = sorted(BY_ID, key=lambda id_: (-_alike(_id(match[1]), id_), id_))
+    else:
+        by_distance = sorted(BY_ID, key=lambda id_: (-_alike_words(text, BY_ID[id_]), id_))
+    chosen = sorted(by_distance[:_NEAREST])
+    return ", ".join(f"{id_} ({_lower(BY_ID[id_].title)})" for id_ in chosen)
+
+
+def _lower(title: str) -> str:
+    first = title.partition(" ")[0]
+    return title if first.isupper() and len(first) > 1 else title[0].lower() + title[1:]
+
+
+def _alike(a: str, b: str) -> float:
+    return SequenceMatcher(None, a, b).ratio()
+
+
+def _alike_words(text: str, line: Line) -> float:
+    theirs = _words(f"{line.title} {line.note}")
+    return max((_alike(mine, word) for mine in _words(text) for word in theirs), default=0.0)
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.lower())
+
+
+def _score(wanted: Iterable[str], line: Line, note: Note | None, answer: str) -> int:
+    title = f"{line.id} {line.title}"
+    scenario = ""
+    if note is not None:
+        title += f" {note.question}"
+        names = " ".join(dict.fromkeys(s for v in note.variants for s in v.settings.values()))
+        scenario = " ".join(note.words) + f" {names}"
+    weights = ((title, 3), (scenario, 3), (line.note, 2), (answer, 1))
+    score = 0
+    for word in wanted:
+        score += max(weight * _strength(word, text) for text, weight in weights)
+    return score
+
+
+def _hits(wanted: Iterable[str], text: str) -> int:
+    return sum(_strength(word, text) for word in wanted)
+
+
+def _strength(word: str, text: str) -> int:
+    """Say how well a word stands in a text: 4 as it is, 3 as a beginning, 2 by another name."""
+    theirs = _words(text)
+    if word in theirs:
+        return 4
+    if len(word) >= 4 and any(one.startswith(word) or word.startswith(one + "s") for one in theirs):
+        return 3
+    return 2 if any(other in theirs for other in _SYNONYMS.get(word, ())) else 0
