@@ -1,6 +1,7 @@
 """What may go wrong. A fault is a value; each arm knows how to make it happen."""
 
-from typing import Literal, TypeAlias
+from dataclasses import fields
+from typing import Any, Final, Literal, TypeAlias
 
 from halfopen.base.value import value
 
@@ -66,3 +67,26 @@ def describe_fault(fault: Fault) -> str:
             return f"cable out: {fault.link}, towards {fault.towards}"
         case CableIn():
             return f"cable in: {fault.link}"
+
+
+_KINDS: Final[dict[str, Any]] = {
+    cls.__name__: cls for cls in (Kill, PowerOff, PowerOn, CableOut, CableIn)
+}
+
+
+def fault_to_json(fault: Fault) -> dict[str, Any]:
+    """Write a fault with its kind and its fields by name."""
+    return {"kind": type(fault).__name__} | {f.name: getattr(fault, f.name) for f in fields(fault)}
+
+
+def fault_from_json(body: dict[str, Any]) -> Fault:
+    """Read what ``fault_to_json`` wrote.
+
+    Raises KeyError or TypeError where it is no fault of ours.
+    """
+    named = dict(body)
+    kind = _KINDS[named.pop("kind")]
+    if "seen_by" in named:
+        named["seen_by"] = tuple(named["seen_by"])
+    fault: Fault = kind(**named)
+    return fault

@@ -5,8 +5,9 @@ from dataclasses import fields
 from typing import Any, Final
 
 from halfopen.base.errors import MisuseError
-from halfopen.record import events, faults
+from halfopen.record import events
 from halfopen.record.events import Event, Json
+from halfopen.record.faults import fault_from_json, fault_to_json
 
 _EVENTS: Final[dict[str, Any]] = {
     cls.__name__: cls
@@ -24,9 +25,6 @@ _EVENTS: Final[dict[str, Any]] = {
         events.Mark,
         events.Output,
     )
-}
-_FAULTS: Final[dict[str, Any]] = {
-    cls.__name__: cls for cls in (faults.Kill, faults.PowerOff, faults.PowerOn, faults.CableOut, faults.CableIn)
 }
 
 
@@ -85,8 +83,7 @@ def _to_json(event: Event) -> dict[str, Any]:
     if isinstance(event, events.PacketSent):
         body["raw"] = event.raw.hex()
     if isinstance(event, events.FaultFired):
-        fault = event.fault
-        body["fault"] = {"kind": type(fault).__name__} | {f.name: getattr(fault, f.name) for f in fields(fault)}
+        body["fault"] = fault_to_json(event.fault)
     return {"event": type(event).__name__} | body
 
 
@@ -95,10 +92,6 @@ def _from_json(body: dict[str, Any]) -> Event:
     if "raw" in body:
         body["raw"] = bytes.fromhex(body["raw"])
     if "fault" in body:
-        fault = dict(body["fault"])
-        kind = _FAULTS[fault.pop("kind")]
-        if "seen_by" in fault:
-            fault["seen_by"] = tuple(fault["seen_by"])
-        body["fault"] = kind(**fault)
+        body["fault"] = fault_from_json(body["fault"])
     event: Event = cls(**body)
     return event
