@@ -76,6 +76,7 @@ def client(lab: Lab) -> None:
     """Exchange ping and pong once, then read, write or both until an error, or the end."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     sock.connect((lab.address("server"), PORT))
+    time.sleep(0.05)
     sock.sendall(PING)
     sock.recv(100)
     lab.mark("all is well")

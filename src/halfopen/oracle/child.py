@@ -1,0 +1,103 @@
+"""Runs one program of a scenario as a real process in its host's namespace, its calls recorded.
+
+``python -m halfopen.oracle.child PARENT EVENTS`` reads its task as JSON, one line, from standard
+input, says that it is ready, waits for one line more, and begins. Events go to the descriptor
+EVENTS at once, a line each: what a killed process did is known to the last call that it entered.
+"""
+
+import atexit
+import importlib
+import json
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Final
+
+from halfopen.oracle import namespaces, recording
+from halfopen.record.events import Json
+
+#: A write to a pipe up to this length is never mixed with another thread's (PIPE_BUF).
+_LINE_MAX: Final = 4096
+_TEXT_MAX: Final = 1000
+
+
+class Events:
+    """The way to the conductor."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+
+    def write(self, kind: str, fields: Mapping[str, Json]) -> None:
+        """Send one event; when this returns the conductor can read it, whatever becomes of us."""
+        line = json.dumps({"kind": kind} | dict(fields)).encode() + b"\n"
+        assert len(line) <= _LINE_MAX, "an event fits an atomic write"
+        os.write(self.fd, line)
+
+
+class KernelLab:
+    """A ``Lab`` for a program on the real kernel."""
+
+    def __init__(
+        self, settings: Mapping[str, str], addresses: Mapping[str, str], events: Events
+    ) -> None:
+        self._settings = settings
+        self._addresses = addresses
+        self._events = events
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """The variant's settings, by name."""
+        return self._settings
+
+    def address(self, host: str) -> str:
+        """Return a host's first address."""
+        return self._addresses[host]
+
+    def mark(self, name: str) -> None:
+        """Say where the program is."""
+        self._events.write("mark", {"t_ns": time.monotonic_ns(), "name": name})
+
+
+def load(reference: str) -> Callable[[KernelLab], None]:
+    """Find a program by ``module:name``."""
+    module, _, name = reference.partition(":")
+    program: Callable[[KernelLab], None] = getattr(importlib.import_module(module), name)
+    return program
+
+
+def main(parent: int, events_fd: int) -> None:
+    """Be ready, wait for the word, run the program."""
+    namespaces.die_with_parent(parent)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.set_inheritable(events_fd, False)
+    task = json.loads(sys.stdin.readline())
+    events = Events(events_fd)
+    # What the interpreter does with open sockets when it ends is no call of the program: the first
+    # function registered is the last to be called.
+    atexit.register(recording.install(events.write))
+    program = load(task["program"])
+    events.write("ready", {})
+    if not sys.stdin.readline():
+        return  # the run is over before this program began
+    _tell_uncaught(events)
+    program(KernelLab(task["settings"], task["addresses"], events))
+
+
+def _tell_uncaught(events: Events) -> None:
+    """Let the conductor know of the error that ends the program."""
+    show = sys.excepthook
+
+    def tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        events.write("uncaught", {"text": f"{kind.__name__}: {error}"[:_TEXT_MAX]})
+        show(kind, error, trace)
+
+    sys.excepthook = tell
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))

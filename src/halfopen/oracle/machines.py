@@ -1,0 +1,118 @@
+"""The hosts of a variant as network namespaces, and its programs as processes in them."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from halfopen.oracle import namespaces, netlink
+from halfopen.scenario.model import Host, Link, Process, Variant
+
+#: Both hosts' side of every connection, whatever this machine's own default is.
+CONGESTION: Final = "cubic"
+MTU: Final = 1500
+
+#: What differs from a fresh namespace, beside what the variant asks for.
+QUIET_SYSCTLS: Final = {
+    "net.ipv6.conf.all.disable_ipv6": 1,
+    "net.ipv6.conf.default.disable_ipv6": 1,
+    # What one connection learns about the path is not the next one's start.
+    "net.ipv4.tcp_no_metrics_save": 1,
+}
+
+
+class Machine:
+    """A host with power: the namespace that is its kernel, and an interface for each link."""
+
+    def __init__(self, host: Host, namespace: int, tuns: dict[str, int]) -> None:
+        self.host = host
+        self.namespace = namespace
+        self.tuns = tuns  # by link
+
+    @classmethod
+    def boot(cls, host: Host, variant: Variant) -> "Machine":
+        """Make the namespace, leaving the conductor in it."""
+        namespace = namespaces.new_namespace()
+        for name, setting in (QUIET_SYSCTLS | dict(host.sysctl)).items():
+            if Path("/proc/sys/net/ipv6").exists() or not name.startswith("net.ipv6."):
+                namespaces.set_sysctl(name, setting)
+        netlink.set_up("lo")
+        tuns = {}
+        for number, (link, peer) in enumerate(_links_of(host, variant)):
+            interface = f"eth{number}"
+            tuns[link.name] = namespaces.open_tun(interface)
+            if number == 0:
+                for address in host.addresses:
+                    netlink.add_address(interface, address)
+            netlink.set_up(interface, mtu=MTU)
+            for address in peer.addresses:
+                netlink.add_route(
+                    interface, address, source=host.addresses[0], congestion=CONGESTION
+                )
+        return cls(host, namespace, tuns)
+
+
+class Child:
+    """A program's process, ready to begin; ``pidfd`` is readable once it has ended."""
+
+    def __init__(
+        self, process: Process, popen: "subprocess.Popen[bytes]", events_fd: int, number: int
+    ) -> None:
+        self.process = process
+        self.popen = popen
+        self.pidfd = os.pidfd_open(popen.pid)
+        self.events_fd = events_fd
+        self.number = number
+        self.unfinished = b""  # a line of events that has not come whole
+        self.uncaught: str | None = None
+        self.started = False
+        self.ended = False
+        self.powered_off_at: int | None = None
+
+    def begin(self) -> None:
+        """Let the program run."""
+        assert self.popen.stdin is not None, "a child is started with a pipe to it"
+        self.popen.stdin.write(b"go\n")
+        self.popen.stdin.flush()
+        self.started = True
+
+
+def start_child(process: Process, variant: Variant, machine: Machine, number: int) -> Child:
+    """Start a process in its host's namespace, up to the point where its program would begin."""
+    namespaces.setns(machine.namespace)
+    ours, theirs = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    os.set_blocking(theirs, True)
+    popen = subprocess.Popen(
+        [sys.executable, "-m", "halfopen.oracle.child", str(os.getpid()), str(theirs)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        pass_fds=(theirs,),
+    )
+    os.close(theirs)
+    assert popen.stdin is not None, "asked for above"
+    program = process.program
+    task = {
+        "program": f"{program.__module__}:{program.__qualname__}",
+        "settings": dict(variant.settings),
+        "addresses": {host.name: host.addresses[0] for host in variant.hosts},
+    }
+    popen.stdin.write(json.dumps(task).encode() + b"\n")
+    popen.stdin.flush()
+    for stream in (popen.stdout, popen.stderr):
+        assert stream is not None, "asked for above"
+        os.set_blocking(stream.fileno(), False)
+    return Child(process, popen, ours, number)
+
+
+def _links_of(host: Host, variant: Variant) -> Iterator[tuple[Link, Host]]:
+    """Yield a host's links, with the host at the other end."""
+    hosts = {each.name: each for each in variant.hosts}
+    for link in variant.links:
+        if host.name == link.a:
+            yield link, hosts[link.b]
+        elif host.name == link.b:
+            yield link, hosts[link.a]

@@ -1,0 +1,94 @@
+"""Configures interfaces of the present namespace by rtnetlink(7)."""
+
+import os
+import socket
+import struct
+from typing import Final
+
+NLM_F_REQUEST: Final = 0x1
+NLM_F_ACK: Final = 0x4
+NLM_F_EXCL: Final = 0x200
+NLM_F_CREATE: Final = 0x400
+NLMSG_ERROR: Final = 2
+
+RTM_NEWLINK: Final = 16
+RTM_NEWADDR: Final = 20
+RTM_NEWROUTE: Final = 24
+
+IFF_UP: Final = 1
+IFLA_MTU: Final = 4
+IFA_ADDRESS: Final = 1
+IFA_LOCAL: Final = 2
+IFA_F_NODAD: Final = 0x02
+
+RTA_DST: Final = 1
+RTA_OIF: Final = 4
+RTA_PREFSRC: Final = 7
+RTA_METRICS: Final = 8
+RTAX_CC_ALGO: Final = 16
+RT_TABLE_MAIN: Final = 254
+RTPROT_BOOT: Final = 3
+RT_SCOPE_LINK: Final = 253
+RTN_UNICAST: Final = 1
+
+
+def set_up(interface: str, *, mtu: int | None = None) -> None:
+    """Bring an interface up, with an MTU of one's choice."""
+    index = socket.if_nametoindex(interface)
+    attributes = b"" if mtu is None else _attribute(IFLA_MTU, struct.pack("=I", mtu))
+    _request(RTM_NEWLINK, 0, struct.pack("=BxHiII", 0, 0, index, IFF_UP, IFF_UP) + attributes)
+
+
+def add_address(interface: str, address: str) -> None:
+    """Give an interface an address that stands alone (prefix /32 or /128)."""
+    family, octets = _octets(address)
+    head = struct.pack(
+        "=BBBBi", family, 8 * len(octets), IFA_F_NODAD, 0, socket.if_nametoindex(interface)
+    )
+    attributes = _attribute(IFA_LOCAL, octets) + _attribute(IFA_ADDRESS, octets)
+    _request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, head + attributes)
+
+
+def add_route(interface: str, to: str, *, source: str, congestion: str) -> None:
+    """Send what is for one address out of an interface.
+
+    ``congestion`` names the algorithm for connections over this route, whichever end began them: a
+    namespace can't set ``tcp_congestion_control`` to one that the host does not allow to everybody.
+    """
+    family, octets = _octets(to)
+    bits = 8 * len(octets)
+    head = struct.pack(
+        "=BBBBBBBBI", family, bits, 0, 0, RT_TABLE_MAIN, RTPROT_BOOT, RT_SCOPE_LINK, RTN_UNICAST, 0
+    )
+    metrics = _attribute(RTAX_CC_ALGO, congestion.encode() + b"\0")
+    attributes = (
+        _attribute(RTA_DST, octets)
+        + _attribute(RTA_OIF, struct.pack("=i", socket.if_nametoindex(interface)))
+        + _attribute(RTA_PREFSRC, _octets(source)[1])
+        + _attribute(RTA_METRICS, metrics)
+    )
+    _request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, head + attributes)
+
+
+def _octets(address: str) -> tuple[int, bytes]:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    return family, socket.inet_pton(family, address)
+
+
+def _attribute(kind: int, payload: bytes) -> bytes:
+    length = 4 + len(payload)
+    return struct.pack("=HH", length, kind) + payload + bytes(-length % 4)
+
+
+def _request(kind: int, flags: int, body: bytes) -> None:
+    """Ask the kernel and wait for its answer; raises OSError with what it said."""
+    header = struct.pack("=IHHII", 16 + len(body), kind, flags | NLM_F_REQUEST | NLM_F_ACK, 1, 0)
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as sock:
+        sock.bind((0, 0))
+        sock.sendall(header + body)
+        reply = sock.recv(65536)
+    (answer,) = struct.unpack_from("=H", reply, 4)
+    (error,) = struct.unpack_from("=i", reply, 16)
+    assert answer == NLMSG_ERROR, "the kernel acknowledges every request"
+    if error:
+        raise OSError(-error, f"rtnetlink request {kind}: {os.strerror(-error)}")
