@@ -12,8 +12,9 @@ import sys
 from typing import Any, ClassVar
 
 from docutils import nodes
-from docutils.parsers.rst import Directive, directives
+from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
 
 
 def output_of(command: str, cwd: str | None = None) -> tuple[int, str]:
@@ -31,7 +32,7 @@ def output_of(command: str, cwd: str | None = None) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-class Run(Directive):
+class Run(SphinxDirective):
     """Shows a command and its output; another exit status than the stated one fails the build."""
 
     required_arguments = 1
