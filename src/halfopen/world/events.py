@@ -57,7 +57,7 @@ class Event:
 class Act(Event):
     """A function called at an instant, for what is rare: faults, programs that start later."""
 
-    def __init__(self, act: Callable[[int], None], name: str) -> None:
+    def __init__(self, act: Callable[[int], object], name: str) -> None:
         self.act = act
         self.name = name
 

@@ -15,7 +15,7 @@ def inject(world: World, fault: Fault, now: int) -> bool:
     was out), and the world is as it was. Raises MisuseError where the fault names a host or a
     link that does not exist.
     """
-    act = _ready(world, fault)
+    act = finds_target(world, fault)
     if world.trace is not None:
         world.trace.add(FaultFired(t_ns=now, fault=fault, effect=act))
     if act:
@@ -23,7 +23,8 @@ def inject(world: World, fault: Fault, now: int) -> bool:
     return act
 
 
-def _ready(world: World, fault: Fault) -> bool:
+def finds_target(world: World, fault: Fault) -> bool:
+    """Whether the fault would find something to act on now."""
     match fault:
         case Kill():
             return world.process(fault.process) is not None

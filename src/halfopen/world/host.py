@@ -139,7 +139,6 @@ class Host:
         self.flushing = True
         effects = kernel.effects
         outbox = kernel.outbox
-        sent = 0
         while True:
             if effects.traced:
                 self._record(kernel)
@@ -147,13 +146,11 @@ class Host:
                 for tcb in effects.rearm:
                     self.rearm(tcb, now)
                 effects.rearm.clear()
-            if sent == len(outbox):
+            if not outbox:
                 break
-            interface, packet = outbox[sent]
-            sent += 1
-            if not self._depart(packet, self.ways[interface.index], now):
+            interface, packet = outbox.popleft()
+            if not self._depart(packet, self.ways[interface], now):
                 return
-        outbox.clear()
         self.flushing = False
 
     def _depart(self, packet: ip.Packet, way: "Direction", now: int) -> bool:

@@ -115,7 +115,7 @@ class World:
         assert t_ns >= self.now, "an event in the past"
         self.queue.push(t_ns, event)
 
-    def call_at(self, t_ns: int, act: Callable[[int], None], name: str = "act") -> None:
+    def call_at(self, t_ns: int, act: Callable[[int], object], name: str = "act") -> None:
         """Call a function at an instant that has not passed."""
         self.at(t_ns, Act(act, name))
 

@@ -1,0 +1,1 @@
+"""Loading what is to be explored: a file with a function that builds a world."""

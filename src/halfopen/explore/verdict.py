@@ -1,0 +1,135 @@
+"""What a disturbed run came to, beside the undisturbed one.
+
+``hang``: a thread waits that did not wait so at the end of the undisturbed run, and nothing is
+pending, or everything pending only repeats itself; this is exact. ``stuck``: such a thread waits, and
+something else is still pending at the horizon. ``crash``: a program ended by an exception that the
+user did not name. ``spin``: calls or events without end at one instant, or computing without a call
+for too long (a bound). ``broken``: the run itself failed, which is our bug. ``clean``: none of these.
+"""
+
+import builtins
+from collections.abc import Iterable
+from typing import Final, Literal, TypeAlias
+
+from halfopen.base.value import value
+from halfopen.explore.repeats import only_repeats
+from halfopen.record.events import ProcessEnded
+from halfopen.record.faults import Fault
+from halfopen.record.trace import Trace
+from halfopen.world.process import Waiting
+from halfopen.world.world import World
+
+Verdict: TypeAlias = Literal["hang", "stuck", "crash", "spin", "broken", "clean"]
+
+#: The worst first: a run has one verdict.
+SEVERITY: Final[tuple[Verdict, ...]] = ("broken", "spin", "hang", "stuck", "crash", "clean")
+
+UNCAUGHT: Final = "uncaught "
+
+#: Who waits where, for what; not since when.
+Place: TypeAlias = tuple[str, str, str, str, str]
+
+
+@value
+class Crash:
+    """A program that ended by an exception."""
+
+    host: str
+    process: str
+    how: str  # "uncaught ConnectionResetError: ..."
+
+
+@value
+class Baseline:
+    """What the undisturbed run came to; what a disturbed one does beside it is due to the fault."""
+
+    places: tuple[Place, ...]
+    waiting: tuple[Waiting, ...]
+    crashes: tuple[Crash, ...]
+    ended_ns: int
+
+
+@value
+class Outcome:
+    """What one run came to. ``pending`` lists what was still to happen, where that matters."""
+
+    verdict: Verdict
+    ended_ns: int
+    waiting: tuple[Waiting, ...] = ()
+    crashes: tuple[Crash, ...] = ()
+    pending: tuple[str, ...] = ()
+    repeats: bool = False  # a hang in which something is pending, and only repeats itself
+    detail: str = ""
+    digest: str = ""  # of the trace, byte for byte
+
+
+@value
+class Disturbed:
+    """A fault at a point, and what came of it."""
+
+    point: int
+    fault: Fault
+    outcome: Outcome
+
+
+def place(waits: Waiting) -> Place:
+    """Tell two waits apart."""
+    return (waits.host, waits.process, waits.thread, waits.where, waits.call)
+
+
+def read_baseline(world: World, trace: Trace) -> Baseline:
+    """Read what the undisturbed run came to."""
+    waiting = world.waiting()
+    return Baseline(
+        places=tuple(place(waits) for waits in waiting),
+        waiting=waiting,
+        crashes=tuple(crashes(trace)),
+        ended_ns=world.now,
+    )
+
+
+def crashes(trace: Trace) -> list[Crash]:
+    """List the programs that ended by an exception."""
+    return [
+        Crash(host=event.host, process=event.process, how=event.how)
+        for event in trace.events
+        if isinstance(event, ProcessEnded) and event.how.startswith(UNCAUGHT)
+    ]
+
+
+def judge(world: World, trace: Trace, baseline: Baseline, expected: Iterable[str]) -> Outcome:
+    """Reach the verdict on a run that has come to rest, or to its horizon."""
+    names = tuple(expected)
+    waiting = tuple(waits for waits in world.waiting() if place(waits) not in baseline.places)
+    crashed = tuple(
+        crash
+        for crash in crashes(trace)
+        if crash not in baseline.crashes and not _is_expected(crash, names)
+    )
+    pending = world.queue.pending()
+    repeats = False
+    verdict: Verdict = "clean"
+    if waiting:
+        repeats = bool(pending) and only_repeats(trace, pending, waiting)
+        verdict = "hang" if repeats or not pending else "stuck"
+    elif crashed:
+        verdict = "crash"
+    return Outcome(
+        verdict=verdict,
+        ended_ns=world.now,
+        waiting=waiting,
+        crashes=crashed,
+        pending=tuple(event.describe() for _, event in pending) if waiting else (),
+        repeats=repeats,
+    )
+
+
+def _is_expected(crash: Crash, names: tuple[str, ...]) -> bool:
+    """Whether the user named the exception, or a built-in class that it derives from."""
+    raised = crash.how.removeprefix(UNCAUGHT).split(":", 1)[0].strip()
+    if raised in names:
+        return True
+    kind = getattr(builtins, raised.rsplit(".", 1)[-1], None)
+    if not (isinstance(kind, type) and issubclass(kind, BaseException)):
+        return False
+    return any(base.__name__ in names for base in kind.__mro__)

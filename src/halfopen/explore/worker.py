@@ -1,0 +1,202 @@
+"""A process of its own for the runs of one request, with one thread and a known hash seed.
+
+Forks are made from here, never from the user's process, which may have threads. It reads a pickled
+Request or Replay from its standard input, and writes pickled messages to its standard output; what
+the programs print goes to standard error.
+"""
+
+import gc
+import os
+import pickle
+import sys
+import threading
+from typing import BinaryIO, TypeAlias
+
+from halfopen.base.errors import HalfopenError, MisuseError, NotPossibleHereError
+from halfopen.base.value import value
+from halfopen.explore.fork import Forker
+from halfopen.explore.points import Point, Recorder
+from halfopen.explore.request import Replay, Request
+from halfopen.explore.running import Running
+from halfopen.explore.verdict import Baseline, Disturbed, Outcome, read_baseline
+from halfopen.record.events import ProcessStarted
+from halfopen.record.faults import CableOut, Fault, Kill, PowerOff
+
+
+@value
+class Undisturbed:
+    """The first message of an exploration: the run without a fault."""
+
+    points: tuple[Point, ...]
+    faults: tuple[Fault, ...]
+    baseline: Baseline
+    trace: str
+    spun: str
+
+
+@value
+class Replayed:
+    """The only message of a replay."""
+
+    outcome: Outcome
+    point: Point | None
+    trace: str
+
+
+@value
+class Failed:
+    """The last message where the request can't be served; ``kind`` is the error's class."""
+
+    kind: str
+    text: str
+
+
+@value
+class Done:
+    """The last message of an exploration."""
+
+    points: int
+
+
+def rebuild_error(failed: Failed) -> HalfopenError:
+    """Make the error again that another process reported."""
+    for kind in (MisuseError, NotPossibleHereError):
+        if failed.kind == kind.__name__:
+            return kind(failed.text)
+    return HalfopenError(failed.text)
+
+
+Message: TypeAlias = Undisturbed | Disturbed | Replayed | Failed | Done
+
+
+class Striker:
+    """Lets one fault happen at one point, in this process."""
+
+    def __init__(self, running: Running, baseline: Baseline, replay: Replay) -> None:
+        self.running = running
+        self.baseline = baseline
+        self.replay = replay
+        self.recorder = Recorder()
+        self.struck: Point | None = None
+
+    def point(self, kind: str, host: str, number: int, now: int) -> None:
+        """Count up to the point, and strike."""
+        self.recorder.point(kind, host, number, now)
+        here = self.recorder.points[-1]
+        if here.number == self.replay.point and self.replay.fault is not None:
+            self.struck = here
+            self.running.strike(self.replay.fault, self.baseline, now)
+
+
+def main() -> None:
+    """Serve the request that stands on standard input."""
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    asked = pickle.load(sys.stdin.buffer)
+    assert threading.active_count() == 1, "the process that forks worlds has threads"
+    try:
+        if isinstance(asked, Replay):
+            _send(out, _replay(asked))
+        else:
+            assert isinstance(asked, Request), "a request is of another kind"
+            _explore(asked, out)
+    except HalfopenError as error:
+        _send(out, Failed(kind=type(error).__name__, text=str(error)))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _send(out: BinaryIO, message: Message) -> None:
+    pickle.dump(message, out)
+    out.flush()
+
+
+def _explore(request: Request, out: BinaryIO) -> None:
+    first = _in_child(request)
+    _send(out, first)
+    if first.spun or not first.points:
+        _send(out, Done(points=len(first.points)))
+        return
+    running = Running(request)
+    forker = Forker(running, first.baseline, first.faults, lambda disturbed: _send(out, disturbed))
+    running.world.observer = forker
+    gc.collect()
+    running.drive()
+    forker.finish()
+    assert forker.points == len(first.points), "two undisturbed runs differ in their points"
+    _send(out, Done(points=forker.points))
+
+
+def _in_child(request: Request) -> Undisturbed:
+    """Run undisturbed in a child, so that the run from which we fork is a process's first."""
+    reader, writer = os.pipe()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid == 0:
+        os.close(reader)
+        with os.fdopen(writer, "wb") as pipe:
+            found: Undisturbed | Failed
+            try:
+                found = _undisturbed(request)
+            except HalfopenError as error:
+                found = Failed(kind=type(error).__name__, text=str(error))
+            pickle.dump(found, pipe)
+        sys.stderr.flush()
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        raw = pipe.read()
+    os.waitpid(pid, 0)
+    assert raw, "the undisturbed run failed; its words: stderr"
+    found = pickle.loads(raw)
+    if isinstance(found, Failed):
+        raise rebuild_error(found)
+    assert isinstance(found, Undisturbed), "the undisturbed run failed"
+    return found
+
+
+def _undisturbed(request: Request) -> Undisturbed:
+    running = Running(request)
+    recorder = Recorder()
+    running.world.observer = recorder
+    running.drive()
+    faults = request.faults if request.faults is not None else _every_fault(running)
+    return Undisturbed(
+        points=tuple(recorder.points),
+        faults=faults,
+        baseline=read_baseline(running.world, running.trace),
+        trace=running.trace.dumps(),
+        spun=running.spun,
+    )
+
+
+def _every_fault(running: Running) -> tuple[Fault, ...]:
+    """Kill each process, take the power of each host, pull each cable, far away from both ends."""
+    names: dict[str, None] = {}
+    for event in running.trace.events:
+        if isinstance(event, ProcessStarted):
+            names[event.process] = None
+    return (
+        *(Kill(process=name) for name in names),
+        *(PowerOff(host=name) for name in running.world.hosts),
+        *(CableOut(link=name) for name in running.world.links),
+    )
+
+
+def _replay(replay: Replay) -> Replayed:
+    first = _in_child(replay.request)
+    running = Running(replay.request)
+    striker = Striker(running, first.baseline, replay)
+    running.world.observer = striker
+    running.drive()
+    return Replayed(
+        outcome=running.outcome(first.baseline),
+        point=striker.struck,
+        trace=running.trace.dumps(),
+    )
+
+
+if __name__ == "__main__":
+    main()
