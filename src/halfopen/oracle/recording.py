@@ -1,8 +1,8 @@
 """Records a program's socket calls at the boundary of the C modules.
 
 ``install`` puts a recording subclass in the place of ``_socket.socket``, and wrappers in the place
-of what ``select`` offers, before the ``socket`` module is loaded: the pure-Python library above them
-is what it always is.
+of what ``select`` offers, before the ``socket`` module is loaded: the pure-Python library above is
+what it always is.
 """
 
 import _socket
