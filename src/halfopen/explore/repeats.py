@@ -10,10 +10,8 @@ from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 from halfopen.record.events import (
-    CallEntry,
     Event,
     PacketArrived,
-    PacketLost,
     PacketSent,
     TimerFired,
 )
@@ -25,6 +23,9 @@ from halfopen.world.process import Waiting
 #: Equal rounds that are asked for, and the longest round that is looked for.
 ROUNDS: Final = 3
 ROUND_EVENTS_MAX: Final = 64
+
+#: Timers that don't go on for ever: each counts how often it acted. So does whatever has no answer.
+GIVES_UP: Final = frozenset({"retransmit", "loss probe"})
 
 Shape: TypeAlias = tuple[object, ...]
 
@@ -65,16 +66,14 @@ def _period(tail: list[Event], shapes: list[Shape | None], length: int) -> int |
 def _shape(event: Event, sent: dict[int, PacketSent]) -> Shape | None:
     """What must be the same in the next round; None for what no round may hold."""
     match event:
+        case TimerFired() if event.timer in GIVES_UP:
+            return None
         case TimerFired():
             return ("timer", event.host, event.conn, event.timer)
         case PacketSent():
             return ("sent", event.host, event.link, *_segment(event.raw))
         case PacketArrived():
             return ("arrived", event.host, *_segment(sent[event.packet_id].raw))
-        case PacketLost():
-            return ("lost", event.why, *_segment(sent[event.packet_id].raw))
-        case CallEntry():
-            return None
         case _:
             return None
 

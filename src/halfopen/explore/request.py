@@ -55,7 +55,7 @@ def write_token(replay: Replay) -> str:
         "fault": None if replay.fault is None else fault_to_json(replay.fault),
     }
     text = json.dumps(body, sort_keys=True, separators=(",", ":"))
-    return base64.urlsafe_b64encode(zlib.compress(text.encode(), 9)).decode().rstrip("=")
+    return base64.urlsafe_b64encode(zlib.compress(text.encode())).decode().rstrip("=")
 
 
 def read_token(token: str) -> Replay:

@@ -1,10 +1,10 @@
 """What a disturbed run came to, beside the undisturbed one.
 
 ``hang``: a thread waits that did not wait so at the end of the undisturbed run, and nothing is
-pending, or everything pending only repeats itself; this is exact. ``stuck``: such a thread waits, and
-something else is still pending at the horizon. ``crash``: a program ended by an exception that the
-user did not name. ``spin``: calls or events without end at one instant, or computing without a call
-for too long (a bound). ``broken``: the run itself failed, which is our bug. ``clean``: none of these.
+pending, or everything pending only repeats itself; this is exact. ``stuck``: such a thread waits,
+and something else is still pending at the horizon. ``crash``: a program ended by an exception that
+the user did not name. ``spin``: calls or events without end at one instant, or computing without a
+call for too long (a bound). ``broken``: the run itself failed, which is our bug. ``clean``: none.
 """
 
 import builtins
@@ -104,7 +104,7 @@ def judge(world: World, trace: Trace, baseline: Baseline, expected: Iterable[str
     crashed = tuple(
         crash
         for crash in crashes(trace)
-        if crash not in baseline.crashes and not _is_expected(crash, names)
+        if crash not in baseline.crashes and not is_expected(crash, names)
     )
     pending = world.queue.pending()
     repeats = False
@@ -124,7 +124,7 @@ def judge(world: World, trace: Trace, baseline: Baseline, expected: Iterable[str
     )
 
 
-def _is_expected(crash: Crash, names: tuple[str, ...]) -> bool:
+def is_expected(crash: Crash, names: tuple[str, ...]) -> bool:
     """Whether the user named the exception, or a built-in class that it derives from."""
     raised = crash.how.removeprefix(UNCAUGHT).split(":", 1)[0].strip()
     if raised in names:

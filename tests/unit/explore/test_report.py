@@ -1,0 +1,147 @@
+"""The report: numbers first, one cause once, and never silent about a fault that did not fire."""
+
+from halfopen.explore.points import AFTER_ARRIVAL, CALL, Point
+from halfopen.explore.report import Report, Tally, make_report
+from halfopen.explore.request import Replay, Request, read_token
+from halfopen.explore.verdict import Baseline, Crash, Disturbed, Outcome
+from halfopen.explore.worker import Replayed, Undisturbed
+from halfopen.record.events import CallEntry, PacketSent
+from halfopen.record.faults import CableOut, Fault, Kill, PowerOff
+from halfopen.record.trace import Trace
+from halfopen.world.process import Waiting
+
+KILL = Kill(process="server")
+OFF = PowerOff(host="server")
+CABLE = CableOut(link="client-server")
+REQUEST = Request(target="client.py:world")
+
+
+def waits(line: int, since: int) -> Waiting:
+    return Waiting(
+        host="client",
+        process="client",
+        thread="MainThread",
+        where=f"client.py:{line}",
+        line="reply = sock.recv(4096)",
+        call="recv",
+        what="data",
+        since_ns=since,
+        until_ns=None,
+    )
+
+
+def undisturbed(*, points: int = 4, crashes: tuple[Crash, ...] = ()) -> Undisturbed:
+    trace = Trace({})
+    trace.add(PacketSent(t_ns=1, packet_id=trace.next_id(), host="a", link="l", raw=b""))
+    trace.add(
+        CallEntry(
+            t_ns=2,
+            call_id=trace.next_id(),
+            host="client",
+            process="client",
+            thread="MainThread",
+            call="recv",
+            fd=3,
+            args="",
+            where="client.py:9",
+        )
+    )
+    trace.add(PacketSent(t_ns=3, packet_id=trace.next_id(), host="b", link="l", raw=b""))
+    return Undisturbed(
+        points=tuple(
+            Point(number=n, kind=AFTER_ARRIVAL, host="server", subject=3, t_ns=n)
+            if n % 2
+            else Point(number=n, kind=CALL, host="client", subject=2, t_ns=n)
+            for n in range(1, points + 1)
+        ),
+        faults=(KILL, OFF, CABLE),
+        baseline=Baseline(places=(), waiting=(), crashes=crashes, ended_ns=9),
+        trace=trace.dumps(),
+        spun="",
+    )
+
+
+def hang(line: int, since: int) -> Outcome:
+    return Outcome(verdict="hang", ended_ns=99, waiting=(waits(line, since),))
+
+
+CLEAN = Outcome(verdict="clean", ended_ns=10)
+
+
+def replay(_: Replay) -> Replayed:
+    return Replayed(outcome=CLEAN, point=None, trace="the trace\n")
+
+
+def report_of(*runs: tuple[int, Fault, Outcome], first: Undisturbed | None = None) -> Report:
+    tally = Tally(undisturbed=first or undisturbed())
+    tally.disturbed.extend(Disturbed(point=p, fault=f, outcome=o) for p, f, o in runs)
+    return make_report(REQUEST, tally, replay)
+
+
+def test_runs_with_one_cause_are_one_finding_told_by_its_smallest_point() -> None:
+    report = report_of(
+        (3, OFF, hang(31, 7)),
+        (2, OFF, hang(31, 5)),
+        (1, OFF, CLEAN),
+        (1, KILL, CLEAN),
+        (2, CABLE, hang(31, 5)),
+    )
+    assert [(f.fault, f.points) for f in report.findings] == [(OFF, (2, 3)), (CABLE, (2,))]
+    first = report.findings[0]
+    assert (first.point.number, first.where) == (2, "client calls recv, client.py:9")
+    assert first.trace == "the trace\n"
+    again = Replay(request=REQUEST, point=2, fault=OFF)
+    assert read_token(first.token) == again
+    assert report.verdicts == {"hang": 3, "clean": 2}
+    assert (report.points, report.runs) == (4, 5)
+    assert [(c.fired, c.points, c.verdicts) for c in report.faults] == [
+        (1, 4, {"clean": 1}),
+        (3, 4, {"hang": 2, "clean": 1}),
+        (1, 4, {"hang": 1}),
+    ]
+    assert not report.clean
+
+
+def test_another_line_is_another_finding() -> None:
+    report = report_of((1, OFF, hang(31, 7)), (2, OFF, hang(40, 7)), (3, KILL, CLEAN))
+    assert [f.outcome.waiting[0].where for f in report.findings] == ["client.py:31", "client.py:40"]
+
+
+def test_a_segment_is_counted_from_one() -> None:
+    report = report_of((1, OFF, hang(31, 7)))
+    assert report.findings[0].where == "segment 2 has arrived at server"
+
+
+def test_hangs_come_before_crashes() -> None:
+    crash = Outcome(
+        verdict="crash",
+        ended_ns=9,
+        crashes=(Crash(host="client", process="client", how="uncaught OSError: no"),),
+    )
+    report = report_of((1, KILL, crash), (2, OFF, hang(31, 7)), (3, CABLE, CLEAN))
+    assert [f.verdict for f in report.findings] == ["hang", "crash"]
+
+
+def test_a_fault_that_never_fired_is_an_error() -> None:
+    report = report_of((1, OFF, CLEAN), (1, KILL, CLEAN))
+    assert report.errors == ("cable out: client-server: 0 of 4 fired",)
+    assert report.findings == ()
+    assert not report.clean
+
+
+def test_a_run_without_a_point_is_an_error() -> None:
+    report = report_of(first=undisturbed(points=0))
+    assert report.errors[0].startswith("the undisturbed run makes no socket call")
+
+
+def test_a_program_that_fails_by_itself_is_an_error() -> None:
+    crash = Crash(host="client", process="client", how="uncaught NameError: x")
+    every = ((1, KILL, CLEAN), (1, OFF, CLEAN), (1, CABLE, CLEAN))
+    report = report_of(*every, first=undisturbed(crashes=(crash,)))
+    assert report.errors == ("without any fault, client ends by NameError: x",)
+
+
+def test_all_fired_and_all_clean_is_clean() -> None:
+    report = report_of((1, KILL, CLEAN), (1, OFF, CLEAN), (1, CABLE, CLEAN))
+    assert report.clean
+    assert report.verdicts == {"clean": 3}
