@@ -1,4 +1,4 @@
-"""A run as pcapng, for Wireshark: interfaces and addresses by name, faults and losses as comments."""
+"""A run as pcapng, for Wireshark: hosts by name, faults and losses as comments."""
 
 from halfopen.atlas.annotate import Seen, annotate
 from halfopen.base.units import show_duration

@@ -20,7 +20,7 @@ _RIGHT: Final = 60  # the right host's column begins here
 _BAND: Final = 15  # segments begin here, behind the left host's bars
 _ARROW_MIN: Final = 4
 _CALLS: Final = frozenset({"call", "enter", "return"})
-_LANE_MAX: Final = 44  # a host's text may be so long before it is wrapped
+_LANE_MAX: Final = 44  # a host's text may be so long beside the other's bars
 
 #: A gap is shown where it is this long, and so many times as long as the gap before it:
 #: retransmissions, each twice as late as the last, stay one below the other.
@@ -101,6 +101,12 @@ class _Columns:
     def _bars(self, host: str) -> str:
         return "| " * min(len(self._blocked[host]), 3)
 
+    def _room(self, host: str) -> int:
+        """How long a host's line may be: nobody's bars are overwritten."""
+        if any(self._blocked[other] for other in self._hosts if other != host):
+            return _LANE_MAX
+        return WIDTH - _TIME - len(self._bars(host))
+
     def _row(self, time: str, *, left: str = "", band: str = "", right: str = "") -> str:
         """Compose a line; the bars of blocked calls stand where nothing else does."""
         canvas = f"{time:>{_TIME - 2}}".ljust(_TIME) + self._bars(self._hosts[0])
@@ -124,7 +130,7 @@ class _Columns:
                     blocked.remove(call_id)
         if moment.text:
             time = self._time(moment)
-            for piece in wrap(moment.text, _LANE_MAX, subsequent_indent="  ") or [""]:
+            for piece in wrap(moment.text, self._room(moment.host), subsequent_indent="  "):
                 if moment.host == self._hosts[0]:
                     yield self._row(time, left=piece)
                 else:

@@ -166,7 +166,7 @@ class Reader:
         if packet is None or not 0 <= now - at <= _CAUSE_NS or packet.packet_id not in self._seen:
             return ""
         seen = self._seen[packet.packet_id]
-        return f" ({seen.flags})" if seen.flags not in {"", "ACK", "PSH,ACK"} else ""
+        return f", on {seen.flags}" if seen.flags not in {"", "ACK", "PSH,ACK"} else ""
 
     def _fault(self, event: FaultFired) -> Moment:
         host, text = "", ""

@@ -1,4 +1,4 @@
-"""One row in full: question, verdict, answer, variants, one run as a ladder, and where to read on."""
+"""One row in full: question, verdict, answer, variants, a run as a ladder, where to read on."""
 
 from collections.abc import Callable
 from textwrap import wrap
@@ -17,7 +17,7 @@ _CALLS_MAX: Final = 30
 
 
 def row_page(row: RowRun, *, variant: int | None, pick: Callable[[RowRun], int]) -> list[str]:
-    """Write a row. ``variant`` is the number of the run to be drawn; without one, ``pick`` chooses."""
+    """Write a row; ``variant`` is the run to be drawn, and without one ``pick`` chooses."""
     verdict = "failed" if row.failed else row.answer.verdict
     title = f"{row.line.id}  {row.title}"
     lines = [f"{title:<{_WIDTH - len(verdict) - 2}}  {verdict}"]

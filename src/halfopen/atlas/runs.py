@@ -77,16 +77,16 @@ OPEN: Final = Answer(verdict="open", text="")
 def run_row(
     line: Line,
     note: Note | None,
-    arms: Arms,
+    arms: Arms | None,
     *,
     seed: int,
     done: Callable[[int], None] = lambda _: None,
 ) -> RowRun:
     """Run every variant of a row and read the answer from the runs.
 
-    ``done`` is told after each variant how many there were.
+    ``done`` is told of every variant that has run. An open row needs no arms.
     """
-    if note is None:
+    if note is None or arms is None:
         return RowRun(line=line, note=None, runs=(), answer=OPEN, failed="")
     runs = []
     for number, variant in enumerate(note.variants, start=1):

@@ -1,4 +1,4 @@
-"""The answer sheet: every row of the notes by section, with verdict, answer, and how well it is known."""
+"""The answer sheet: every row by section, with verdict, answer, and how well it is known."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,7 +7,6 @@ from typing import Final
 
 from halfopen.atlas.runs import RowRun, is_recorded, kernel_name
 from halfopen.base.units import HOUR
-from halfopen.base.value import value
 
 _WIDTH: Final = 80
 _WORLD: Final = 56  # the world's column begins here
@@ -17,15 +16,8 @@ _ANSWER: Final = 16
 _VERDICTS: Final = ("confirmed", "refuted", "qualified", "answered", "failed", "open")
 
 
-@value
-class Cost:
-    """What the runs took."""
-
-    cpu_s: float
-
-
-def sheet(rows: Sequence[RowRun], cost: Cost, *, kernel_note: str) -> list[str]:
-    """Write the sheet. ``kernel_note`` says where the kernel's column comes from."""
+def sheet(rows: Sequence[RowRun], *, cpu_s: float) -> list[str]:
+    """Write the sheet; the runs took ``cpu_s`` seconds of CPU time."""
     lines: list[str] = []
     section = ""
     kernel = kernel_name(rows)
@@ -34,7 +26,7 @@ def sheet(rows: Sequence[RowRun], cost: Cost, *, kernel_note: str) -> list[str]:
             section = row.line.section
             lines += ["", _heading(section, kernel)] if lines else [_heading(section, kernel)]
         lines += _row(row)
-    return [*lines, "", *_summary(rows, cost, kernel_note)]
+    return [*lines, "", *_summary(rows, cpu_s)]
 
 
 def _heading(section: str, kernel: str) -> str:
@@ -79,23 +71,23 @@ def _replay(row: RowRun) -> list[str]:
     return [f"{'':<{_ANSWER}}again: halfopen ask {row.line.id}{variant}"]
 
 
-def _summary(rows: Sequence[RowRun], cost: Cost, kernel_note: str) -> list[str]:
+def _summary(rows: Sequence[RowRun], cpu_s: float) -> list[str]:
     verdicts = Counter("failed" if row.failed else row.answer.verdict for row in rows)
     counted = [
         f"{verdicts[verdict]} {verdict}"
         for verdict in _VERDICTS
         if verdicts[verdict] or verdict != "failed"
     ]
-    runs = [run for row in rows for run in row.runs if run.world is not None]
-    virtual_ns = sum(run.world.ended_ns for run in runs if run.world is not None)
+    worlds = [run.world for row in rows for run in row.runs if run.world is not None]
+    virtual_ns = sum(world.ended_ns for world in worlds)
     said = (
-        f"{len(runs)} variants run in the world in {cost.cpu_s:.1f} s of CPU, "
-        f"{_hours(virtual_ns)} of virtual time; {kernel_note}"
+        f"{len(worlds)} variants run in the world in {cpu_s:.1f} s of CPU, "
+        f"{_hours(virtual_ns)} of virtual time; {kernel_note(rows)}"
     )
     return [
         *wrap(f"{len(rows)} rows: {', '.join(counted)}", _WIDTH),
         *wrap(said, _WIDTH),
-        'Next: halfopen ask N07 | halfopen ask "power cut in recv" | halfopen explore FILE',
+        "Next: halfopen ask N07 | halfopen ask power cut in recv | halfopen explore FILE",
     ]
 
 

@@ -99,7 +99,7 @@ def _grid(cells: Mapping[Labels, str], keys: list[str], across: int | None) -> l
     width = min(max(len(label) for label in labels), _LABEL_MAX)
     room = (_WIDTH - _INDENT - width) // len(columns) - 2
     lines = []
-    if across is not None:
+    if across is not None or len(folded) > 1:
         lines += _lines(labels[0], columns, width, room)
     for named, row in folded:
         lines += _lines(named, row, width, room)

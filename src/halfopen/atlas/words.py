@@ -1,4 +1,4 @@
-"""Finds the row that somebody means: by its id, or by words of its question, note, scenario or answer."""
+"""Finds the row that somebody means: by its id, or by words of its question or answer."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,8 +12,42 @@ _ROW: Final = re.compile(r"^[nN](\d{1,3})$")
 _SPAN: Final = re.compile(r"^[nN](\d{1,3})-[nN]?(\d{1,3})$")
 _WORD: Final = re.compile(r"[a-z0-9_]+")
 _STOP: Final = frozenset(
-    "a an and are at be by do does for from how i if in is it my of on or so that the then this to "
-    "was what when while why with you".split()
+    [
+        "a",
+        "an",
+        "and",
+        "are",
+        "at",
+        "be",
+        "by",
+        "do",
+        "does",
+        "for",
+        "from",
+        "how",
+        "i",
+        "if",
+        "in",
+        "is",
+        "it",
+        "my",
+        "of",
+        "on",
+        "or",
+        "so",
+        "that",
+        "the",
+        "then",
+        "this",
+        "to",
+        "was",
+        "what",
+        "when",
+        "while",
+        "why",
+        "with",
+        "you",
+    ]
 )
 #: What people say, beside what the notes say.
 _SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -32,6 +66,27 @@ _SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
     "wire": ("cable",),
 }
 _NEAREST: Final = 3
+_STATES: Final = frozenset(
+    {
+        "CLOSED",
+        "LISTEN",
+        "SYN_SENT",
+        "SYN_RECEIVED",
+        "ESTABLISHED",
+        "FIN_WAIT_1",
+        "FIN_WAIT_2",
+        "CLOSE_WAIT",
+        "CLOSING",
+        "LAST_ACK",
+        "TIME_WAIT",
+    }
+)
+
+
+def is_state(text: str) -> bool:
+    """Whether the first word is the name of a state, however it is spelt: ``SYN-SENT``."""
+    first = text.split()[:1]
+    return bool(first) and first[0].upper().replace("-", "_") in _STATES
 
 
 def parse_rows(texts: Sequence[str]) -> list[str] | None:
@@ -96,7 +151,9 @@ def _alike_words(text: str, line: Line) -> float:
 
 
 def _words(text: str) -> list[str]:
-    return _WORD.findall(text.lower())
+    """Split into words; ``so_keepalive`` is also ``keepalive``."""
+    words = _WORD.findall(text.lower())
+    return words + [part for word in words if "_" in word for part in word.split("_")]
 
 
 def _score(wanted: Iterable[str], line: Line, note: Note | None, answer: str) -> int:

@@ -118,7 +118,7 @@ class Made:
         self.trace.add(ProcessEnded(t_ns=at, host=host, process=process or host, how=how))
 
     def done(self, at: int) -> Trace:
-        """Close the trace: events in order of time, those of one instant as they were made."""
-        self.trace.events.sort(key=lambda event: event.t_ns)
+        """Close the trace: events in order of time; what arrives comes before who it wakes."""
+        self.trace.events.sort(key=lambda event: (event.t_ns, isinstance(event, CallReturn)))
         self.trace.ended_ns = at
         return self.trace

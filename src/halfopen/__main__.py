@@ -1,0 +1,5 @@
+"""``python -m halfopen`` is the command line."""
+
+from halfopen.cli.main import main
+
+main()

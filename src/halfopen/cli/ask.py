@@ -1,0 +1,164 @@
+"""``halfopen ask``: the answer sheet, one row in full, or the row that some words mean."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
+from typing import Annotated, Final
+
+import typer
+
+from halfopen.atlas.runs import Arms, RowRun, run_row
+from halfopen.atlas.words import is_state, nearest, parse_rows, pick_variant, search
+from halfopen.base.errors import MisuseError
+from halfopen.cli.console import progress, show
+from halfopen.cli.leaving import EXPECTED, FINDING, leaves_with_status
+from halfopen.scenario.lines import BY_ID, LINES, Line
+from halfopen.scenario.model import Note
+from halfopen.scenario.notes import all_notes, load
+
+SEED: Final = 1
+_ALSO_MAX: Final = 5
+
+
+@leaves_with_status
+def ask(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(help="A row (N07), several (N01-N13), or words: power cut in recv."),
+    ] = None,
+    *,
+    variant: Annotated[int | None, typer.Option(help="Draw this variant of the row.")] = None,
+    pcap: Annotated[Path | None, typer.Option(help="Write captures for Wireshark here.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON instead of text.")] = False,
+    seed: Annotated[int, typer.Option(help="What chance is drawn from.")] = SEED,
+) -> int:
+    """Ask the notes: every row, or one in full."""
+    texts = words or []
+    asked = " ".join(texts)
+    if texts and is_state(texts[0]):
+        from halfopen.atlas.cells import lookup
+
+        show(lookup(asked.split()))
+        return EXPECTED
+    found = _rows(texts, seed=seed)
+    one_row = len(found) == 1 or (texts and parse_rows(texts) is None)
+    wanted = found[:1] if one_row else found
+    if variant is not None:
+        _check_variant(wanted, variant)
+    rows, cpu_s = _run(wanted, seed=seed)
+    if pcap is not None:
+        _write_captures(rows, variant, pcap, quiet=as_json)
+    if as_json:
+        from halfopen.atlas.as_json import rows_json
+
+        print(json.dumps(rows_json(rows), indent=1))
+    elif one_row:
+        _show_row(rows[0], variant, asked)
+        _show_also(found[1:])
+    else:
+        _show_sheet(rows, cpu_s)
+    return FINDING if any(map(_is_finding, rows)) else EXPECTED
+
+
+def _rows(texts: Sequence[str], *, seed: int) -> list[Line]:
+    """Find the rows that are meant.
+
+    Raises MisuseError, naming the nearest, where there are none.
+    """
+    if not texts:
+        return list(LINES)
+    asked = " ".join(texts)
+    ids = parse_rows(texts) or parse_rows(asked.split())
+    if ids is not None:
+        for id_ in ids:
+            if id_ not in BY_ID:
+                raise MisuseError(f"no row {id_}. Nearest: {nearest(id_)}.")
+        return [BY_ID[id_] for id_ in ids]
+    notes = all_notes()
+    found = search(asked, notes, {}) or search(asked, notes, _answers(notes, seed=seed))
+    if not found:
+        raise MisuseError(f"no row knows {asked!r}. Nearest: {nearest(asked)}.")
+    return found
+
+
+def _answers(notes: Mapping[str, Note], *, seed: int) -> dict[str, str]:
+    """Run every scenario for the words of its answer."""
+    rows, _ = _run([BY_ID[id_] for id_ in notes], seed=seed)
+    return {row.line.id: row.answer.text for row in rows}
+
+
+def _run(lines: Sequence[Line], *, seed: int) -> tuple[list[RowRun], float]:
+    """Run rows, and count the CPU time that it took."""
+    notes = {line.id: load(line.id) for line in lines}
+    total = sum(len(note.variants) for note in notes.values() if note is not None)
+    before = _cpu_s()
+    with progress("running the world", total) as done:
+        arms = _arms() if total else None
+        rows = [run_row(line, notes[line.id], arms, seed=seed, done=done) for line in lines]
+    return rows, _cpu_s() - before
+
+
+def _arms() -> Arms:
+    from halfopen.cli.arms import RecordedArms  # not needed for a row that is open
+
+    return RecordedArms()
+
+
+def _cpu_s() -> float:
+    usages = getrusage(RUSAGE_SELF), getrusage(RUSAGE_CHILDREN)
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+def _is_finding(row: RowRun) -> bool:
+    return bool(row.failed) or any(run.agrees is False for run in row.runs)
+
+
+def _check_variant(lines: Sequence[Line], variant: int) -> None:
+    if len(lines) != 1:
+        raise MisuseError("--variant needs one row, as in: halfopen ask N07 --variant 3")
+    note = load(lines[0].id)
+    count = len(note.variants) if note is not None else 0
+    if not 1 <= variant <= count:
+        numbered = f"1 to {count}" if count else "none yet: it is open"
+        raise MisuseError(f"no variant {variant} of {lines[0].id}; it has {numbered}.")
+
+
+def _show_row(row: RowRun, variant: int | None, asked: str) -> None:
+    from halfopen.atlas.row import row_page
+
+    def pick(shown: RowRun) -> int:
+        return pick_variant(asked, [run.variant.name for run in shown.runs])
+
+    show(row_page(row, variant=variant, pick=pick))
+
+
+def _show_also(lines: Sequence[Line]) -> None:
+    if lines:
+        show(["", "Also:", *(f"  {line.id}  {line.title}" for line in lines[:_ALSO_MAX])])
+
+
+def _show_sheet(rows: Sequence[RowRun], cpu_s: float) -> None:
+    from halfopen.atlas.sheet import sheet
+
+    show(sheet(rows, cpu_s=cpu_s))
+
+
+def _write_captures(
+    rows: Sequence[RowRun], variant: int | None, folder: Path, *, quiet: bool
+) -> None:
+    from halfopen.atlas.capture import capture
+
+    written = 0
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for row in rows:
+            for run in row.runs:
+                if run.world is not None and variant in {None, run.number}:
+                    path = folder / f"{row.line.id}-{run.number:02d}.pcapng"
+                    path.write_bytes(capture(run.world))
+                    written += 1
+    except OSError as error:
+        raise MisuseError(f"can't write captures to {folder}: {error.strerror}") from error
+    if not quiet:
+        show([f"{written} captures written to {folder}/", ""])

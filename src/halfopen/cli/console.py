@@ -1,0 +1,74 @@
+"""Where lines go: plain text that pipes, coloured on a terminal only; progress on stderr."""
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+#: What catches the eye on a terminal: a pattern, and its style.
+_STYLES: Final = (
+    (r"^ {5}(confirmed|answered)\b", "green"),
+    (r"\b(confirmed|answered)$", "green"),
+    (r"^ {5}(refuted|qualified)\b", "yellow"),
+    (r"\b(refuted|qualified)$", "yellow"),
+    (r"^ {5}(failed)\b", "bold red"),
+    (r"\b(failed)$", "bold red"),
+    (r"\b(POWER OFF|POWER ON|CABLE OUT|CABLE IN|KILLED: \w+)", "bold red"),
+    (r"(lost: .*)$", "red"),
+    (r"\b(again(?:, \d+\w+)?)\b", "yellow"),
+    (r"\b(E[A-Z]{4,}|timeout)\b", "bold"),
+    (r"^(N\d\d)\b", "bold"),
+    (r"\b(hang|spin|crash|slow|lost|cut off)  ", "bold red"),
+    (r"\b\d+ of \d+ differ\b", "bold red"),
+)
+
+
+def show(lines: Iterable[str]) -> None:
+    """Print lines; a terminal shows them coloured, unless NO_COLOR says otherwise."""
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        sys.stdout.writelines(f"{line}\n" for line in lines)
+        return
+    from rich.console import Console  # slow to import, and of use on a terminal only
+    from rich.text import Text
+
+    console = Console(highlight=False, soft_wrap=True)
+    for line in lines:
+        text = Text(line)
+        for pattern, style in _STYLES:
+            text.highlight_regex(pattern, style)
+        console.print(text)
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Count up to ``total`` on a terminal's stderr; elsewhere say nothing."""
+    with progress_to(what) as update:
+        done = 0
+
+        def advance(steps: int) -> None:
+            nonlocal done
+            done += steps
+            if update is not None:
+                update(done, total)
+
+        yield advance
+
+
+@contextmanager
+def progress_to(what: str) -> Iterator[Callable[[int, int], None] | None]:
+    """Show how far something is, of a total that comes with every step."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console  # slow to import, and of use on a terminal only
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+
+        def update(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        yield update

@@ -1,0 +1,37 @@
+"""How a command ends: its exit status, and a mistake in one line instead of a traceback."""
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Final, ParamSpec
+
+import typer
+
+from halfopen.base.errors import HalfopenError, NotPossibleHereError
+
+EXPECTED: Final = 0
+FINDING: Final = 1
+MISUSE: Final = 2
+NOT_POSSIBLE: Final = 3
+INTERRUPTED: Final = 130
+
+P = ParamSpec("P")
+
+
+def leaves_with_status(command: Callable[P, int]) -> Callable[P, None]:
+    """Turn what a command returns or raises into the exit status."""
+
+    @wraps(command)
+    def leaving(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            status = command(*args, **kwargs)
+            sys.stdout.flush()
+        except HalfopenError as error:
+            print(f"halfopen: {error}", file=sys.stderr)
+            possible = not isinstance(error, NotPossibleHereError)
+            status = MISUSE if possible else NOT_POSSIBLE
+        except KeyboardInterrupt:
+            status = INTERRUPTED
+        raise typer.Exit(status)
+
+    return leaving

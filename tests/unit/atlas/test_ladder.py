@@ -1,0 +1,159 @@
+"""Ladders, compared as text: what people see is what is tested."""
+
+from tests.unit.atlas.rows import refused
+from tests.unit.atlas.traces import Made
+
+from halfopen.atlas.ladder import ladder
+from halfopen.base.units import HOUR, MS, S
+from halfopen.record.faults import CableOut, Kill, PowerOff
+from halfopen.wire.tcp import ACK, PSH, SYN
+
+
+def shown(made: Made, at: int, *, forever: bool = False) -> str:
+    lines = ladder(made.done(at), forever=forever)
+    assert all(len(line) <= 80 for line in lines)
+    return "\n".join(lines)
+
+
+def established() -> Made:
+    made = Made()
+    made.send(0, "client", SYN, 0, wnd=64240, wscale=7)
+    made.send(10 * MS, "server", SYN | ACK, 0, 1, wnd=65160, wscale=7)
+    made.send(20 * MS, "client", ACK, 1, 1)
+    return made
+
+
+def test_refused_connect_is_drawn_whole() -> None:
+    assert "\n".join(ladder(refused())[:5]) == (
+        "      time  client 10.0.0.1                                 server 10.0.0.2\n"
+        "  0.000 ms  connect(10.0.0.2:80) ... (SYN-SENT)\n"
+        "            |  SYN seq 0 win 64240 ---------------------->\n"
+        " 10.000 ms  |  <---------------------- RST,ACK seq 0 ack 1\n"
+        " 20.000 ms  connect -> ECONNREFUSED after 20 ms, on RST,ACK (CLOSED)"
+    )
+
+
+def test_state_of_the_right_host_stands_beside_the_segment_that_it_sends() -> None:
+    made = established()
+    made.trace.events.clear()
+    made.send(0, "client", SYN, 0)
+    made.state(10 * MS, "server", "LISTEN", "SYN-RECEIVED")
+    made.send(10 * MS, "server", SYN | ACK, 0, 1)
+    assert shown(made, 20 * MS).splitlines()[2] == (
+        " 10.000 ms     <-------------- SYN,ACK seq 0 ack 1 win 502  SYN-RECEIVED"
+    )
+
+
+def test_blocked_call_is_a_bar_down_its_column_until_it_returns() -> None:
+    made = established()
+    made.call("server", "recv", "100", 25 * MS, until=40 * MS, result={"len": 5, "head": "hello"})
+    made.call("client", "send", "b'hello'", 30 * MS, until=30 * MS, result=5)
+    made.send(30 * MS, "client", PSH | ACK, 1, 1, b"hello")
+    made.send(40 * MS, "server", ACK, 1, 6)
+    assert shown(made, 50 * MS).splitlines()[4:] == [
+        " 25.000 ms                                                  recv(100) ...",
+        " 30.000 ms  send(b'hello') -> 5 bytes                       |",
+        "               PSH,ACK seq 1 ack 1 len 5 win 64256 ------>  |",
+        " 40.000 ms     <---------------- ACK seq 1 ack 6 win 64256  |",
+        '                                                    recv -> b"hello" after 15 ms',
+    ]
+
+
+def test_lost_segments_say_what_took_them_and_how_often_they_were_tried() -> None:
+    made = established()
+    made.fault(50 * MS, PowerOff(host="server"))
+    for at in (100, 300, 700, 1500):
+        made.send(at * MS, "client", PSH | ACK, 1, 1, b"hello", lost="host off")
+    assert shown(made, 2 * S).splitlines()[4:] == [
+        " 50.000 ms                                                  POWER OFF",
+        "100.000 ms     PSH,ACK seq 1 ack 1 len 5 win 64256 ------x  lost: host off",
+        "300.000 ms     PSH,ACK seq 1 ack 1 len 5 again ----------x  lost: host off",
+        "700.000 ms     PSH,ACK seq 1 ack 1 len 5 again, 2nd -----x  lost: host off",
+        "   1.500 s     PSH,ACK seq 1 ack 1 len 5 again, 3rd -----x  lost: host off",
+    ]
+
+
+def test_retransmissions_that_back_off_are_not_torn_apart_by_silences() -> None:
+    made = established()
+    made.send(100 * MS, "client", PSH | ACK, 1, 1, b"x", lost="host off")
+    at = 300 * MS
+    for n in range(14):
+        made.send(at, "client", PSH | ACK, 1, 1, b"x", lost="host off")
+        at += min(400 * MS << n, 120 * S)
+    text = shown(made, at)
+    assert "again, 14th" in text
+    assert "nothing moves" not in text
+
+
+def test_long_silence_is_one_line() -> None:
+    made = established()
+    made.send(2 * HOUR + 20 * MS, "client", ACK, 0, 1)
+    assert "               ... 2 h, nothing moves ..." in shown(made, 2 * HOUR)
+
+
+def test_cable_is_in_capitals_between_the_hosts() -> None:
+    made = established()
+    made.fault(30 * MS, CableOut(link="client-server", seen_by=("client",)))
+    assert " 30.000 ms     ~~~ CABLE OUT, carrier lost at client ~~~" in shown(made, 40 * MS)
+
+
+def test_fault_that_found_nothing_says_so() -> None:
+    made = established()
+    made.call("server", "close", "", 25 * MS, until=25 * MS)
+    made.fault(30 * MS, Kill(process="server"), effect=False)
+    assert "KILLED: SIGKILL (no effect)" in shown(made, 40 * MS)
+
+
+def test_killed_process_waits_no_more() -> None:
+    made = established()
+    made.call("server", "recv", "100", 25 * MS)
+    made.fault(30 * MS, Kill(process="server"))
+    made.end(30 * MS, "server", "SIGKILL")
+    text = shown(made, 40 * MS)
+    assert text.count("SIGKILL") == 1
+    assert "still waits" not in text
+
+
+def test_call_that_never_returns_is_said_last() -> None:
+    made = established()
+    made.call("client", "recv", "4096", 25 * MS)
+    assert shown(made, 24 * HOUR + 25 * MS).splitlines()[-2:] == [
+        "            |    ... 24 h, nothing moves ...",
+        "86400.025 s recv ... still waits when the run ends",
+    ]
+    assert shown(made, 24 * HOUR, forever=True).endswith("recv ... for ever")
+
+
+def test_long_transfer_is_folded_with_its_count() -> None:
+    made = established()
+    for n in range(100):
+        made.send(30 * MS + n, "client", PSH | ACK, 1 + 1448 * n, 1, bytes(1448))
+    lines = shown(made, S).splitlines()
+    assert len(lines) < 20
+    (fold,) = [line for line in lines if "more segments" in line]
+    hidden = 100 + 3 - sum("len 1448" in line for line in lines) - 3
+    assert f"... {hidden} more segments, {hidden * 1448} bytes ..." in fold
+
+
+def test_two_threads_of_a_host_are_told_apart() -> None:
+    made = established()
+    for thread in ("reader", "writer"):
+        made.call("client", "recv", "1", 30 * MS, thread=thread)
+    text = shown(made, 40 * MS)
+    assert "reader: recv(1) ..." in text
+    assert "| writer: recv(1) ..." in text
+
+
+def test_three_hosts_are_a_list() -> None:
+    made = established()
+    made.fault(30 * MS, PowerOff(host="router"))
+    made.send(40 * MS, "client", PSH | ACK, 1, 1, b"x", lost="host off")
+    assert shown(made, 50 * MS).splitlines()[-3:] == [
+        " 30.000 ms  router  POWER OFF",
+        " 40.000 ms  client  10.0.0.1:40000 > 10.0.0.2:80  PSH,ACK seq 1 ack 1 len 1 win",
+        "                        64256  x lost: host off",
+    ]
+
+
+def test_empty_run_has_a_header_only() -> None:
+    assert len(ladder(Made().done(0))) == 1

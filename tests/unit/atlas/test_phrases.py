@@ -1,0 +1,83 @@
+"""Calls and times in words."""
+
+import pytest
+from tests.unit.atlas.traces import Made
+
+from halfopen.atlas.outcome import outcome
+from halfopen.atlas.phrases import show_args, show_instant, show_result
+from halfopen.base.units import HOUR, MS, S
+from halfopen.record.events import Json
+from halfopen.record.faults import Kill, PowerOff
+
+
+@pytest.mark.parametrize(
+    ("call", "args", "result", "errno", "said"),
+    [
+        ("connect", "10.0.0.2:80", None, None, "ok"),
+        ("connect", "10.0.0.2:80", None, "ECONNREFUSED", "ECONNREFUSED"),
+        ("recv", "100", {"len": 0, "head": ""}, None, 'b""'),
+        ("recv", "100", {"len": 5, "head": "hello"}, None, 'b"hello"'),
+        ("recv", "9000", {"len": 1448, "head": "x" * 32}, None, "1448 bytes"),
+        ("recv_into", "...", 5, None, "5 bytes"),
+        ("sendall", "b'x'", None, None, "ok"),
+        ("_accept", "", {"fd": 4, "peer": ["10.0.0.1", 4000]}, None, "10.0.0.1:4000"),
+        ("getsockname", "", ["10.0.0.1", 4000], None, "10.0.0.1:4000"),
+        ("getsockopt", "1, 4", 111, None, "ECONNREFUSED"),
+        ("getsockopt", "1, 4", 0, None, "0"),
+        ("getsockopt", "1, 8", 131072, None, "131072"),
+        ("poll", "5000", [[3, 17]], None, "IN|HUP"),
+        ("poll", "5000", [], None, "nothing ready"),
+        ("select", "...", [[3], [], []], None, "1 ready, 0 ready, 0 ready"),
+    ],
+)
+def test_results(call: str, args: str, result: Json, errno: str | None, said: str) -> None:
+    assert show_result(call, args, result, errno) == said
+
+
+def test_options_have_names() -> None:
+    assert show_args("setsockopt", "6, 1, 1") == "TCP_NODELAY, 1"
+    assert show_args("setsockopt", "6, 99, 1") == "6, 99, 1"
+    assert show_args("recv", "6, 1") == "6, 1"
+
+
+def test_instants() -> None:
+    assert show_instant(0) == "0.000 ms"
+    assert show_instant(1_234_567) == "1.235 ms"
+    assert show_instant(2 * HOUR) == "7200.000 s"
+
+
+class TestOutcome:
+    def test_is_what_the_connecting_program_was_told(self) -> None:
+        made = Made()
+        made.call("server", "accept", "", 0)
+        made.call("client", "connect", "10.0.0.2:80", 0, until=20 * MS)
+        made.call("client", "recv", "1", 20 * MS, until=S, errno="ECONNRESET")
+        assert outcome(made.done(S)) == "recv -> ECONNRESET after 980 ms"
+
+    def test_is_its_last_call_where_no_error_came(self) -> None:
+        made = Made()
+        made.call("client", "connect", "10.0.0.2:80", 0, until=20 * MS)
+        made.call("client", "recv", "1", 20 * MS, until=S, result={"len": 0, "head": ""})
+        assert outcome(made.done(S)) == 'recv -> b"" after 980 ms'
+
+    def test_says_that_a_call_never_returned(self) -> None:
+        made = Made()
+        made.call("client", "connect", "10.0.0.2:80", 0, until=20 * MS)
+        made.call("client", "recv", "1", 20 * MS)
+        assert outcome(made.done(S)) == "recv waits on"
+
+    def test_counts_so_error_as_an_error(self) -> None:
+        made = Made()
+        made.call("client", "connect", "10.0.0.2:80", 0, until=0, errno="EINPROGRESS")
+        made.call("client", "getsockopt", "1, 4", 9, until=9, result=111)
+        assert outcome(made.done(S)) == "connect -> EINPROGRESS, then SO_ERROR -> ECONNREFUSED"
+
+    def test_leaves_out_whom_a_fault_ended(self) -> None:
+        made = Made()
+        made.call("client", "connect", "10.0.0.2:80", 0, until=20 * MS)
+        made.call("client", "recv", "1", 20 * MS)
+        made.call("server", "recv", "1", 20 * MS, until=S, errno="ECONNRESET")
+        made.fault(30 * MS, Kill(process="client"))
+        assert outcome(made.done(S)) == "recv -> ECONNRESET after 980 ms"
+        made.fault(40 * MS, PowerOff(host="server"))
+        assert outcome(made.done(S)) == "no call is left to tell"

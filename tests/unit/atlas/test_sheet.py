@@ -1,0 +1,125 @@
+"""The sheet and a row's page, as text."""
+
+from collections.abc import Mapping
+
+from tests.unit.atlas.rows import MadeArms, note
+
+from halfopen.atlas.row import row_page
+from halfopen.atlas.runs import RowRun, run_row, short_release
+from halfopen.atlas.sheet import kernel_cell, sheet
+from halfopen.record.trace import Trace
+from halfopen.scenario.lines import BY_ID, LINES
+from halfopen.scenario.model import Answer
+
+SECOND = "server=nobody listens connect=non-blocking"
+
+
+def row(arms: MadeArms | None = None) -> RowRun:
+    return run_row(BY_ID["N18"], note(), arms or MadeArms(), seed=7)
+
+
+def page(shown: RowRun, variant: int | None = None) -> str:
+    lines = row_page(shown, variant=variant, pick=lambda _: 1)
+    assert all(len(line) <= 80 for line in lines)
+    return "\n".join(lines)
+
+
+def all_rows(arms: MadeArms) -> list[RowRun]:
+    notes = {"N18": note()}
+    return [run_row(line, notes.get(line.id), arms, seed=1) for line in LINES]
+
+
+def test_sheet_shows_every_row_once_and_counts_them() -> None:
+    lines = sheet(all_rows(MadeArms()), cpu_s=1.25)
+    assert all(len(line) <= 80 for line in lines)
+    assert [line[:3] for line in lines if line[:1] == "N" and line[1:3].isdigit()] == [
+        f"N{n:02d}" for n in range(1, 51)
+    ]
+    text = "\n".join(lines)
+    assert "50 rows: 1 confirmed, 0 refuted, 0 qualified, 0 answered, 49 open" in text
+    assert "4 variants run in the world in 1.2 s of CPU, 0.00 h of virtual time" in text
+    assert "recorded 2026-11-22 on Linux 6.18" in " ".join(text.split())
+    headings = [line.split("  ")[0] for line in lines if "world   kernel 6.18" in line]
+    assert headings == ["Receive buffer", "How a connection ends", "Calls", "Names", "Options"]
+
+
+def test_answered_row_says_verdict_and_how_well_it_is_known() -> None:
+    lines = sheet([row()], cpu_s=0)
+    assert lines[1:3] == [
+        "N18  connect to a port where nobody listens             4/4     4 agree",
+        "     confirmed  ECONNREFUSED in 4 runs.",
+    ]
+
+
+def test_row_that_breaks_says_how_to_run_it_again_and_the_others_go_on() -> None:
+    rows = all_rows(MadeArms(breaks=SECOND))
+    (broken,) = [row for row in rows if row.failed]
+    assert broken.failed == "variant 2: SND.UNA passed SND.NXT"
+    assert [run.world is None for run in broken.runs] == [False, True, False, False]
+    text = "\n".join(sheet(rows, cpu_s=0))
+    assert "     failed     variant 2: SND.UNA passed SND.NXT" in text
+    assert "again: halfopen ask N18 --variant 2" in text
+    assert "1 failed, 49 open" in text
+
+
+def test_answer_that_the_runs_do_not_bear_out_is_a_failure() -> None:
+    def judge(runs: Mapping[str, Trace]) -> Answer:
+        assert not runs, "one SYN and one RST"
+        raise AssertionError
+
+    broken = run_row(BY_ID["N18"], note(judge), MadeArms(), seed=1)
+    assert broken.failed == "the runs do not bear out the answer: one SYN and one RST"
+
+
+def test_error_of_a_scenario_is_named_by_its_type() -> None:
+    broken = row(MadeArms(breaks=SECOND, error=KeyError("peer")))
+    assert broken.failed == "variant 2: KeyError: 'peer'"
+
+
+def test_kernel_column() -> None:
+    assert kernel_cell(row()) == "4 agree"
+    assert kernel_cell(row(MadeArms(differs=SECOND))) == "1 of 4 differ"
+    assert kernel_cell(row(MadeArms(witnessed=False))) == "open"
+    assert kernel_cell(row(MadeArms(breaks=SECOND))) == "3 agree, 1 open"
+
+
+def test_seed_reaches_every_run() -> None:
+    arms = MadeArms()
+    row(arms)
+    assert arms.seeds == [7, 7, 7, 7]
+
+
+def test_page_of_a_row() -> None:
+    text = page(row())
+    assert text.startswith("N18  connect to a port where nobody listens")
+    assert text.splitlines()[0].endswith("  confirmed")
+    assert "4 variants; kernel: 4 agree." in text
+    assert "connect -> ECONNREFUSED after 20 ms, on RST,ACK (CLOSED)" in text
+    assert "with net.ipv4.tcp_retries2 = 3 on client" in text
+    assert "Why: RFC 9293 3.10.7.3; Linux tcp_reset" in text
+    assert "See: halfopen ask N18 --pcap out/   halfopen ask N18 --variant 2" in text
+    assert "Calls:" not in text
+
+
+def test_page_of_a_variant_shows_both_arms_and_the_calls() -> None:
+    text = page(row(), variant=3)
+    assert "Variant 3: server=bound only connect=blocking" in text
+    assert "The same on Linux 6.18 (recorded 2026-11-22):" in text
+    assert text.count("SYN seq 0 win 64240") == 2
+    assert "client/main       connect -> ECONNREFUSED after 20 ms" in text
+
+
+def test_page_names_every_difference() -> None:
+    text = page(row(MadeArms(differs=SECOND)))
+    assert f"differs, variant 2 ({SECOND})" in " ".join(text.split())
+    assert "the world answers late" in " ".join(text.split())
+
+
+def test_page_of_an_open_row_says_so() -> None:
+    text = page(run_row(BY_ID["N01"], None, None, seed=1))
+    assert text.splitlines()[0].endswith("  open")
+    assert "No scenario answers it yet." in text
+
+
+def test_releases_are_cut_to_what_a_profile_is_named_by() -> None:
+    assert short_release("6.18.5-arch1-1") == "6.18"

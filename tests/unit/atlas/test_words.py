@@ -1,0 +1,75 @@
+"""Rows by id and by words."""
+
+import pytest
+
+from halfopen.atlas.words import is_state, nearest, parse_rows, pick_variant, search
+from halfopen.scenario.lines import LINES
+from halfopen.scenario.notes import all_notes
+
+
+@pytest.mark.parametrize(
+    ("texts", "ids"),
+    [
+        (["N07"], ["N07"]),
+        (["n7"], ["N07"]),
+        (["N07", "N10"], ["N07", "N10"]),
+        (["N07-N09"], ["N07", "N08", "N09"]),
+        (["N07-9", "N08"], ["N07", "N08", "N09"]),
+        (["N77"], ["N77"]),
+        (["power", "cut"], None),
+    ],
+)
+def test_rows_by_id(texts: list[str], ids: list[str] | None) -> None:
+    assert parse_rows(texts) == ids
+
+
+def test_all_is_every_row() -> None:
+    assert parse_rows(["all"]) == [line.id for line in LINES]
+
+
+@pytest.mark.parametrize(
+    ("words", "first"),
+    [
+        ("power cut in recv", "N10"),
+        ("cable pulled", "N10"),
+        ("nobody listens", "N18"),
+        ("ECONNREFUSED", "N18"),
+        ("segmentation fault", "N07"),
+        ("keepalive", "N41"),
+        ("nagle", "N46"),
+        ("resolv.conf", "N35"),
+    ],
+)
+def test_rows_by_words(words: str, first: str) -> None:
+    assert search(words, all_notes(), {})[0].id == first
+
+
+def test_words_of_an_answer_are_searched_too() -> None:
+    assert search("hubbub", {}, {}) == []
+    assert [line.id for line in search("hubbub", {}, {"N33": "much hubbub"})] == ["N33"]
+
+
+def test_unknown_words_find_nothing() -> None:
+    assert search("xyzzy", all_notes(), {}) == []
+    assert search("what if the", all_notes(), {}) == []
+
+
+def test_nearest_rows_are_named() -> None:
+    said = nearest("N77")
+    assert said.startswith("N07 (a process crashes")
+    assert "N17 (connect: no answer)" in said
+    assert "N43" not in said
+    assert "N46 (TCP_NODELAY" in nearest("nodely")
+
+
+def test_variant_is_picked_by_words() -> None:
+    names = ["cut=host off peer=writes", "cut=near cable peer=reads"]
+    assert pick_variant("cable in read", names) == 2
+    assert pick_variant("N10", names) == 1
+
+
+def test_states_by_either_spelling() -> None:
+    assert is_state("SYN_SENT RST")
+    assert is_state("syn-sent")
+    assert not is_state("N07")
+    assert not is_state("")
