@@ -3,10 +3,8 @@
 from halfopen.base.value import value
 from halfopen.record.query import packets
 from halfopen.record.trace import Trace
-from halfopen.wire import ip, tcp
+from halfopen.wire import ip
 from halfopen.wire.tcp import Segment
-
-_TCP = 6
 
 
 @value
@@ -24,8 +22,8 @@ def segments(trace: Trace) -> list[Seen]:
     """List the TCP segments of a run in the order in which they left."""
     found = []
     for packet in packets(trace):
-        header = ip.decode(packet.raw)
-        if header.proto != _TCP:
+        seg = ip.decode(packet.raw).body
+        if not isinstance(seg, Segment):
             continue
         found.append(
             Seen(
@@ -33,7 +31,7 @@ def segments(trace: Trace) -> list[Seen]:
                 host=packet.host,
                 arrived_ns=packet.arrived_ns,
                 why=packet.why,
-                seg=tcp.decode(header.body, header.src, header.dst),
+                seg=seg,
             )
         )
     return found
