@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Final, Literal, TypeAlias
 
 from halfopen.atlas.annotate import Annotator, Seen
-from halfopen.atlas.phrases import TELLING, call_name, show_call, show_result
-from halfopen.base.units import MS, show_duration
+from halfopen.atlas.phrases import AT_ONCE_NS, TELLING, call_name, show_call, show_result, show_wait
+from halfopen.base.units import MS
 from halfopen.base.value import value
 from halfopen.record.events import (
     CallEntry,
@@ -25,8 +25,6 @@ from halfopen.record.trace import Trace
 
 Kind: TypeAlias = Literal["call", "enter", "return", "state", "segment", "fault", "end", "silence"]
 
-#: A call that returned faster, with no packet coming in meanwhile, did not wait for anything.
-_AT_ONCE_NS: Final = MS
 #: A packet that arrived so shortly before a call's return is what it waited for.
 _CAUSE_NS: Final = 2 * MS
 _QUIET: Final = frozenset(
@@ -62,6 +60,7 @@ class Reader:
         self._open: dict[int, CallEntry] = {}
         self._arrived: dict[str, tuple[int, Packet]] = {}
         self._killed: set[str] = set()
+        self._started_once: set[tuple[str, str]] = set()
         self._seen: dict[int, Seen] = {}
 
     def moments(self) -> Iterator[Moment]:
@@ -99,9 +98,8 @@ class Reader:
                 yield Moment(t_ns=event.t_ns, kind="state", host=event.host, text=event.new)
             case FaultFired():
                 yield self._fault(event)
-            case ProcessStarted() if event.t_ns:
-                text = f"{event.process} starts"
-                yield Moment(t_ns=event.t_ns, kind="end", host=event.host, text=text)
+            case ProcessStarted():
+                yield from self._started(event)
             case ProcessEnded():
                 yield from self._ended(event)
             case Output():
@@ -150,13 +148,13 @@ class Reader:
         if entry is None:
             return
         shown = show_result(entry.call, entry.args, end.result, end.errno)
-        waited = show_duration(_rounded(end.t_ns - entry.t_ns))
+        waited = show_wait(end.t_ns - entry.t_ns)
         cause = self._cause(entry.host, end.t_ns)
         yield Moment(
             t_ns=end.t_ns,
             kind="return",
             host=entry.host,
-            text=f"{self.label(entry)}{call_name(entry.call)} -> {shown} after {waited}{cause}",
+            text=f"{self.label(entry)}{call_name(entry.call)} -> {shown}{waited}{cause}",
             call_id=end.call_id,
             routine=end.errno is None,
         )
@@ -191,6 +189,13 @@ class Reader:
         if not event.effect:
             text += " (no effect)"
         return Moment(t_ns=event.t_ns, kind="fault", host=host, text=text, ends=ends)
+
+    def _started(self, event: ProcessStarted) -> Iterator[Moment]:
+        """Say that a program starts again: that it started once goes without saying."""
+        if (event.host, event.process) in self._started_once:
+            text = f"{event.process} starts again"
+            yield Moment(t_ns=event.t_ns, kind="end", host=event.host, text=text)
+        self._started_once.add((event.host, event.process))
 
     def _ended(self, event: ProcessEnded) -> Iterator[Moment]:
         ends = self._over(event.host, event.process)
@@ -243,7 +248,7 @@ def _calls_at_once(trace: Trace) -> Iterator[int]:
             arrivals_before[event.call_id] = last_arrival.get(event.host, 0)
         elif isinstance(event, CallReturn) and event.call_id in entries:
             entry = entries[event.call_id]
-            quick = event.t_ns - entry.t_ns < _AT_ONCE_NS
+            quick = event.t_ns - entry.t_ns < AT_ONCE_NS
             if event.t_ns == entry.t_ns or (
                 quick and arrivals_before[event.call_id] == last_arrival.get(entry.host, 0)
             ):
@@ -258,8 +263,3 @@ def _programs_by_host(trace: Trace) -> dict[str, list[tuple[str, str]]]:
             if (event.process, event.thread) not in programs:
                 programs.append((event.process, event.thread))
     return found
-
-
-def _rounded(ns: int) -> int:
-    """Drop what nobody reads: beyond four digits."""
-    return ns if ns < 10 * MS else round(ns, -5)

@@ -1,7 +1,13 @@
 """What a variant comes to: what the program that felt it was told, in a few words."""
 
-from halfopen.atlas.phrases import TELLING, call_name, show_args, show_outcome, show_result
-from halfopen.base.units import show_duration
+from halfopen.atlas.phrases import (
+    TELLING,
+    call_name,
+    gives_error,
+    show_outcome,
+    show_result,
+    show_wait,
+)
 from halfopen.record.events import FaultFired, ProcessEnded
 from halfopen.record.faults import Kill, PowerOff
 from halfopen.record.query import Call, calls
@@ -37,22 +43,17 @@ def _of_program(made: list[Call]) -> str:
 
 
 def _say_error(call: Call) -> str:
-    waited = f" after {show_duration(call.blocked_ns)}" if call.blocked_ns else ""
-    return f"{_short_name(call)} -> {_error_of(call)}{waited}"
+    return f"{_short_name(call)} -> {_error_of(call)}{show_wait(call.blocked_ns)}"
 
 
 def _error_of(call: Call) -> str:
-    if call.errno is None and not (_asks_error(call) and call.result):
+    if call.errno is None and not (gives_error(call.call, call.args) and call.result):
         return ""
     return show_result(call.call, call.args, call.result, call.errno)
 
 
-def _asks_error(call: Call) -> bool:
-    return call.call == "getsockopt" and show_args(call.call, call.args) == "SO_ERROR"
-
-
 def _short_name(call: Call) -> str:
-    return "SO_ERROR" if _asks_error(call) else call_name(call.call)
+    return "SO_ERROR" if call.call == "getsockopt" else call_name(call.call)
 
 
 def _dead(trace: Trace) -> set[tuple[str, str]]:

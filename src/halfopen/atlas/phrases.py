@@ -59,6 +59,9 @@ _OPTIONS: Final = {
 _POLL_BITS: Final = ((1, "IN"), (2, "PRI"), (4, "OUT"), (8, "ERR"), (16, "HUP"), (0x2000, "RDHUP"))
 _TEXT_MAX: Final = 12
 
+#: A call that took less did not wait for anybody: a real kernel needs some time for it.
+AT_ONCE_NS: Final = MS
+
 
 def show_instant(ns: int) -> str:
     """Write an instant of a run in a column: milliseconds in the first second, then seconds."""
@@ -100,13 +103,26 @@ def show_result(call: str, args: str, result: Json, errno: str | None) -> str:
             text = f"{host}:{port}"
         case int(number) if name in _READS or name.startswith("send"):
             text = f"{number} bytes"
-        case int(number) if name == "getsockopt" and show_args(call, args) == "SO_ERROR":
-            text = errorcode.get(number, "0")
+        case int(number) if gives_error(call, args):
+            text = errorcode.get(number, "ok" if name == "connect_ex" else "0")
         case list(entries) if name in {"poll", "epoll_wait", "select"}:
             text = _show_ready(entries)
         case _:
             pass
     return text
+
+
+def gives_error(call: str, args: str) -> bool:
+    """Whether a call returns an errno as its result."""
+    name = call_name(call)
+    return name == "connect_ex" or (name == "getsockopt" and show_args(call, args) == "SO_ERROR")
+
+
+def show_wait(ns: int | None) -> str:
+    """Write how long a call waited: `` after 10 ms``; "" where it did not wait to speak of."""
+    if ns is None or ns < AT_ONCE_NS:
+        return ""
+    return f" after {show_duration(ns if ns < 10 * MS else round(ns, -5))}"
 
 
 def _show_bytes(length: int, head: str) -> str:
@@ -120,8 +136,8 @@ def show_outcome(call: Call) -> str:
     name = call_name(call.call)
     if call.blocked_ns is None:
         return f"{name} waits on"
-    waited = f" after {show_duration(call.blocked_ns)}" if call.blocked_ns else ""
-    return f"{name} -> {show_result(call.call, call.args, call.result, call.errno)}{waited}"
+    shown = show_result(call.call, call.args, call.result, call.errno)
+    return f"{name} -> {shown}{show_wait(call.blocked_ns)}"
 
 
 def _show_ready(entries: list[Json]) -> str:

@@ -24,6 +24,8 @@ from halfopen.record.faults import Kill, PowerOff
         ("getsockname", "", ["10.0.0.1", 4000], None, "10.0.0.1:4000"),
         ("getsockopt", "1, 4", 111, None, "ECONNREFUSED"),
         ("getsockopt", "1, 4", 0, None, "0"),
+        ("connect_ex", "10.0.0.2:80", 115, None, "EINPROGRESS"),
+        ("connect_ex", "10.0.0.2:80", 0, None, "ok"),
         ("getsockopt", "1, 8", 131072, None, "131072"),
         ("poll", "5000", [[3, 17]], None, "IN|HUP"),
         ("poll", "5000", [], None, "nothing ready"),
@@ -68,9 +70,15 @@ class TestOutcome:
 
     def test_counts_so_error_as_an_error(self) -> None:
         made = Made()
-        made.call("client", "connect", "10.0.0.2:80", 0, until=0, errno="EINPROGRESS")
+        made.call("client", "connect_ex", "10.0.0.2:80", 0, until=0, result=115)
         made.call("client", "getsockopt", "1, 4", 9, until=9, result=111)
-        assert outcome(made.done(S)) == "connect -> EINPROGRESS, then SO_ERROR -> ECONNREFUSED"
+        assert outcome(made.done(S)) == "connect_ex -> EINPROGRESS, then SO_ERROR -> ECONNREFUSED"
+
+    def test_does_not_take_a_kernels_own_time_for_waiting(self) -> None:
+        made = Made()
+        made.call("client", "connect", "10.0.0.2:80", 0, until=20 * MS)
+        made.call("client", "recv", "1", 20 * MS, until=20 * MS + 70_000, errno="ECONNRESET")
+        assert outcome(made.done(S)) == "recv -> ECONNRESET"
 
     def test_leaves_out_whom_a_fault_ended(self) -> None:
         made = Made()
