@@ -1,1 +1,1 @@
-"""One connection, sans I/O: (Tcb, segment or call or deadline, now) -> effects."""
+"""One TCP connection, sans I/O: (Tcb, Segment | call | deadline, now) -> effects."""

@@ -1,1 +1,1 @@
-"""SEGMENT ARRIVES (RFC 9293 3.10.7), cut as the RFC cuts it."""
+"""SEGMENT ARRIVES (RFC 9293 3.10.7), cut as the RFC cuts it; ``dispatch`` picks by state."""

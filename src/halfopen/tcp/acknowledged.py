@@ -1,0 +1,147 @@
+"""What an acceptable ACK does: SND.UNA moves, the window opens, the clock is read (RFC 9293 3.10.7.4, fifth check).
+
+The sequence is that of Linux tcp_ack.
+"""
+
+from halfopen.tcp import recovery, rtt, timers
+from halfopen.tcp.buffers import expand_sndbuf
+from halfopen.tcp.congestion import reno
+from halfopen.tcp.effects import WRITE
+from halfopen.tcp.output import ts_now
+from halfopen.tcp.skb import LOST, RETRANS, SACKED
+from halfopen.tcp.tcb import LOSS, OPEN, PERSIST, RECOVERY, Tcb, wake
+from halfopen.wire.seq import wrap
+from halfopen.wire.tcp import Segment
+
+
+def process(tcb: Tcb, seg: Segment, now: int, *, seq: int, ack: int) -> None:
+    """Take in an ACK with SND.UNA <= ``ack`` <= SND.NXT.
+
+    Requires: the segment is in the window, and ``ack`` is acceptable.
+    """
+    before = tcb.snd_una
+    advanced = ack > before
+    had_inflight = bool(tcb.inflight)
+    if advanced:
+        tcb.retransmits = 0
+    opened = update_window(tcb, seg, seq=seq, ack=ack)
+    sacked = recovery.tag_sacked(tcb, seg) if seg.sack and tcb.sack_ok else 0
+    tcb.so_error_soft = 0
+    tcb.probes_out = 0
+    tcb.probes_at = None
+    tcb.rcv_ack_at = now
+    if not had_inflight:
+        _window_probed(tcb, now)
+        return
+    in_flight_before = len(tcb.inflight)
+    never_resent = _release(tcb, seg, now)
+    acked = in_flight_before - len(tcb.inflight)
+    if tcb.tlp_high_seq is not None:
+        _probe_answered(
+            tcb, ack, advanced=advanced, plain=not seg.text and not opened and not acked
+        )
+    if acked:
+        tcb.xmit_kind = 0
+        if not timers.schedule_loss_probe(tcb, now, advancing=True):
+            timers.rearm_rto(tcb, now)
+    dupack = not advanced and not seg.text and not opened and not acked and bool(tcb.inflight)
+    if dupack or sacked or tcb.ca_state != OPEN:
+        recovery.ack_arrived(
+            tcb, now, advanced=advanced, dupack=dupack, sacked=sacked, never_resent=never_resent
+        )
+    elif not tcb.inflight or acked:
+        tcb.retrans_at = None
+    if acked and tcb.ca_state not in (RECOVERY,):
+        reno.acked(tcb, acked)
+        tcb.cwnd_used_max = len(tcb.inflight)
+    if acked:
+        _room(tcb)
+
+
+def update_window(tcb: Tcb, seg: Segment, *, seq: int, ack: int) -> bool:
+    """Take the peer's window from the newest segment (SND.WL1, SND.WL2); whether it changed or the ACK is newer."""
+    window = seg.wnd << tcb.snd_wscale
+    changed = False
+    if (
+        ack > tcb.snd_una
+        or seq > tcb.snd_wl1
+        or (seq == tcb.snd_wl1 and (window > tcb.snd_wnd or not window))
+    ):
+        changed = window != tcb.snd_wnd
+        tcb.snd_wl1 = seq
+        if changed:
+            tcb.snd_wnd = window
+            tcb.max_window = max(tcb.max_window, window)
+    tcb.snd_una = ack
+    return changed
+
+
+def _release(tcb: Tcb, seg: Segment, now: int) -> bool:
+    """Drop acknowledged segments and measure the RTT; whether one of them was sent only once, before a timeout.
+
+    Karn's rule (RFC 6298 3): a segment that was sent again measures nothing, unless timestamps tell which one it was.
+    """
+    first_at = -1
+    resent = never_resent = False
+    popped = 0
+    while tcb.inflight and tcb.inflight[0].end_seq <= tcb.snd_una:
+        skb = tcb.inflight.popleft()
+        popped += 1
+        tcb.snd_queued -= skb.cost
+        if skb.ever_retrans:
+            resent = True
+        else:
+            if not skb.marks & SACKED and first_at < 0:
+                first_at = skb.sent_at
+            if not skb.marks & SACKED and skb.end_seq <= tcb.high_seq:
+                never_resent = True
+        if skb.marks & (SACKED | LOST | RETRANS):
+            recovery.unmark(tcb, skb)
+    if not tcb.sack_ok and tcb.sacked_out:
+        tcb.sacked_out = max(tcb.sacked_out - max(popped - 1, 0), 0)
+    if popped:
+        if first_at >= 0 and not resent:
+            rtt.sample(tcb, (now - first_at) // 1_000)
+        elif tcb.ts_ok and seg.ts_val >= 0 and seg.ts_ecr:
+            delta_ms = wrap(ts_now(tcb, now) - seg.ts_ecr)
+            if delta_ms < 1 << 31:
+                rtt.sample(tcb, max(delta_ms, 1) * 1_000)
+    return never_resent and tcb.ca_state == LOSS
+
+
+def _probe_answered(tcb: Tcb, ack: int, *, advanced: bool, plain: bool) -> None:
+    """End the episode of a tail loss probe (RFC 8985 7.4; Linux tcp_process_tlp_ack)."""
+    high = tcb.tlp_high_seq
+    if high is None or ack < high:
+        return
+    if not tcb.tlp_retrans or ack > high:
+        if tcb.tlp_retrans:  # the probe repaired a loss: slow down as for any other
+            tcb.ssthresh = reno.ssthresh(tcb)
+            tcb.cwnd = tcb.ssthresh
+        tcb.tlp_high_seq = None
+    elif plain and not advanced:
+        tcb.tlp_high_seq = None
+
+
+def _window_probed(tcb: Tcb, now: int) -> None:
+    """Stop probing where the window has opened, else start the backoff anew (Linux tcp_ack_probe)."""
+    if not tcb.unsent or tcb.xmit_kind not in (0, PERSIST):
+        return
+    if tcb.unsent[0].end_seq <= tcb.snd_una + tcb.snd_wnd:
+        tcb.backoff = 0
+        tcb.probes_at = None
+        timers.clear_xmit(tcb)
+    elif tcb.xmit_kind == PERSIST or tcb.xmit_at is None:
+        delay = max(tcb.rto_ns, tcb.config.rto_min_ns) << tcb.backoff
+        timers.set_xmit(tcb, PERSIST, min(delay, tcb.config.rto_max_ns), now)
+
+
+def _room(tcb: Tcb) -> None:
+    """Wake a writer that was turned away, once a third of the buffer is free (Linux tcp_check_space)."""
+    if not tcb.no_room:
+        return
+    if tcb.cwnd_used_max >= tcb.cwnd or not tcb.has_room:
+        expand_sndbuf(tcb)
+    if tcb.writeable:
+        tcb.no_room = False
+        wake(tcb, WRITE)

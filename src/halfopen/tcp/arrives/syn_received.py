@@ -1,0 +1,96 @@
+"""A segment for an embryo: SYN-RECEIVED by a passive OPEN (RFC 9293 3.10.7.4; Linux tcp_check_req).
+
+The checks are those of the synchronized states, cut short: an embryo has no user, no queues and
+no window of its own yet. A connection that came to SYN-RECEIVED from SYN-SENT (both ends opened
+at once) is not an embryo; ``synchronized`` has it.
+"""
+
+from halfopen.tcp import challenge, handshake, paws, timers
+from halfopen.tcp.output import refuse, send_ack, send_syn
+from halfopen.tcp.tcb import RETRANSMIT, Tcb, done
+from halfopen.tcp.window import in_window
+from halfopen.wire.seq import unwrap
+from halfopen.wire.tcp import ACK, FIN, RST, SYN, Segment
+
+
+def segment_arrives(tcb: Tcb, seg: Segment, now: int) -> bool:
+    """Let the checks look; True: the handshake is over, and the segment goes on as the connection's.
+
+    Requires: its listener still listens.
+    """
+    seq = unwrap(seg.seq, tcb.rcv_nxt)
+    return (
+        not check_syn_again(tcb, seg, seq, now)
+        and not check_ack_number(tcb, seg)
+        and not check_window(tcb, seg, seq, now)
+        and not check_rst_or_syn(tcb, seg, seq, now)
+        and check_ack(tcb, seg, now)
+    )
+
+
+def check_syn_again(tcb: Tcb, seg: Segment, seq: int, now: int) -> bool:
+    """The same SYN once more: our answer was lost; repeat it, and wait longer for theirs."""
+    if seg.flags & (SYN | ACK | RST | FIN) != SYN or seq != tcb.rcv_nxt - 1:
+        return False
+    if paws.rejects(tcb, seg, now):
+        return False
+    if challenge.allows(tcb, seg, now):
+        resend_synack(tcb, now)
+        timers.set_xmit(tcb, RETRANSMIT, tcb.rto_ns << tcb.retransmits, now)
+    return True
+
+
+def check_ack_number(tcb: Tcb, seg: Segment) -> bool:
+    """An ACK of anything but our SYN is answered with an RST; the embryo stays (fifth check)."""
+    if not seg.flags & ACK or unwrap(seg.ack, tcb.snd_una) == tcb.snd_nxt:
+        return False
+    refuse(seg, tcb.effects)
+    return True
+
+
+def check_window(tcb: Tcb, seg: Segment, seq: int, now: int) -> bool:
+    """First: a segment outside the window is answered with an ACK, unless it is an RST."""
+    end = seq + seg.seq_len
+    if not paws.rejects(tcb, seg, now) and in_window(
+        seq=seq, end=end, left=tcb.rcv_nxt, right=tcb.rcv_nxt + tcb.rcv_wnd
+    ):
+        return False
+    if not seg.flags & RST and challenge.allows(tcb, seg, now):
+        send_ack(tcb, now)
+    return True
+
+
+def check_rst_or_syn(tcb: Tcb, seg: Segment, seq: int, now: int) -> bool:
+    """Second: an RST ends the embryo without a word. Fourth: so does a SYN, but with an RST."""
+    if seg.flags & RST:
+        done(tcb, now, why="RST received")
+        return True
+    if seg.flags & SYN and seq != tcb.rcv_nxt - 1:
+        refuse(seg, tcb.effects)
+        done(tcb, now, why="SYN in the window")
+        return True
+    return False
+
+
+def check_ack(tcb: Tcb, seg: Segment, now: int) -> bool:
+    """Fifth: the ACK of our SYN makes it a connection, if it can wait for accept."""
+    listening = tcb.listening
+    assert listening is not None, "an embryo without a listener"
+    if not seg.flags & ACK:
+        return False
+    if listening.accept_queue_full:
+        if tcb.config.abort_on_overflow:
+            refuse(seg, tcb.effects)
+            done(tcb, now, why="the accept queue is full")
+        return False
+    if seg.ts_val >= 0 and tcb.ts_ok:
+        paws.update(tcb, seg, unwrap(seg.seq, tcb.rcv_nxt), now)
+    handshake.hatched(tcb, seg, now)
+    listening.hatch(tcb)
+    return True
+
+
+def resend_synack(tcb: Tcb, now: int) -> None:
+    """Repeat our SYN,ACK (Linux inet_rtx_syn_ack)."""
+    tcb.total_retrans += 1
+    send_syn(tcb, SYN | ACK, now)

@@ -1,0 +1,208 @@
+"""What a user asks of a connection: OPEN SEND RECEIVE CLOSE ABORT STATUS (RFC 9293 3.10.1 to 3.10.6)."""
+
+from errno import ECONNRESET
+from typing import Final
+
+from halfopen.tcp import acking, handshake, output, reassembly, timers
+from halfopen.tcp.buffers import SEND_OVERHEAD, size_goal
+from halfopen.tcp.effects import READ, STATE
+from halfopen.tcp.listening import Listening
+from halfopen.tcp.skb import Skb
+from halfopen.tcp.states import State
+from halfopen.tcp.tcb import MSL2, RETRANSMIT, Tcb, done, enter, wake
+from halfopen.tcp.text import become_minisock
+from halfopen.wire.tcp import PSH, SYN
+
+#: What the peer is told of by an RST when the connection is broken off (Linux tcp_need_reset).
+_NEEDS_RESET: Final = frozenset(
+    {
+        State.ESTABLISHED,
+        State.CLOSE_WAIT,
+        State.FIN_WAIT_1,
+        State.FIN_WAIT_2,
+        State.SYN_RECEIVED,
+    }
+)
+
+
+def open_active(tcb: Tcb, now: int) -> None:
+    """OPEN, active: send a SYN (RFC 9293 3.10.1; Linux tcp_connect)."""
+    handshake.offer(tcb)
+    skb = Skb(tcb.iss, b"", SYN)
+    skb.sent_at = tcb.syn_sent_at = tcb.retrans_at = tcb.rcv_ack_at = now
+    tcb.inflight.append(skb)
+    tcb.snd_nxt = tcb.write_seq = skb.end_seq
+    tcb.snd_sml = tcb.pushed_seq = tcb.snd_nxt
+    enter(tcb, State.SYN_SENT, now, why="connect")
+    output.send_syn(tcb, SYN, now)
+    timers.set_xmit(tcb, RETRANSMIT, tcb.rto_ns, now)
+
+
+def send(tcb: Tcb, data: bytes, now: int, *, push: bool = True) -> int:
+    """SEND: take bytes for the peer and return how many; fewer where the buffer is full.
+
+    RFC 9293 3.10.2; Linux tcp_sendmsg_locked. ``push`` is False where more will follow (MSG_MORE).
+    Requires: the state is in MAY_SEND, and the send side is not shut.
+    """
+    size = len(data)
+    at = 0
+    unsent = tcb.unsent
+    while at < size:
+        if tcb.tail_room and unsent:
+            room = min(tcb.tail_room, size - at)
+            last = unsent[-1]
+            last.text += data[at : at + room]
+            last.end_seq += room
+            last.cost += room
+        elif tcb.has_room:
+            goal = size_goal(tcb)
+            room = min(goal, size - at)
+            last = Skb(tcb.write_seq, data[at : at + room] if at or room < size else data, 0)
+            last.cost = room + SEND_OVERHEAD
+            tcb.snd_queued += SEND_OVERHEAD
+            unsent.append(last)
+            tcb.tail_room = goal
+        else:
+            break
+        at += room
+        tcb.tail_room -= room
+        tcb.write_seq += room
+        tcb.snd_queued += room
+        if not tcb.tail_room and at < size:
+            _push_on(tcb, last, now)
+    if at < size:
+        _mark_pushed(tcb)
+        output.push(tcb, now, output.NAGLE_PUSH)
+    elif push:
+        _mark_pushed(tcb)
+        output.push_user(tcb, now)
+    else:
+        output.push(tcb, now, output.NAGLE_CORK)
+    return at
+
+
+def _mark_pushed(tcb: Tcb) -> None:
+    """Ask for the PSH flag on what was written last (Linux tcp_mark_push)."""
+    if tcb.unsent:
+        tcb.unsent[-1].flags |= PSH
+        tcb.pushed_seq = tcb.write_seq
+
+
+def _push_on(tcb: Tcb, last: Skb, now: int) -> None:
+    """A buffer is full and more follows: send it already, with PSH once half a window was written."""
+    if tcb.write_seq > tcb.pushed_seq + (tcb.max_window >> 1):
+        last.flags |= PSH
+        tcb.pushed_seq = tcb.write_seq
+        output.push(tcb, now, output.NAGLE_PUSH)
+    elif tcb.unsent[0] is last:
+        output.send_one(tcb, now)
+
+
+def receive(tcb: Tcb, size: int, now: int, *, peek: bool = False) -> bytes:
+    """RECEIVE: give at most ``size`` bytes of what has come; b"" where nothing is there.
+
+    RFC 9293 3.10.3; Linux tcp_recvmsg_locked.
+    """
+    if size <= 0 or not tcb.rcv_queued:
+        return b""
+    if peek:
+        return reassembly.peek(tcb, size)
+    data = reassembly.take(tcb, size)
+    if tcb.state is not State.CLOSED and not tcb.minisock:
+        acking.user_read(tcb, len(data), now)
+    return data
+
+
+def shutdown_read(tcb: Tcb, now: int) -> None:  # noqa: ARG001  as every call
+    """Receive no more: from now on the user gets the end. The peer is not told."""
+    tcb.rcv_shutdown = True
+    wake(tcb, READ | STATE)
+
+
+def shutdown_write(tcb: Tcb, now: int) -> None:
+    """CLOSE the way to the peer, and go on receiving: half-close (RFC 9293 3.6; Linux tcp_shutdown)."""
+    tcb.snd_shutdown = True
+    if tcb.state is State.ESTABLISHED:
+        enter(tcb, State.FIN_WAIT_1, now, why="shutdown")
+    elif tcb.state is State.CLOSE_WAIT:
+        enter(tcb, State.LAST_ACK, now, why="shutdown")
+    else:
+        return  # where the handshake is under way, the FIN follows it
+    output.queue_fin(tcb, now)
+
+
+def close(tcb: Tcb, now: int, *, linger: int | None = None) -> None:
+    """CLOSE by the last descriptor (RFC 9293 3.10.4; Linux __tcp_close).
+
+    With data that nobody read, or ``linger`` 0, the peer gets an RST. Else a FIN, and the
+    connection goes on by itself, as an orphan.
+    """
+    tcb.rcv_shutdown = tcb.snd_shutdown = True
+    unread = tcb.rcv_queued > 0
+    tcb.orphan = True
+    if tcb.minisock or tcb.state is State.CLOSED:
+        return
+    if unread:
+        # LINUX(unread-data-resets)
+        output.send_reset(tcb, now)
+        done(tcb, now, why="closed with unread data")
+        return
+    if linger == 0:
+        abort(tcb, now)
+        return
+    if tcb.state is State.SYN_SENT:
+        done(tcb, now, why="close")
+    elif tcb.state in {State.ESTABLISHED, State.SYN_RECEIVED}:
+        enter(tcb, State.FIN_WAIT_1, now, why="close")
+        output.queue_fin(tcb, now)
+    elif tcb.state is State.CLOSE_WAIT:
+        enter(tcb, State.LAST_ACK, now, why="close")
+        output.queue_fin(tcb, now)
+    elif tcb.state is State.FIN_WAIT_2:
+        _orphan_in_fin_wait_2(tcb, now)
+
+
+def _orphan_in_fin_wait_2(tcb: Tcb, now: int) -> None:
+    """Wait for the peer's FIN for tcp_fin_timeout, or TCP_LINGER2, and not for ever."""
+    if tcb.linger2_ns < 0:
+        output.send_reset(tcb, now)
+        done(tcb, now, why="TCP_LINGER2 is negative")
+        return
+    wait = timers.fin_time(tcb)
+    if wait > MSL2:
+        timers.set_keepalive(tcb, wait - MSL2, now)
+    else:
+        become_minisock(tcb, wait, now)
+
+
+def abort(tcb: Tcb, now: int) -> None:
+    """ABORT: forget the connection; tell the peer with an RST (RFC 9293 3.10.5; Linux tcp_disconnect)."""
+    if tcb.minisock or tcb.state is State.CLOSED:
+        return
+    half_sent = tcb.snd_nxt != tcb.write_seq and tcb.state in {State.CLOSING, State.LAST_ACK}
+    if tcb.state in _NEEDS_RESET or half_sent:
+        output.send_reset(tcb, now)
+    done(tcb, now, why="abort", error=ECONNRESET)
+
+
+def close_listening(listening: Listening, now: int) -> None:
+    """Stop listening: who waits for accept is reset, embryos are forgotten (Linux inet_csk_listen_stop)."""
+    listening.closed = True
+    for tcb in listening.ready:
+        tcb.orphan = True
+        abort(tcb, now)
+    listening.ready.clear()
+
+
+def icmp_error(tcb: Tcb, errno: int, *, hard: bool, now: int) -> None:
+    """Tell of an ICMP error: a hard one ends a connection that is not open yet.
+
+    A soft one is kept, and told instead of ETIMEDOUT if the connection gives up (RFC 9293 3.9.2.2).
+    """
+    if not hard:
+        tcb.so_error_soft = errno
+        return
+    done(tcb, now, why="ICMP error", error=errno)
+    listening = tcb.listening
+    if tcb.embryo and listening is not None:
+        listening.forget(tcb)

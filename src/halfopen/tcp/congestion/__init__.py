@@ -1,0 +1,1 @@
+"""Congestion control: one module for each algorithm, with the same functions over the Tcb."""

@@ -1,0 +1,89 @@
+"""What the three-way handshake agrees on (RFC 9293 3.5), for the files in ``arrives`` and ``calls``."""
+
+from halfopen.tcp import rtt, timers
+from halfopen.tcp.acking import initial_rcv_mss
+from halfopen.tcp.buffers import expand_sndbuf, initial_window
+from halfopen.tcp.output import send_syn, sync_mss
+from halfopen.tcp.states import State
+from halfopen.tcp.tcb import INITIAL_CWND, RETRANSMIT, TIMESTAMP_OPTION, Tcb, enter
+from halfopen.wire.seq import unwrap
+from halfopen.wire.tcp import ACK, SYN, Segment
+
+#: RFC 9293 3.7.1: where the peer names no MSS.
+MSS_DEFAULT = 536
+WSCALE_MAX = 14  # RFC 7323 2.3
+
+
+def agree(tcb: Tcb, seg: Segment, now: int) -> None:
+    """Take the options of the peer's SYN: what only one side offers is off."""
+    offered = seg.mss or MSS_DEFAULT
+    tcb.mss_clamp = min(offered, tcb.user_mss) if tcb.user_mss else offered
+    tcb.sack_ok = tcb.sack_ok and seg.sack_ok
+    if tcb.wscale_ok and seg.wscale >= 0:
+        tcb.snd_wscale = min(seg.wscale, WSCALE_MAX)
+    else:
+        tcb.wscale_ok = False
+        tcb.snd_wscale = tcb.rcv_wscale = 0
+        tcb.window_clamp = min(tcb.window_clamp, 65535)
+    if tcb.ts_ok and seg.ts_val >= 0:
+        tcb.ts_recent = seg.ts_val
+        tcb.ts_recent_at = now
+    else:
+        tcb.ts_ok = False
+
+
+def offer(tcb: Tcb) -> None:
+    """Fix what our own SYN says: MSS, and the first window."""
+    if tcb.user_mss:
+        tcb.adv_mss = min(tcb.adv_mss, tcb.user_mss)
+    initial_window(tcb)
+
+
+def syn_received(tcb: Tcb, seg: Segment, now: int) -> None:
+    """Note the peer's initial sequence number and its options (Linux tcp_openreq_init).
+
+    Requires: the SYN began an embryo.
+    """
+    tcb.irs = seg.seq
+    tcb.rcv_nxt = seg.seq + 1
+    tcb.rcv_wup = tcb.copied_seq = tcb.rcv_nxt
+    tcb.snd_wnd = seg.wnd
+    agree(tcb, seg, now)
+    offer(tcb)
+
+
+def send_synack(tcb: Tcb, now: int) -> None:
+    """Answer a SYN for the first time, and arm the timer that repeats the answer."""
+    tcb.snd_nxt = tcb.write_seq = tcb.iss + 1
+    tcb.sent_at = now
+    send_syn(tcb, SYN | ACK, now)
+    timers.set_xmit(tcb, RETRANSMIT, tcb.rto_ns, now)
+
+
+def hatched(tcb: Tcb, seg: Segment, now: int) -> None:
+    """Make a connection of an embryo whose SYN,ACK was acknowledged (Linux tcp_create_openreq_child)."""
+    tcb.snd_una = tcb.snd_nxt
+    tcb.snd_sml = tcb.pushed_seq = tcb.snd_up = tcb.rtt_seq = tcb.high_seq = tcb.snd_una
+    timers.clear_xmit(tcb)
+    if not tcb.total_retrans:
+        rtt.sample(tcb, (now - tcb.sent_at) // 1_000)
+    tcb.retransmits = tcb.backoff = 0
+    tcb.snd_wnd = seg.wnd << tcb.snd_wscale
+    tcb.snd_wl1 = unwrap(seg.seq, tcb.rcv_nxt)
+    established(tcb, now, why="ACK of our SYN")
+
+
+def established(tcb: Tcb, now: int, *, why: str) -> None:
+    """Begin to transfer (Linux tcp_init_transfer)."""
+    if tcb.ts_ok:
+        tcb.adv_mss -= TIMESTAMP_OPTION
+    tcb.max_window = max(tcb.max_window, tcb.snd_wnd)
+    sync_mss(tcb)
+    initial_rcv_mss(tcb)
+    tcb.cwnd = 1 if tcb.total_retrans > 1 else INITIAL_CWND  # RFC 5681 3.1
+    tcb.cwnd_used_max = 0
+    expand_sndbuf(tcb)
+    tcb.sent_at = tcb.rcv_ack_at = now
+    enter(tcb, State.ESTABLISHED, now, why=why)
+    if tcb.keepalive:
+        timers.set_keepalive(tcb, tcb.keepidle_ns, now)

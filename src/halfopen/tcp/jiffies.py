@@ -1,0 +1,62 @@
+"""The kernel's clock tick, HZ = 250: timers fire on ticks, and far timers on coarser ones.
+
+A timer never fires early. Its instant is rounded up to the granularity of the wheel level that its distance
+falls into: one tick (4 ms) below 63 ticks, then 8 times as coarse for each level (Linux calc_wheel_index).
+"""
+
+from typing import Final
+
+from halfopen.base.units import MS, US, S
+
+HZ: Final = 250
+JIFFY: Final = S // HZ
+_LEVEL_BITS: Final = 3
+_FIRST_LEVEL: Final = 63
+_LEVELS: Final = 9
+
+
+def to_jiffies(duration_ns: int) -> int:
+    """Return the ticks that cover a duration, rounded up (Linux usecs_to_jiffies)."""
+    return -(-duration_ns // JIFFY)
+
+
+def ceil_jiffies(duration_ns: int) -> int:
+    """Round a duration up to whole ticks, in ns."""
+    return -(-duration_ns // JIFFY) * JIFFY
+
+
+def fires_at(now: int, delay_ns: int, phase: int) -> int:
+    """Return the instant at which a timer of ``delay_ns``, armed at ``now``, fires.
+
+    ``phase`` is how many ns before the world began the host's tick counter stood at 0.
+    """
+    clock = (now + phase) // JIFFY
+    expires = clock + to_jiffies(delay_ns)
+    level = 0
+    reach = _FIRST_LEVEL
+    while expires - clock >= reach and level < _LEVELS - 1:
+        level += 1
+        reach <<= _LEVEL_BITS
+    shift = level * _LEVEL_BITS
+    return (((expires >> shift) + 1) << shift) * JIFFY - phase
+
+
+def granularity(delay_ns: int) -> int:
+    """Return by how much a timer of this length may be late, in ns; the arms are compared with it."""
+    ticks = to_jiffies(delay_ns)
+    level = 0
+    reach = _FIRST_LEVEL
+    while ticks >= reach and level < _LEVELS - 1:
+        level += 1
+        reach <<= _LEVEL_BITS
+    return JIFFY << (level * _LEVEL_BITS)
+
+
+def stamp_ms(now: int) -> int:
+    """Return the clock behind TSval, in ms (Linux tcp_time_stamp_ms)."""
+    return now // MS
+
+
+def stamp_us(now: int) -> int:
+    """Return the clock behind RTT samples, in µs (Linux tcp_mstamp_refresh)."""
+    return now // US

@@ -1,0 +1,77 @@
+"""A passive OPEN: the SYN queue and the accept queue of a listener (RFC 9293 3.10.1)."""
+
+from collections import deque
+from typing import Protocol
+
+from halfopen.tcp.config import Config
+from halfopen.tcp.effects import Effects
+from halfopen.tcp.iss import Secret
+from halfopen.tcp.tcb import Tcb
+from halfopen.wire.tcp import Flow
+
+
+class Owner(Protocol):
+    """The socket that listens: it hands its options down to the connections that come."""
+
+    def inherit(self, tcb: Tcb) -> None:
+        """Tell a new connection what was set on the listener."""
+
+
+class Listening:
+    """A listener. ``embryos`` is its SYN queue, in order of arrival; ``ready`` waits for accept.
+
+    A listener that is closed forgets its embryos: each goes at its next segment or timer.
+    """
+
+    def __init__(
+        self, owner: Owner, config: Config, effects: Effects, secret: Secret, *, backlog: int
+    ) -> None:
+        self.user: Owner = owner
+        self.config = config
+        self.effects = effects
+        self.secret = secret
+        self.backlog = backlog
+        self.syn_retries = 0  # by TCP_SYNCNT; 0: tcp_synack_retries
+        self.embryos: dict[Tcb, None] = {}
+        self.ready: deque[Tcb] = deque()
+        self.closed = False
+
+    @property
+    def syn_queue_full(self) -> bool:
+        """Whether no further SYN is taken in (Linux inet_csk_reqsk_queue_is_full)."""
+        return len(self.embryos) >= self.backlog
+
+    @property
+    def accept_queue_full(self) -> bool:
+        """Whether nobody more can wait for accept: one more than the backlog may.
+
+        Linux sk_acceptq_is_full.
+        """
+        return len(self.ready) > self.backlog
+
+    def new_embryo(self, flow: Flow, now: int, *, mtu: int, iss: int | None) -> Tcb:
+        """Begin a connection for a SYN that came; ``flow`` is as we send."""
+        tcb = Tcb(
+            flow,
+            self.config,
+            self.effects,
+            iss=self.secret.iss(flow, now) if iss is None else iss,
+            mtu=mtu,
+            ts_offset=self.secret.ts_offset(flow),
+        )
+        tcb.listening = self
+        tcb.embryo = True
+        self.user.inherit(tcb)
+        self.embryos[tcb] = None
+        return tcb
+
+    def hatch(self, tcb: Tcb) -> None:
+        """Let an embryo whose handshake is over wait for accept."""
+        self.forget(tcb)
+        tcb.embryo = False
+        self.ready.append(tcb)
+        self.effects.ready.append(self)
+
+    def forget(self, tcb: Tcb) -> None:
+        """Take an embryo out of the SYN queue."""
+        del self.embryos[tcb]

@@ -1,0 +1,58 @@
+"""Round-trip time and retransmission timeout: RFC 6298 with Linux's arithmetic (Linux tcp_rtt_estimator).
+
+Linux differs from the RFC in two ways: the variance is never less than ``tcp_rto_min_us`` (so the RTO is the
+smoothed RTT and 200 ms, not the larger of them), and it falls only once in a round trip.
+"""
+
+from halfopen.base.units import US
+from halfopen.tcp.jiffies import ceil_jiffies
+from halfopen.tcp.tcb import Tcb
+
+
+def sample(tcb: Tcb, rtt_us: int) -> None:
+    """Take in one measurement, in µs, and set the RTO anew; the backoff is over."""
+    error = max(rtt_us, 1)
+    floor = tcb.config.rto_min_ns // US
+    if tcb.srtt_us8 == 0:
+        tcb.srtt_us8 = error << 3
+        tcb.mdev_us4 = error << 1
+        tcb.rttvar_us = tcb.mdev_max_us = max(tcb.mdev_us4, floor)
+        tcb.rtt_seq = tcb.snd_nxt
+    else:
+        error -= tcb.srtt_us8 >> 3
+        tcb.srtt_us8 = max(tcb.srtt_us8 + error, 1)
+        if error < 0:
+            error = -error - (tcb.mdev_us4 >> 2)
+            if error > 0:  # a falling RTT must not look like a rising variance
+                error >>= 3
+        else:
+            error -= tcb.mdev_us4 >> 2
+        tcb.mdev_us4 += error
+        if tcb.mdev_us4 > tcb.mdev_max_us:
+            tcb.mdev_max_us = tcb.mdev_us4
+            tcb.rttvar_us = max(tcb.rttvar_us, tcb.mdev_max_us)
+        if tcb.snd_una > tcb.rtt_seq:
+            if tcb.mdev_max_us < tcb.rttvar_us:
+                tcb.rttvar_us -= (tcb.rttvar_us - tcb.mdev_max_us) >> 2
+            tcb.rtt_seq = tcb.snd_nxt
+            tcb.mdev_max_us = floor
+    set_rto(tcb)
+    tcb.backoff = 0
+
+
+def set_rto(tcb: Tcb) -> None:
+    """Compute the RTO from the estimate: whole ticks, at most ``tcp_rto_max_ms``."""
+    tcb.rto_ns = min(
+        ceil_jiffies(((tcb.srtt_us8 >> 3) + tcb.rttvar_us) * US), tcb.config.rto_max_ns
+    )
+
+
+def model_timeout(boundary: int, base_ns: int, rto_max_ns: int) -> int:
+    """Return how long ``boundary`` retransmissions last when each waits twice as long (Linux tcp_model_timeout).
+
+    ``tcp_retries2`` is a number of retransmissions, but it acts as this time: 15 of them from 200 ms last 924.6 s.
+    """
+    thresh = max((rto_max_ns // base_ns).bit_length() - 1, 0)
+    if boundary <= thresh:
+        return ((2 << boundary) - 1) * base_ns
+    return ((2 << thresh) - 1) * base_ns + (boundary - thresh) * rto_max_ns

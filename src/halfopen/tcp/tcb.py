@@ -1,0 +1,268 @@
+"""The transmission control block (RFC 9293 3.3.1), with what Linux keeps beside it.
+
+Sequence numbers are plain ints that never wrap: unwrapped once at input, cut to 32 bits at output.
+Durations are ns; a duration of the kernel's timers is a whole number of its 4 ms ticks.
+"""
+
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from halfopen.base.units import MS, S
+from halfopen.tcp.config import Config
+from halfopen.tcp.effects import STATE, Effects, Transition
+from halfopen.tcp.skb import Skb
+from halfopen.tcp.states import TRANSITIONS, State
+from halfopen.wire.tcp import Flow
+
+if TYPE_CHECKING:
+    from halfopen.tcp.listening import Listening
+
+RTO_INITIAL: Final = 1 * S  # RFC 6298 2.1
+ATO_MIN: Final = 40 * MS  # Linux TCP_ATO_MIN, also TCP_DELACK_MIN
+DELACK_MAX: Final = 200 * MS
+MSL2: Final = 60 * S  # Linux TCP_TIMEWAIT_LEN, the 2MSL of RFC 9293 3.4.2
+IP_HEADER: Final = 20
+TCP_HEADER: Final = 20
+TIMESTAMP_OPTION: Final = 12
+INITIAL_CWND: Final = 10  # RFC 6928
+INFINITE: Final = 1 << 62
+
+# ``xmit_kind``: one timer serves three purposes, never two at once (Linux icsk_pending).
+RETRANSMIT: Final = 1
+LOSS_PROBE: Final = 2
+PERSIST: Final = 3
+
+# ``ca_state`` (Linux tcp_ca_state).
+OPEN: Final = 0
+DISORDER: Final = 1
+RECOVERY: Final = 3
+LOSS: Final = 4
+
+# ``ack_pending`` (Linux inet_csk_ack_state_t).
+ACK_SCHED: Final = 1
+ACK_TIMER: Final = 2
+ACK_PUSHED: Final = 4
+ACK_PUSHED2: Final = 8
+ACK_NOW: Final = 16
+
+
+class Tcb:
+    """One connection."""
+
+    def __init__(
+        self,
+        flow: Flow,
+        config: Config,
+        effects: Effects,
+        *,
+        iss: int,
+        mtu: int = 1500,
+        ts_offset: int = 0,
+        ip_header: int = IP_HEADER,
+    ) -> None:
+        self.flow = flow  # as we send: local address and port first
+        self.config = config
+        self.effects = effects
+        self.user: object = None  # the socket above; opaque here
+        self.state = State.CLOSED
+        self.wake = 0
+        self.entry_at = INFINITE  # when the world's queue will look at us next; the world sets it
+
+        # What the user did.
+        self.orphan = False  # no descriptor left
+        self.rcv_shutdown = False
+        self.snd_shutdown = False
+        self.so_error = 0
+        self.so_error_soft = 0
+        self.nodelay = False
+        self.cork = False
+        self.keepalive = False
+        self.keepidle_ns = config.keepalive_time_ns
+        self.keepintvl_ns = config.keepalive_intvl_ns
+        self.keepcnt = config.keepalive_probes
+        self.user_timeout_ns = 0
+        self.syn_retries = config.syn_retries
+        self.syn_sent_at = 0  # the first SYN left
+        self.write_waits = False  # a send waits for the handshake
+        self.linger2_ns = config.fin_timeout_ns  # negative: no FIN-WAIT-2 for an orphan
+
+        # Send (RFC 9293 3.3.1); snd_wnd in bytes, scaled.
+        self.iss = iss
+        self.snd_una = iss
+        self.snd_nxt = iss
+        self.write_seq = iss  # where the next byte of the user goes
+        self.snd_wnd = 0
+        self.snd_wl1 = 0
+        self.max_window = 0
+        self.snd_sml = iss  # end of the last small segment (Nagle, as Minshall refined it)
+        self.pushed_seq = iss
+        self.snd_up = iss
+        self.unsent: deque[Skb] = deque()
+        self.inflight: deque[Skb] = deque()
+        self.snd_queued = 0  # what counts against sndbuf: text and Linux's overhead
+        self.tail_room = 0  # bytes that still fit the kernel's last buffer of the send queue
+        self.sndbuf = config.wmem_default
+        self.sndbuf_locked = False
+        self.no_room = False  # a writer was turned away: wake it when there is room
+
+        # Receive.
+        self.irs = 0
+        self.rcv_nxt = 0
+        self.rcv_wnd = 0
+        self.rcv_wup = 0
+        self.copied_seq = 0
+        self.rcv_up: int | None = None  # where urgent data ends
+        self.ready: deque[bytes] = deque()
+        self.ready_offset = 0
+        self.rcv_queued = 0
+        self.ooo: list[
+            tuple[int, int, bytes, bool]
+        ] = []  # seq, end, text, FIN; sorted, not overlapping
+        self.sack_recent: list[int] = []  # where the blocks of ooo begin, latest first
+        self.dsack: tuple[int, int] | None = None
+        self.rcvbuf = config.rmem_default
+        self.rcvbuf_locked = False
+        self.rmem = 0  # what the queued data costs
+        self.window_clamp = 0
+        self.rcv_ssthresh = 0
+        self.fin_received = False
+
+        # Options agreed in the handshake.
+        self.mtu = mtu
+        self.ip_header = ip_header
+        self.adv_mss = mtu - ip_header - TCP_HEADER
+        self.user_mss = 0
+        self.mss_clamp = 536
+        self.mss = 536  # bytes of text in a full segment, options taken off
+        self.ts_ok = config.timestamps
+        self.ts_offset = ts_offset
+        self.ts_recent = 0
+        self.ts_recent_at: int | None = None
+        self.last_ts_ecr = 0
+        self.sack_ok = config.sack
+        self.wscale_ok = config.window_scaling
+        self.snd_wscale = 0
+        self.rcv_wscale = 0
+
+        # Round-trip time (tcp/rtt.py), in µs; scaled as in Linux tcp_sock.
+        self.srtt_us8 = 0
+        self.mdev_us4 = 0
+        self.mdev_max_us = 0
+        self.rttvar_us = 0
+        self.rtt_seq = 0
+        self.rto_ns = RTO_INITIAL
+
+        # Retransmission.
+        self.xmit_at: int | None = None
+        self.xmit_kind = 0
+        self.retransmits = 0
+        self.total_rto = 0
+        self.total_retrans = 0  # segments sent again, ever
+        self.backoff = 0
+        self.retrans_at: int | None = None  # the first retransmission of this episode
+        self.probes_out = 0
+        self.probes_at: int | None = None
+        self.tlp_high_seq: int | None = None
+
+        # Congestion (tcp/congestion).
+        self.cwnd = INITIAL_CWND
+        self.ssthresh = INFINITE
+        self.cwnd_cnt = 0
+        self.cwnd_used_max = 0
+        self.ca_state = OPEN
+        self.high_seq = iss
+        self.sacked_out = (
+            0  # of the segments in flight: known to be received (or dup ACKs, without SACK)
+        )
+        self.lost_out = 0
+        self.retrans_out = 0
+        self.frto = False
+        self.tlp_retrans = False
+        self.sent_at = 0  # of the latest data segment
+
+        # Acknowledging.
+        self.ack_pending = 0
+        self.quick_acks = 0
+        self.pingpong = 0
+        self.ato_ns = 0
+        self.rcv_mss = 536
+        self.rcv_data_at = 0  # the latest text arrived
+        self.rcv_ack_at = 0  # the latest ACK arrived
+        self.delack_at: int | None = None
+        self.oow_ack_at: int | None = None  # the latest reply to an unacceptable segment
+
+        self.keepalive_at: int | None = None
+        self.time_wait_at = 0  # it became a minisock, or had its TIME-WAIT begun again
+        self.msl_at: int | None = None  # end of TIME-WAIT, or of an orphan's FIN-WAIT-2
+        self.minisock = False  # an orphan in FIN-WAIT-2, and TIME-WAIT, keep next to nothing (Linux inet_timewait_sock)
+        self.embryo = False  # in a listener's SYN queue (Linux request_sock)
+        self.listening: Listening | None = None  # whom it came to, while an embryo
+
+    @property
+    def packets_out(self) -> int:
+        """Segments sent and not acknowledged."""
+        return len(self.inflight)
+
+    @property
+    def in_flight(self) -> int:
+        """Segments believed to be in the network (RFC 6675 pipe; Linux tcp_packets_in_flight)."""
+        return len(self.inflight) - self.sacked_out - self.lost_out + self.retrans_out
+
+    @property
+    def has_room(self) -> bool:
+        """Whether ``send`` would take at least a byte now (Linux sk_stream_memory_free)."""
+        return self.snd_queued < self.sndbuf
+
+    @property
+    def writeable(self) -> bool:
+        """Whether poll says POLLOUT: a third of the buffer is free (Linux sk_stream_is_writeable)."""
+        return self.sndbuf - self.snd_queued >= self.snd_queued >> 1
+
+    @property
+    def conn(self) -> str:
+        """The connection's name in a trace, local end first."""
+        source, sport, destination, dport = self.flow
+        return f"{source}:{sport} > {destination}:{dport}"
+
+
+def enter(tcb: Tcb, state: State, now: int, *, why: str) -> None:
+    """Move to a state: the only place where a state changes."""
+    old = tcb.state
+    if state is old:
+        return
+    assert state in TRANSITIONS[old], f"{old.name} -> {state.name} is not a legal move ({why})"
+    tcb.state = state
+    if tcb.effects.traced:
+        tcb.effects.history.append(Transition(now, tcb, old, state, why))
+    if state is State.CLOSED:
+        tcb.effects.gone.append(tcb)
+    elif state is State.ESTABLISHED:
+        wake(tcb, STATE)
+
+
+def wake(tcb: Tcb, bits: int) -> None:
+    """Ask the layer above to look again."""
+    if tcb.orphan:
+        return
+    if not tcb.wake:
+        tcb.effects.woken.append(tcb)
+    tcb.wake |= bits
+
+
+def done(tcb: Tcb, now: int, *, why: str, error: int = 0) -> None:
+    """End the connection (Linux tcp_done): both directions shut, timers off, the send queue dropped.
+
+    What was received stays readable. ``error`` is what the user's next call gets, once.
+    """
+    if error:
+        tcb.so_error = error
+    tcb.unsent.clear()
+    tcb.inflight.clear()
+    tcb.snd_queued = 0
+    tcb.ooo.clear()
+    tcb.rcv_shutdown = True
+    tcb.snd_shutdown = True
+    tcb.xmit_at = tcb.delack_at = tcb.keepalive_at = tcb.msl_at = None
+    tcb.ack_pending = 0
+    enter(tcb, State.CLOSED, now, why=why)
+    wake(tcb, STATE)

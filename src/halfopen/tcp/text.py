@@ -1,0 +1,124 @@
+"""What a segment brings: urgent data, text, FIN (RFC 9293 3.10.7.4, sixth to eighth step)."""
+
+from errno import ECONNRESET
+
+from halfopen.tcp import reassembly, timers
+from halfopen.tcp.acking import data_received, enter_quickack
+from halfopen.tcp.effects import READ, STATE
+from halfopen.tcp.output import send_ack
+from halfopen.tcp.states import State
+from halfopen.tcp.tcb import ACK_NOW, ACK_SCHED, MSL2, Tcb, done, enter, wake
+from halfopen.tcp.window import open_window
+from halfopen.wire.tcp import FIN, PSH, URG, Segment
+
+_TAKES_TEXT = frozenset({State.ESTABLISHED, State.FIN_WAIT_1, State.FIN_WAIT_2})
+
+
+def check_urg(tcb: Tcb, seg: Segment, seq: int) -> None:
+    """Sixth: note where urgent data ends."""
+    if seg.flags & URG and tcb.state in _TAKES_TEXT and seg.urg:
+        end = seq + seg.urg
+        if tcb.rcv_up is None or end > tcb.rcv_up:
+            tcb.rcv_up = end
+            wake(tcb, READ)
+
+
+def segment_text(tcb: Tcb, seg: Segment, now: int, *, seq: int) -> bool:
+    """Seventh: put the text in order, and eighth: the FIN after it.
+
+    False: the segment is to be answered with an RST. Requires: it overlaps the window.
+    """
+    size = len(seg.text)
+    end = seq + size
+    fin = seg.flags & FIN
+    if not size and not fin:
+        return True
+    if tcb.state is not State.ESTABLISHED:
+        if tcb.state not in _TAKES_TEXT and seq >= tcb.rcv_nxt:
+            return True  # after the peer's FIN there is nothing to come
+        if tcb.rcv_shutdown and end > tcb.rcv_nxt:
+            # Nobody will read it: RFC 9293 3.6.1, RFC 1122 4.2.2.13.
+            done(tcb, now, why="text after close", error=ECONNRESET)
+            return False
+    if seq > tcb.rcv_nxt:
+        _early(tcb, seg, seq=seq)
+        return True
+    if end + fin <= tcb.rcv_nxt:
+        _duplicate(tcb, seq, end + fin)
+        return True
+    if not open_window(tcb):
+        enter_quickack(tcb)
+        tcb.ack_pending |= ACK_SCHED | ACK_NOW
+        return True
+    if seq < tcb.rcv_nxt and size and tcb.sack_ok:
+        tcb.dsack = (seq, min(tcb.rcv_nxt, end))
+    fresh = seg.text[tcb.rcv_nxt - seq :] if seq < tcb.rcv_nxt else seg.text
+    if fresh:
+        reassembly.append(tcb, fresh)
+        data_received(tcb, len(fresh), pushed=bool(seg.flags & PSH), now=now)
+    if fin:
+        check_fin(tcb, now)
+    elif tcb.ooo:
+        if reassembly.join(tcb):
+            check_fin(tcb, now)
+        if not tcb.ooo:
+            tcb.ack_pending |= ACK_NOW  # RFC 5681 4.2: a gap was filled
+    if fresh and not tcb.orphan:
+        wake(tcb, READ)
+    return True
+
+
+def _duplicate(tcb: Tcb, seq: int, end: int) -> None:
+    """Answer what we have already: at once, with a D-SACK (RFC 2883 4)."""
+    if tcb.sack_ok:
+        tcb.dsack = (seq, end)
+    enter_quickack(tcb)
+    tcb.ack_pending |= ACK_SCHED | ACK_NOW
+
+
+def _early(tcb: Tcb, seg: Segment, *, seq: int) -> None:
+    """Keep text that came before its turn, and say so at once (RFC 5681 4.2)."""
+    tcb.ack_pending |= ACK_SCHED | ACK_NOW
+    if seq >= tcb.rcv_nxt + open_window(tcb):
+        enter_quickack(tcb)
+        return
+    reassembly.insert(tcb, seq, seg.text, fin=bool(seg.flags & FIN))
+
+
+def check_fin(tcb: Tcb, now: int) -> None:
+    """Eighth: the peer will send no more (RFC 9293 3.10.7.4; Linux tcp_fin)."""
+    tcb.rcv_nxt += 1
+    tcb.ack_pending |= ACK_SCHED
+    tcb.fin_received = True
+    tcb.rcv_shutdown = True
+    if tcb.state is State.ESTABLISHED or tcb.state is State.SYN_RECEIVED:
+        enter(tcb, State.CLOSE_WAIT, now, why="FIN received")
+        tcb.pingpong = tcb.config.pingpong_thresh
+    elif tcb.state is State.FIN_WAIT_1:
+        send_ack(tcb, now)
+        enter(tcb, State.CLOSING, now, why="FIN received")
+    elif tcb.state is State.FIN_WAIT_2:
+        send_ack(tcb, now)
+        time_wait(tcb, now, why="FIN received")
+    tcb.ooo.clear()
+    tcb.sack_recent.clear()
+    wake(tcb, READ | STATE)
+
+
+def time_wait(tcb: Tcb, now: int, *, why: str) -> None:
+    """Enter TIME-WAIT for 2MSL: only the sequence numbers are kept (RFC 9293 3.4.2; Linux tcp_time_wait)."""
+    enter(tcb, State.TIME_WAIT, now, why=why)
+    become_minisock(tcb, MSL2, now)
+
+
+def become_minisock(tcb: Tcb, duration_ns: int, now: int) -> None:
+    """Leave only a timer and the sequence numbers behind (Linux inet_timewait_sock)."""
+    tcb.minisock = True
+    tcb.time_wait_at = now
+    timers.clear_xmit(tcb)
+    tcb.delack_at = tcb.keepalive_at = None
+    tcb.ack_pending = 0
+    tcb.unsent.clear()
+    tcb.inflight.clear()
+    tcb.snd_queued = 0
+    timers.set_msl(tcb, duration_ns, now)
