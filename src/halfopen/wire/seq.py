@@ -1,6 +1,7 @@
 """32-bit sequence numbers (RFC 9293 3.4): compared by their distance, unwrapped once at input.
 
-Inside ``tcp`` a sequence number is a plain int that never wraps; the wire carries its lowest 32 bits.
+Inside ``tcp`` a sequence number is a plain int that never wraps; the wire carries its lowest 32
+bits.
 """
 
 from typing import Final

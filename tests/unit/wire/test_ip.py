@@ -104,7 +104,7 @@ def test_malformed_quotes(quoted: bytes, says: str) -> None:
         icmp.decode_quoted(quoted)
 
 
-#: What Linux 6.18 sent into a TUN device: connect to 10.0.0.2:80, and sendto(b"hello", 10.0.0.2:53).
+#: What Linux 6.18 sent into a TUN device: a connect to 10.0.0.2:80, and b"hello" to 10.0.0.2:53.
 LINUX_SYN = bytes.fromhex(
     "4500003c60b440004006c6050a0000010a000002bd2e0050edc787ff00000000a002faf0f6320000"
     "020405b40402080a89898607000000000103030a"

@@ -1,0 +1,72 @@
+"""Whose is a segment: a connection's, a listener's, or nobody's (Linux __inet_lookup)."""
+
+from typing import Final
+
+from halfopen.tcp.listening import Listening
+from halfopen.tcp.tcb import Tcb
+from halfopen.wire.address import ANY
+from halfopen.wire.tcp import Flow
+
+#: Connections of one host, embryos and TIME-WAIT among them; past it the world is ill.
+FLOWS_MAX: Final = 1 << 22
+
+
+def arriving(flow: Flow) -> Flow:
+    """Turn a flow round: as its segments arrive, from as they are sent, and back."""
+    source, sport, destination, dport = flow
+    return (destination, dport, source, sport)
+
+
+class Demux:
+    """The two tables of one host. ``flows`` is keyed by the flow as it arrives, peer first."""
+
+    def __init__(self) -> None:
+        self.flows: dict[Flow, Tcb] = {}
+        self.listening: dict[tuple[str, int], list[Listening]] = {}
+
+    def add(self, tcb: Tcb) -> None:
+        """Let a connection have the segments of its flow. Requires: the flow is free."""
+        flow = arriving(tcb.flow)
+        assert flow not in self.flows, f"two connections for {tcb.conn}"
+        assert len(self.flows) < FLOWS_MAX, "more connections than FLOWS_MAX"
+        self.flows[flow] = tcb
+
+    def remove(self, tcb: Tcb) -> None:
+        """Forget a connection; the flow may already be another's, which took it in TIME-WAIT."""
+        flow = arriving(tcb.flow)
+        if self.flows.get(flow) is tcb:
+            del self.flows[flow]
+
+    def listen(self, address: str, port: int, listening: Listening) -> None:
+        """Let a listener have the SYNs to an address, or to all (0.0.0.0)."""
+        self.listening.setdefault((address, port), []).append(listening)
+
+    def unlisten(self, address: str, port: int, listening: Listening) -> None:
+        """Take a listener out again."""
+        group = self.listening[address, port]
+        group.remove(listening)
+        if not group:
+            del self.listening[address, port]
+
+    def listener(self, flow: Flow) -> Listening | None:
+        """Find who takes a SYN: a listener at the very address, or else one at all of them.
+
+        Where several share a port (SO_REUSEPORT) the peer's address and port choose, always the
+        same one.
+        """
+        _, _, address, port = flow
+        group = self.listening.get((address, port)) or self.listening.get((ANY, port))
+        if group is None:
+            return None
+        if len(group) == 1:
+            return group[0]
+        return group[_mix(flow) % len(group)]
+
+
+def _mix(flow: Flow) -> int:
+    """Spread flows over a group of listeners, the same in every run (FNV-1a)."""
+    source, sport, _, _ = flow
+    mixed = 0x811C9DC5
+    for octet in f"{source}:{sport}".encode():
+        mixed = (mixed ^ octet) * 0x01000193 & 0xFFFFFFFF
+    return mixed

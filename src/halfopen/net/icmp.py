@@ -1,0 +1,114 @@
+"""ICMP errors: what Linux makes of those that come, and which it sends."""
+
+import errno
+from typing import Final
+
+from halfopen.tcp import calls
+from halfopen.tcp.states import State
+from halfopen.tcp.tcb import Tcb
+from halfopen.wire import icmp, ip, seq
+from halfopen.wire.icmp import Icmp, Quote
+from halfopen.wire.ip import Packet
+
+
+class Meaning:
+    """What a code of DEST_UNREACH means to a socket (Linux icmp_err_convert)."""
+
+    def __init__(self, number: int, *, fatal: bool) -> None:
+        self.errno = number
+        self.fatal = fatal  # to a datagram socket; TCP does not look at it
+
+
+#: By code of DEST_UNREACH; the names are Linux's.
+UNREACH: Final[tuple[Meaning, ...]] = (
+    Meaning(errno.ENETUNREACH, fatal=False),  # ICMP_NET_UNREACH
+    Meaning(errno.EHOSTUNREACH, fatal=False),  # ICMP_HOST_UNREACH
+    Meaning(errno.ENOPROTOOPT, fatal=True),  # ICMP_PROT_UNREACH
+    Meaning(errno.ECONNREFUSED, fatal=True),  # ICMP_PORT_UNREACH
+    Meaning(errno.EMSGSIZE, fatal=False),  # ICMP_FRAG_NEEDED
+    Meaning(errno.EOPNOTSUPP, fatal=False),  # ICMP_SR_FAILED
+    Meaning(errno.ENETUNREACH, fatal=True),  # ICMP_NET_UNKNOWN
+    Meaning(errno.EHOSTDOWN, fatal=True),  # ICMP_HOST_UNKNOWN
+    Meaning(errno.ENONET, fatal=True),  # ICMP_HOST_ISOLATED
+    Meaning(errno.ENETUNREACH, fatal=True),  # ICMP_NET_ANO
+    Meaning(errno.EHOSTUNREACH, fatal=True),  # ICMP_HOST_ANO
+    Meaning(errno.ENETUNREACH, fatal=False),  # ICMP_NET_UNR_TOS
+    Meaning(errno.EHOSTUNREACH, fatal=False),  # ICMP_HOST_UNR_TOS
+    Meaning(errno.EHOSTUNREACH, fatal=True),  # ICMP_PKT_FILTERED
+    Meaning(errno.EHOSTUNREACH, fatal=True),  # ICMP_PREC_VIOLATION
+    Meaning(errno.EHOSTUNREACH, fatal=True),  # ICMP_PREC_CUTOFF
+)
+
+#: An error is quoted with as much as keeps the answer within 576 octets (RFC 1812 4.3.2.3).
+QUOTED_MAX: Final = 576 - 20 - 8
+#: IPTOS_PREC_INTERNETCONTROL, with which errors are sent (RFC 1812 4.3.2.5).
+TOS: Final = 0xC0
+
+_EXC_FRAGTIME: Final = 1
+
+
+def tcp_error(message: Icmp) -> int:
+    """Return the errno that an error means to a connection (Linux tcp_v4_err); 0: none."""
+    if message.kind == icmp.DEST_UNREACH:
+        if message.code >= len(UNREACH) or message.code == icmp.FRAG_NEEDED:
+            return 0
+        return UNREACH[message.code].errno
+    if message.kind == icmp.TIME_EXCEEDED:
+        # A fragment's time is not looked at (Linux icmp_unreach).
+        return 0 if message.code == _EXC_FRAGTIME else errno.EHOSTUNREACH
+    if message.kind == icmp.PARAMETER_PROBLEM:
+        return errno.EPROTO
+    return 0
+
+
+def to_tcp(tcb: Tcb, message: Icmp, quote: Quote, now: int) -> None:
+    """Tell a connection of an error about one of its segments (Linux tcp_v4_err).
+
+    It counts only if the segment quoted is on its way: an attacker has to guess that (RFC 5927
+    4.1). It is hard for a connection that is not yet open, whatever the code: connect fails at
+    once. Later all are soft: kept, and told instead of ETIMEDOUT when the connection gives up (RFC
+    9293 3.9.2.2).
+    """
+    number = tcp_error(message)
+    if not number or tcb.state in (State.TIME_WAIT, State.CLOSED):
+        return
+    at = seq.unwrap(quote.seq, tcb.snd_una)
+    if not tcb.snd_una <= at <= tcb.snd_nxt:
+        return
+    calls.icmp_error(tcb, number, hard=hard_for(tcb, message), now=now)
+
+
+def hard_for(tcb: Tcb, message: Icmp) -> bool:
+    """Whether an error ends a connection in the state that it is in.
+
+    An embryo of a listener is dropped for what says that its peer can't be reached, and goes on
+    trying at any other error (Linux tcp_req_err).
+    """
+    if tcb.state is State.SYN_SENT:
+        return True
+    if tcb.state is not State.SYN_RECEIVED:
+        return False
+    if message.kind == icmp.DEST_UNREACH:
+        return message.code in (icmp.NET_UNREACH, icmp.HOST_UNREACH)
+    return True
+
+
+def answerable(packet: Packet) -> bool:
+    """Whether an error may be sent about a packet: never about an error (RFC 1122 3.2.2)."""
+    if packet.offset:
+        return False
+    body = packet.body
+    return not isinstance(body, Icmp) or body.kind in (icmp.ECHO, icmp.ECHO_REPLY)
+
+
+def error_about(packet: Packet, kind: int, code: int, source: str, rest: int = 0) -> Packet:
+    """Make the packet that tells the sender of ``packet`` what became of it."""
+    quoted = ip.encode(packet)[:QUOTED_MAX]
+    body = Icmp(kind, code, rest, quoted)
+    return Packet(source, packet.src, ip.PROTO_ICMP, body, tos=TOS)
+
+
+def echo_reply(packet: Packet, message: Icmp) -> Packet:
+    """Answer an echo with the same words (RFC 792)."""
+    body = Icmp(icmp.ECHO_REPLY, 0, message.rest, message.quoted)
+    return Packet(packet.dst, packet.src, ip.PROTO_ICMP, body, tos=packet.tos)

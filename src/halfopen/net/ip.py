@@ -1,0 +1,230 @@
+"""IP of one host: what arrives goes to its owner, what leaves goes to an interface."""
+
+from collections import deque
+from collections.abc import Mapping
+from errno import EHOSTUNREACH, ENETUNREACH
+from typing import Final
+
+from halfopen.base.rng import Rng
+from halfopen.net import icmp as icmp_errors
+from halfopen.net.demux import Demux, arriving
+from halfopen.net.interfaces import LOOPBACK, Interface
+from halfopen.net.routes import Routes, Way
+from halfopen.net.sysctl import integer
+from halfopen.net.udp import Udp
+from halfopen.tcp import dispatch
+from halfopen.tcp.arrives import closed, listen, time_wait
+from halfopen.tcp.effects import Effects
+from halfopen.tcp.listening import Listening
+from halfopen.tcp.tcb import Tcb, done
+from halfopen.wire import icmp
+from halfopen.wire.errors import WireError
+from halfopen.wire.icmp import Icmp
+from halfopen.wire.ip import PROTO_TCP, PROTO_UDP, Packet
+from halfopen.wire.tcp import ACK, SYN, Flow, Segment
+from halfopen.wire.udp import Datagram
+
+#: Packets that a host may send to itself at one instant; past it two of its ends answer each other
+#: for ever.
+LOOPBACK_MAX: Final = 1 << 20
+
+
+class Embryo:
+    """A connection that a listener has just begun."""
+
+    def __init__(self, listening: Listening, tcb: Tcb) -> None:
+        self.listening = listening
+        self.tcb = tcb
+
+
+class Ip:
+    """The network layer of one host.
+
+    Whoever enters it, or TCP, calls ``settle`` afterwards: it sends what TCP asked for, and
+    delivers what the host sent to itself. Then it reads and clears ``outbox`` (number of the
+    interface, packet), ``embryos`` and ``gone``.
+    """
+
+    def __init__(self, sysctl: Mapping[str, int | str], effects: Effects, rng: Rng) -> None:
+        self.effects = effects
+        self.rng = rng
+        self.ttl = integer(sysctl, "net.ipv4.ip_default_ttl")
+        self.answers_echo = not integer(sysctl, "net.ipv4.icmp_echo_ignore_all")
+        self.interfaces: list[Interface] = []
+        self.routes = Routes()
+        self.demux = Demux()
+        self.udp = Udp()
+        self.outbox: deque[tuple[int, Packet]] = deque()
+        self.inbox: deque[Packet] = deque()  # what the host sent to itself
+        self.embryos: list[Embryo] = []
+        self.gone: list[Tcb] = []
+        self._idents: dict[Flow, int] = {}  # of connections, only while somebody looks at packets
+        self._ident = rng.below(1 << 16)  # of what is not a connection's and may be fragmented
+
+    # What arrives.
+
+    def receive(self, packet: Packet, interface: int, now: int) -> None:
+        """Take a packet from a link; one for another host is dropped, since hosts don't forward."""
+        if not self.interfaces[interface].up:
+            return
+        if self.routes.is_local(packet.dst):
+            self._deliver(packet, now)
+
+    def settle(self, now: int) -> None:
+        """Send and deliver, one after the other, until nothing is left for this instant."""
+        effects = self.effects
+        inbox = self.inbox
+        delivered = 0
+        while True:
+            if effects.segments:
+                self._send_segments()
+            if effects.gone:
+                self._forget()
+            if not inbox:
+                return
+            delivered += 1
+            assert delivered <= LOOPBACK_MAX, "the host talks to itself without end"
+            self._deliver(inbox.popleft(), now)
+
+    def _deliver(self, packet: Packet, now: int) -> None:
+        body = packet.body
+        if isinstance(body, Segment):
+            self._segment_arrives(body, now)
+        elif isinstance(body, Icmp):
+            self._icmp_arrives(packet, body, now)
+        elif isinstance(body, Datagram):
+            self._datagram_arrives(packet, body)
+        elif not packet.more and not packet.offset:
+            self._refuse(packet, icmp.PROTOCOL_UNREACH)
+
+    def _segment_arrives(self, seg: Segment, now: int) -> None:
+        """Linux tcp_v4_rcv: to the connection, else to a listener, else an RST."""
+        demux = self.demux
+        tcb = demux.flows.get(seg.flow)
+        if tcb is not None and not dispatch.segment_arrives(tcb, seg, now):
+            return
+        listening = demux.listener(seg.flow)
+        if listening is None:
+            self._nobody_listens(tcb, seg, now)
+            return
+        way = self.routes.way(seg.flow[0])
+        if way is None:
+            return  # no way back (Linux tcp_conn_request: no route, no request)
+        iss = None
+        if tcb is not None:
+            iss = self._make_way(tcb, now)
+        embryo = listen.segment_arrives(listening, seg, now, mtu=way.interface.mtu, iss=iss)
+        if embryo is not None:
+            demux.add(embryo)
+            self.embryos.append(Embryo(listening, embryo))
+
+    def _nobody_listens(self, tcb: Tcb | None, seg: Segment, now: int) -> None:
+        """Refuse a segment; a new SYN into TIME-WAIT is told where the old connection is."""
+        if tcb is not None and tcb.minisock:
+            time_wait.acknowledge(tcb, seg, now)
+        else:
+            closed.segment_arrives(seg, self.effects)
+
+    def _make_way(self, tcb: Tcb, now: int) -> int | None:
+        """Forget the connection whose flow a SYN takes; return what the new one starts from."""
+        iss = None
+        if tcb.minisock:
+            iss = time_wait.next_iss(tcb)
+            done(tcb, now, why="a new connection takes its place")
+        self._forget()
+        return iss
+
+    def _icmp_arrives(self, packet: Packet, message: Icmp, now: int) -> None:
+        if message.kind == icmp.ECHO:
+            if self.answers_echo:
+                self.send(icmp_errors.echo_reply(packet, message))
+            return
+        if message.kind == icmp.ECHO_REPLY:
+            return  # nobody here pings
+        try:
+            quote = icmp.decode_quoted(message.quoted)
+        except WireError:
+            return  # Linux counts it in InErrors
+        if quote.proto == PROTO_TCP:
+            tcb = self.demux.flows.get((quote.dst, quote.dport, quote.src, quote.sport))
+            if tcb is not None:
+                icmp_errors.to_tcp(tcb, message, quote, now)
+        elif quote.proto == PROTO_UDP:
+            self.udp.error(quote, message)
+
+    def _datagram_arrives(self, packet: Packet, datagram: Datagram) -> None:
+        if not self.udp.deliver(packet.src, packet.dst, datagram):
+            self._refuse(packet, icmp.PORT_UNREACH)
+
+    def _refuse(self, packet: Packet, code: int) -> None:
+        """Say that there is nobody to take a packet."""
+        if icmp_errors.answerable(packet):
+            self.send(icmp_errors.error_about(packet, icmp.DEST_UNREACH, code, packet.dst))
+
+    # What leaves.
+
+    def way(self, destination: str) -> Way | None:
+        """Return how to get to an address; None: ENETUNREACH."""
+        return self.routes.way(destination)
+
+    def send(self, packet: Packet) -> int:
+        """Send a packet; return 0, or ENETUNREACH where no route leads there."""
+        way = self.routes.way(packet.dst)
+        if way is None:
+            return ENETUNREACH
+        packet.ttl = self.ttl
+        if not packet.df:
+            self._ident = (self._ident + 1) & 0xFFFF
+            packet.ident = self._ident
+        self._leave(packet, way.interface)
+        return 0
+
+    def _send_segments(self) -> None:
+        segments = self.effects.segments
+        ways = self.routes
+        for seg in segments:
+            source, _, destination, _ = seg.flow
+            way = ways.way(destination)
+            if way is None:
+                self._unroutable(seg)
+                continue
+            ident = self._next_ident(seg) if self.effects.traced else 0
+            packet = Packet(source, destination, PROTO_TCP, seg, self.ttl, 0, ident, df=True)
+            self._leave(packet, way.interface)
+        segments.clear()
+
+    def _leave(self, packet: Packet, interface: Interface) -> None:
+        if interface.index == LOOPBACK:
+            self.inbox.append(packet)
+        elif interface.carrier:
+            self.outbox.append((interface.index, packet))
+
+    def _unroutable(self, seg: Segment) -> None:
+        """Tell the connection that its segments can't go (Linux inet_sk_rebuild_header)."""
+        tcb = self.demux.flows.get(arriving(seg.flow))
+        if tcb is not None:
+            tcb.so_error_soft = EHOSTUNREACH
+
+    def _next_ident(self, seg: Segment) -> int:
+        """Count the packets of a connection from a random start (Linux inet_id).
+
+        What is sent on behalf of no socket has 0: SYN-ACKs, and RSTs from a closed port.
+        """
+        if seg.flags & (SYN | ACK) == SYN | ACK:
+            return 0
+        flow = seg.flow
+        ident = self._idents.get(flow)
+        if ident is None:
+            if arriving(flow) not in self.demux.flows:
+                return 0
+            ident = self.rng.below(1 << 16)
+        self._idents[flow] = ident = (ident + 1) & 0xFFFF
+        return ident
+
+    def _forget(self) -> None:
+        """Free the flows of connections that are over."""
+        for tcb in self.effects.gone:
+            self.demux.remove(tcb)
+            self._idents.pop(tcb.flow, None)
+            self.gone.append(tcb)
+        self.effects.gone.clear()

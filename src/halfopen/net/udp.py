@@ -1,0 +1,129 @@
+"""Whose is a datagram: a socket's that is connected to its sender, or bound to its port."""
+
+import errno
+from collections import deque
+from typing import Final
+
+from halfopen.net.icmp import UNREACH
+from halfopen.tcp.buffers import truesize
+from halfopen.wire import icmp
+from halfopen.wire.address import ANY
+from halfopen.wire.icmp import Icmp, Quote
+from halfopen.wire.udp import HEADER_LEN, Datagram
+
+#: A score that no socket reaches whose address is not the datagram's.
+_EXACT: Final = 100
+
+
+class Received:
+    """A datagram that waits to be read."""
+
+    def __init__(self, source: str, datagram: Datagram) -> None:
+        self.source = source
+        self.sport = datagram.sport
+        self.data = datagram.data
+        self.cost = truesize(HEADER_LEN + len(datagram.data))
+
+
+class UdpEnd:
+    """One UDP socket as the network sees it. ``user`` is the socket above; opaque here."""
+
+    def __init__(self, rcvbuf: int) -> None:
+        self.user: object = None
+        self.address = ANY
+        self.port = 0
+        self.peer: tuple[str, int] | None = None
+        self.queue: deque[Received] = deque()
+        self.rmem = 0
+        self.rcvbuf = rcvbuf
+        self.so_error = 0
+        self.rcv_shutdown = False
+
+    def take(self, *, peek: bool) -> Received:
+        """Return the first datagram. Requires: there is one."""
+        first = self.queue[0]
+        if not peek:
+            self.queue.popleft()
+            self.rmem -= first.cost
+        return first
+
+
+class Udp:
+    """The UDP sockets of one host, by port. ``woken`` is read and cleared by the layer above."""
+
+    def __init__(self) -> None:
+        self.ends: dict[int, list[UdpEnd]] = {}
+        self.woken: list[UdpEnd] = []
+
+    def add(self, end: UdpEnd) -> None:
+        """Let a socket have what comes to its port."""
+        self.ends.setdefault(end.port, []).append(end)
+
+    def remove(self, end: UdpEnd) -> None:
+        """Take a socket out again."""
+        others = self.ends[end.port]
+        others.remove(end)
+        if not others:
+            del self.ends[end.port]
+
+    def deliver(self, source: str, destination: str, datagram: Datagram) -> bool:
+        """Queue a datagram at its socket; False where nobody has the port.
+
+        One that does not fit into SO_RCVBUF is dropped without a word (Linux
+        __udp_enqueue_schedule_skb).
+        """
+        end = self.find(destination, datagram.dport, source, datagram.sport)
+        if end is None:
+            return False
+        received = Received(source, datagram)
+        if end.rmem + received.cost <= end.rcvbuf or not end.queue:
+            end.queue.append(received)
+            end.rmem += received.cost
+            self.woken.append(end)
+        return True
+
+    def find(self, address: str, port: int, peer: str, peer_port: int) -> UdpEnd | None:
+        """Find the socket that fits best (Linux udp4_lib_lookup2, compute_score).
+
+        Its own address counts most, then its peer; of equals the one that was bound last.
+        """
+        best: UdpEnd | None = None
+        best_score = -1
+        for end in reversed(self.ends.get(port, ())):
+            score = 0
+            if end.address == address:
+                score = _EXACT
+            elif end.address != ANY:
+                continue
+            if end.peer is not None:
+                if end.peer != (peer, peer_port):
+                    continue
+                score += 1
+            if score > best_score:
+                best, best_score = end, score
+        return best
+
+    def error(self, quote: Quote, message: Icmp) -> None:
+        """Tell a connected socket of an error about what it sent (Linux __udp4_lib_err).
+
+        Others never hear of it.
+        """
+        end = self.find(quote.src, quote.sport, quote.dst, quote.dport)
+        if end is None or end.peer is None:
+            return
+        number = _error(message)
+        if number:
+            end.so_error = number
+            self.woken.append(end)
+
+
+def _error(message: Icmp) -> int:
+    """Return the errno that a connected socket is told; 0 for soft errors."""
+    if message.kind == icmp.PARAMETER_PROBLEM:
+        return errno.EPROTO
+    if message.kind == icmp.DEST_UNREACH and message.code < len(UNREACH):
+        if message.code == icmp.FRAG_NEEDED:
+            return errno.EMSGSIZE
+        meaning = UNREACH[message.code]
+        return meaning.errno if meaning.fatal else 0
+    return 0
