@@ -28,3 +28,51 @@ BlockingIOError instead. All waits are in virtual ns; ``now`` never goes back.
 
 ``select`` is poll with POLLIN_SET, POLLOUT_SET and POLLEX_SET, as in Linux.
 """
+
+from halfopen.sockets.connect import (
+    bind,
+    connect,
+    getblocking,
+    getpeername,
+    getsockname,
+    setblocking,
+    socket,
+)
+from halfopen.sockets.listen import accept, listen
+from halfopen.sockets.readiness import (
+    epoll_create,
+    epoll_ctl,
+    epoll_wait,
+    poll,
+    readiness,
+    select,
+)
+from halfopen.sockets.shutdown import close, shutdown
+from halfopen.sockets.sockopt import getsockopt, setsockopt
+from halfopen.sockets.transfer import recv, recvfrom, send, sendto
+
+__all__ = [
+    "accept",
+    "bind",
+    "close",
+    "connect",
+    "epoll_create",
+    "epoll_ctl",
+    "epoll_wait",
+    "getblocking",
+    "getpeername",
+    "getsockname",
+    "getsockopt",
+    "listen",
+    "poll",
+    "readiness",
+    "recv",
+    "recvfrom",
+    "select",
+    "send",
+    "sendto",
+    "setblocking",
+    "setsockopt",
+    "shutdown",
+    "socket",
+]

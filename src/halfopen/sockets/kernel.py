@@ -13,15 +13,21 @@ from collections.abc import Mapping
 from typing import Final
 
 from halfopen.base.rng import Rng
-from halfopen.net.interfaces import ETHERNET_MTU
-from halfopen.net.ip import Ip
+from halfopen.net.interfaces import ETHERNET_MTU, Interface
+from halfopen.net.ip import Embryo, Ip
 from halfopen.net.sysctl import with_defaults
 from halfopen.sockets.ports import Ports
+from halfopen.sockets.sock import TcpSock
+from halfopen.sockets.udp import UdpSock
 from halfopen.tcp.config import Config
-from halfopen.tcp.effects import Effects
+from halfopen.tcp.deadlines import deadline_passed
+from halfopen.tcp.effects import READ, STATE, WRITE, Effects
+from halfopen.tcp.iss import Secret
 from halfopen.tcp.jiffies import JIFFY
+from halfopen.tcp.listening import Listening
 from halfopen.tcp.tcb import Tcb
 from halfopen.wire.ip import Packet
+from halfopen.wire.tcp import Flow
 
 #: How many ticks a host's tick counter may have counted when the world began.
 PHASE_MAX: Final = 1 << 24
@@ -45,6 +51,7 @@ class Kernel:
         self.ip = Ip(self.sysctl, self.effects, rng.split("ip"))
         self.outbox = self.ip.outbox
         self.ports = Ports(self.sysctl, rng.split("ports"))
+        self.secret = Secret(rng.split("iss"))
 
     def add_interface(
         self,
@@ -59,18 +66,113 @@ class Kernel:
         ``addresses`` are this host's (``10.0.0.1``, or with a prefix ``10.0.0.1/24``); ``peers``
         are the hosts or networks that are reached through it.
         """
+        ip = self.ip
+        number = len(ip.interfaces)
+        interface = Interface(number, name, addresses, peers=peers, mtu=mtu)
+        ip.interfaces.append(interface)
+        ip.routes.connect(interface)
+        return number
 
     def set_carrier(self, interface: int, *, carrier: bool) -> None:
         """Tell that the cable of an interface has been pulled or plugged in: a near cable."""
+        self.ip.interfaces[interface].carrier = carrier
 
     def receive(self, packet: Packet, interface: int, now: int) -> None:
         """Take a packet that arrived at an interface."""
+        self.ip.receive(packet, interface, now)
+        self.settle(now)
 
     def deadline_passed(self, tcb: Tcb, now: int) -> None:
         """Let a connection do what is due. Requires: next_deadline(tcb) <= now."""
+        deadline_passed(tcb, now)
+        self.settle(now)
 
     def settle(self, now: int) -> None:
         """Send what TCP asked for, deliver what goes to this host itself, wake who waits.
 
         Calls do it themselves.
         """
+        ip = self.ip
+        ip.settle(now)
+        if ip.embryos:
+            for embryo in ip.embryos:
+                self._give_socket(embryo)
+            ip.embryos.clear()
+        effects = self.effects
+        if effects.ready:
+            for listening in effects.ready:
+                owner = listening.user
+                assert isinstance(owner, TcpSock), "a listener without a socket"
+                owner.read_wait.wake()
+            effects.ready.clear()
+        if effects.woken:
+            for tcb in effects.woken:
+                _wake(tcb)
+            effects.woken.clear()
+        if ip.udp.woken:
+            for end in ip.udp.woken:
+                assert isinstance(end.user, UdpSock), "a UDP end without a socket"
+                end.user.read_wait.wake()
+                if end.so_error:
+                    end.user.write_wait.wake()
+            ip.udp.woken.clear()
+        if ip.gone:
+            for tcb in ip.gone:
+                self._gone(tcb)
+            ip.gone.clear()
+
+    # For the calls.
+
+    def new_tcb(self, flow: Flow, mtu: int, now: int) -> Tcb:
+        """Make a connection that is still closed."""
+        return Tcb(
+            flow,
+            self.config,
+            self.effects,
+            iss=self.secret.iss(flow, now),
+            mtu=mtu,
+            ts_offset=self.secret.ts_offset(flow),
+        )
+
+    def new_listening(self, sock: TcpSock, backlog: int) -> Listening:
+        """Make the queues of a socket that begins to listen."""
+        return Listening(sock, self.config, self.effects, self.secret, backlog=backlog)
+
+    def _give_socket(self, embryo: Embryo) -> None:
+        """Make the socket that accept will give, sharing the listener's options and port."""
+        listener = embryo.listening.user
+        assert isinstance(listener, TcpSock), "a listener without a socket"
+        tcb = embryo.tcb
+        address, port, peer, peer_port = tcb.flow
+        listener.options.shared = True
+        sock = TcpSock(self, listener.options)
+        sock.tcb = tcb
+        sock.address = address
+        sock.sport = port
+        sock.peer = (peer, peer_port)
+        sock.address_locked = listener.address_locked
+        sock.port_locked = listener.port_locked
+        tcb.user = sock
+        self.ports.hold(sock, port)
+
+    def _gone(self, tcb: Tcb) -> None:
+        """Free the port of a connection that no descriptor holds, or that is as good as closed."""
+        sock = tcb.user
+        if isinstance(sock, TcpSock) and sock.tcb is tcb and not sock.descriptors:
+            self.ports.release(sock)
+
+
+def _wake(tcb: Tcb) -> None:
+    """Wake who waits for what has changed, as the callbacks of ``struct sock`` do."""
+    bits = tcb.wake
+    tcb.wake = 0
+    sock = tcb.user
+    if not isinstance(sock, TcpSock):
+        return
+    if bits & STATE:
+        sock.wake()
+        return
+    if bits & READ:
+        sock.read_wait.wake()
+    if bits & WRITE:
+        sock.write_wait.wake()

@@ -1,22 +1,20 @@
-"""A process's descriptors.
+"""A process's descriptors, numbered from ``FD_BASE`` so that real files are never taken for sockets."""
 
-They are numbered from ``FD_BASE``, so that real files are never mistaken for sockets.
-"""
-
-from errno import EBADF, EMFILE
+from errno import EBADF, EMFILE, ENOTSOCK
 from typing import TYPE_CHECKING, Final
 
 from halfopen.sockets.errors import fail
+from halfopen.sockets.sock import File, TcpSock
+from halfopen.sockets.udp import UdpSock
 
 if TYPE_CHECKING:
     from halfopen.sockets.kernel import Kernel
-    from halfopen.sockets.sock import File
     from halfopen.sockets.waiting import Wait
 
 FD_BASE: Final = 1 << 16
 #: As ``ulimit -n`` says on most systems.
 NOFILE_MAX: Final = 1024
-#: POSIX numbers 0 to 2 are taken by the standard streams.
+#: POSIX gives the numbers 0 to 2 to the standard streams.
 FIRST: Final = FD_BASE + 3
 
 
@@ -30,13 +28,13 @@ class FdTable:
         self.blocked: list[Wait] = []
         self._lowest = FIRST  # no lower number is free
 
-    def install(self, file: "File", at_least: int = FIRST) -> int:
+    def install(self, file: File, at_least: int = FIRST) -> int:
         """Give the lowest free number.
 
         Raises OSError EMFILE where the process has as many as it may.
         """
-        fd = max(self._lowest, at_least)
         files = self.files
+        fd = max(self._lowest, at_least)
         while fd in files:
             fd += 1
         if fd >= FD_BASE + self.nofile_max:
@@ -47,7 +45,7 @@ class FdTable:
         file.descriptors += 1
         return fd
 
-    def get(self, fd: int) -> "File":
+    def get(self, fd: int) -> File:
         """Return what the number stands for.
 
         Raises OSError EBADF.
@@ -57,11 +55,21 @@ class FdTable:
             raise fail(EBADF)
         return file
 
+    def socket(self, fd: int) -> TcpSock | UdpSock:
+        """Return the socket that the number stands for.
+
+        Raises OSError EBADF, ENOTSOCK.
+        """
+        file = self.get(fd)
+        if isinstance(file, (TcpSock, UdpSock)):
+            return file
+        raise fail(ENOTSOCK)
+
     def dup(self, fd: int, at_least: int = FIRST) -> int:
         """Give a second number to the same socket; options and blocking mode are shared."""
         return self.install(self.get(fd), at_least)
 
-    def take(self, fd: int) -> "File":
+    def take(self, fd: int) -> File:
         """Free the number and return what it stood for; the caller closes it if it was the last."""
         file = self.get(fd)
         del self.files[fd]
@@ -69,7 +77,25 @@ class FdTable:
         file.descriptors -= 1
         return file
 
-    def hold(self, file: "File", wait: "Wait") -> None:
+    # A call that may block.
+
+    def entered(self, fd: int, wait: "Wait") -> TcpSock | UdpSock:
+        """Return the socket of a call that begins or goes on; another thread may have closed it."""
+        holder = wait.holder
+        if holder is None:
+            return self.socket(fd)
+        assert isinstance(holder, (TcpSock, UdpSock)), "a socket call went on with another's Wait"
+        return holder
+
+    def left(self, file: File, wait: "Wait", now: int, *, blocked: bool) -> None:
+        """End a call for now or for good; what it did goes out."""
+        if blocked:
+            self.hold(file, wait)
+        elif wait.holder is not None:
+            self.abandon(wait, now)
+        self.kernel.settle(now)
+
+    def hold(self, file: File, wait: "Wait") -> None:
         """Let a blocked call hold the socket, whoever closes its descriptor (Linux fdget)."""
         if wait.holder is None:
             wait.holder = file
@@ -77,7 +103,7 @@ class FdTable:
             self.blocked.append(wait)
 
     def abandon(self, wait: "Wait", now: int) -> None:
-        """End a blocked call for good: done, interrupted, or its thread is gone"""
+        """End a blocked call for good: done, interrupted, or its thread is gone."""
         holder = wait.holder
         if holder is not None:
             wait.holder = None
@@ -89,6 +115,5 @@ class FdTable:
         for wait in list(self.blocked):
             self.abandon(wait, now)
         for fd in sorted(self.files):
-            file = self.take(fd)
-            file.exit(now)
+            self.take(fd).exit(now)
         self.kernel.settle(now)

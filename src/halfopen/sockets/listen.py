@@ -1,0 +1,71 @@
+"""listen and accept."""
+
+import errno
+from typing import Final
+
+from halfopen.net.sysctl import integer
+from halfopen.sockets.connect import Address, get_port
+from halfopen.sockets.errors import fail
+from halfopen.sockets.limits import expired, time_limit
+from halfopen.sockets.sock import SS_CONNECTED, SS_UNCONNECTED, TcpSock
+from halfopen.sockets.table import FdTable
+from halfopen.sockets.waiting import Blocked, Wait
+from halfopen.tcp.states import State
+
+_UNSIGNED: Final = 0xFFFFFFFF
+
+
+def listen(table: FdTable, fd: int, backlog: int, now: int) -> None:
+    """Wait for connections; at most ``backlog`` for accept, and no more than somaxconn.
+
+    Raises OSError: EOPNOTSUPP for UDP, EINVAL for a socket that is connected or was, EADDRINUSE. A
+    second call changes the backlog (Linux __inet_listen_sk). A socket without a port gets one.
+    """
+    sock = table.socket(fd)
+    if not isinstance(sock, TcpSock):
+        raise fail(errno.EOPNOTSUPP)
+    if sock.ss != SS_UNCONNECTED or sock.sk_state not in (State.CLOSED, State.LISTEN):
+        raise fail(errno.EINVAL)
+    backlog = min(backlog & _UNSIGNED, integer(sock.kernel.sysctl, "net.core.somaxconn"))
+    if sock.listening is not None:
+        sock.listening.backlog = backlog
+        return
+    if not get_port(sock, sock.num):
+        raise fail(errno.EADDRINUSE)
+    sock.sport = sock.num
+    kernel = sock.kernel
+    sock.listening = kernel.new_listening(sock, backlog)
+    kernel.ip.demux.listen(sock.address, sock.num, sock.listening)
+    kernel.settle(now)
+
+
+def accept(table: FdTable, fd: int, wait: Wait, now: int) -> tuple[int, Address] | Blocked:
+    """Take the first connection whose handshake is over (Linux inet_csk_accept).
+
+    Raises OSError: EINVAL where nobody listens (any more), EOPNOTSUPP for UDP. One that was reset
+    meanwhile is still given; its first recv says so.
+    """
+    file = table.entered(fd, wait)
+    blocked = False
+    try:
+        if not isinstance(file, TcpSock):
+            raise fail(errno.EOPNOTSUPP)
+        listening = file.listening
+        if listening is None:
+            raise fail(errno.EINVAL)
+        if not listening.ready:
+            limit = time_limit(file.kernel, wait, file.options.rcvtimeo_ns)
+            if file.nonblock or expired(limit, now):
+                raise fail(errno.EAGAIN)
+            blocked = True
+            return Blocked((file.read_wait,), limit, "a connection", exclusive=True)
+        return _take(table, listening.ready.popleft().user)
+    finally:
+        table.left(file, wait, now, blocked=blocked)
+
+
+def _take(table: FdTable, child: object) -> tuple[int, Address]:
+    assert isinstance(child, TcpSock), "a connection that is ready has a socket"
+    assert child.peer is not None, "a connection that is ready has a peer"
+    child.ss = SS_CONNECTED
+    return table.install(child), child.peer

@@ -1,0 +1,101 @@
+"""What the user may say of a socket: its options, kept beside the Tcb (Linux ``struct sock``).
+
+What is set before ``connect``, or inherited from a listener, is put into the Tcb when there is one
+(``apply``); what changes later goes to both. The tables of getsockopt and setsockopt are in
+``sockopt``.
+"""
+
+from typing import Final
+
+from halfopen.tcp.config import Config
+from halfopen.tcp.tcb import Tcb
+
+#: The fields of ``Options``, for ``copy``; a test holds them against ``__init__``.
+FIELDS: Final = (
+    "reuseaddr",
+    "reuseport",
+    "broadcast",
+    "dontroute",
+    "oobinline",
+    "priority",
+    "rcvlowat",
+    "rcvtimeo_ns",
+    "sndtimeo_ns",
+    "linger",
+    "linger_s",
+    "rcvbuf",
+    "rcvbuf_locked",
+    "sndbuf",
+    "sndbuf_locked",
+    "keepalive",
+    "keepidle_ns",
+    "keepintvl_ns",
+    "keepcnt",
+    "nodelay",
+    "cork",
+    "maxseg",
+    "syncnt",
+    "linger2_ns",
+    "user_timeout_ns",
+)
+
+
+class Options:
+    """What the user said of one socket. Durations in ns; a timeout of None waits for ever.
+
+    An accepted socket shares its listener's until one of them is changed (``sockopt.own``).
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.shared = False
+        self.reuseaddr = False
+        self.reuseport = False
+        self.broadcast = False
+        self.dontroute = False
+        self.oobinline = False
+        self.priority = 0
+        self.rcvlowat = 1
+        self.rcvtimeo_ns: int | None = None
+        self.sndtimeo_ns: int | None = None
+        self.linger = False
+        self.linger_s = 0
+        self.rcvbuf = config.rmem_default
+        self.rcvbuf_locked = False
+        self.sndbuf = config.wmem_default
+        self.sndbuf_locked = False
+        self.keepalive = False
+        self.keepidle_ns = config.keepalive_time_ns
+        self.keepintvl_ns = config.keepalive_intvl_ns
+        self.keepcnt = config.keepalive_probes
+        self.nodelay = False
+        self.cork = False
+        self.maxseg = 0
+        self.syncnt = config.syn_retries
+        self.linger2_ns = config.fin_timeout_ns
+        self.user_timeout_ns = 0
+
+    def copy(self, config: Config) -> "Options":
+        """Make a second set that says the same."""
+        other = Options(config)
+        for name in FIELDS:
+            setattr(other, name, getattr(self, name))
+        return other
+
+    def apply(self, tcb: Tcb) -> None:
+        """Tell a connection that has just been made."""
+        tcb.nodelay = self.nodelay
+        tcb.cork = self.cork
+        tcb.keepalive = self.keepalive
+        tcb.keepidle_ns = self.keepidle_ns
+        tcb.keepintvl_ns = self.keepintvl_ns
+        tcb.keepcnt = self.keepcnt
+        tcb.user_timeout_ns = self.user_timeout_ns
+        tcb.syn_retries = self.syncnt
+        tcb.linger2_ns = self.linger2_ns
+        tcb.user_mss = self.maxseg
+        if self.rcvbuf_locked:
+            tcb.rcvbuf = self.rcvbuf
+            tcb.rcvbuf_locked = True
+        if self.sndbuf_locked:
+            tcb.sndbuf = self.sndbuf
+            tcb.sndbuf_locked = True

@@ -1,0 +1,134 @@
+"""poll, select and epoll: what is ready, and waiting for it."""
+
+import errno
+from typing import Final
+
+from halfopen.sockets import constants as c
+from halfopen.sockets.epoll import Epoll
+from halfopen.sockets.errors import fail
+from halfopen.sockets.table import FdTable
+from halfopen.sockets.waiting import Blocked, Wait, WaitQueue
+
+_ALWAYS: Final = c.POLLERR | c.POLLHUP
+
+
+def poll(
+    table: FdTable, asked: list[tuple[int, int]], timeout_ns: int | None, wait: Wait, now: int
+) -> list[tuple[int, int]] | Blocked:
+    """Return which descriptors have which of the events asked for, and ERR, HUP and NVAL unasked.
+
+    Raises OSError EINVAL for more descriptors than a process may have (Linux do_sys_poll).
+    """
+    if len(asked) > table.nofile_max:
+        raise fail(errno.EINVAL)
+    found: list[tuple[int, int]] = []
+    for fd, events in asked:
+        if fd < 0:
+            continue
+        file = table.files.get(fd)
+        if file is None:
+            found.append((fd, c.POLLNVAL))
+            continue
+        revents = file.poll_mask() & (events | _ALWAYS)
+        if revents:
+            found.append((fd, revents))
+    limit = None if timeout_ns is None or timeout_ns < 0 else wait.started_at + timeout_ns
+    if found or (limit is not None and now >= limit):
+        return found
+    queues: list[WaitQueue] = []
+    for fd, events in asked:
+        if fd >= 0:
+            queues.extend(table.files[fd].poll_queues(events))
+    return Blocked(tuple(queues), limit, "an event")
+
+
+def select(
+    table: FdTable,
+    reading: list[int],
+    writing: list[int],
+    exceptional: list[int],
+    timeout_ns: int | None,
+    wait: Wait,
+    now: int,
+) -> tuple[list[int], list[int], list[int]] | Blocked:
+    """Return which descriptors are ready for what.
+
+    Raises OSError EBADF for one that is not open (Linux do_select).
+    """
+    asked: dict[int, int] = {}
+    for fds, events in (
+        (reading, c.POLLIN_SET),
+        (writing, c.POLLOUT_SET),
+        (exceptional, c.POLLEX_SET),
+    ):
+        for fd in fds:
+            table.get(fd)
+            asked[fd] = asked.get(fd, 0) | events
+    found = poll(table, list(asked.items()), timeout_ns, wait, now)
+    if isinstance(found, Blocked):
+        return found
+    ready = dict(found)
+    result = (
+        [fd for fd in reading if ready.get(fd, 0) & c.POLLIN_SET],
+        [fd for fd in writing if ready.get(fd, 0) & c.POLLOUT_SET],
+        [fd for fd in exceptional if ready.get(fd, 0) & c.POLLEX_SET],
+    )
+    limit = None if timeout_ns is None else wait.started_at + timeout_ns
+    if any(result) or (limit is not None and now >= limit):
+        return result
+    # An ERR or HUP that nobody asked for does not end a select: wait on.
+    queues: list[WaitQueue] = []
+    for fd, events in asked.items():
+        queues.extend(table.files[fd].poll_queues(events))
+    return Blocked(tuple(queues), limit, "an event")
+
+
+def readiness(table: FdTable, fd: int) -> int:
+    """Return every poll bit that a descriptor has now; POLLNVAL where it is not open."""
+    file = table.files.get(fd)
+    return c.POLLNVAL if file is None else file.poll_mask()
+
+
+def epoll_create(table: FdTable, now: int) -> int:  # noqa: ARG001  as every call
+    """Make an epoll instance and return its descriptor."""
+    return table.install(Epoll(table.kernel))
+
+
+def epoll_ctl(table: FdTable, epfd: int, op: int, fd: int, events: int, now: int) -> None:  # noqa: ARG001  as every call
+    """Add, change or remove the interest in a descriptor.
+
+    Raises OSError: EBADF, EINVAL, EEXIST, ENOENT (Linux do_epoll_ctl).
+    """
+    epoll = _epoll(table, epfd)
+    file = table.get(fd)
+    if file is epoll:
+        raise fail(errno.EINVAL)
+    if op == c.EPOLL_CTL_ADD:
+        epoll.add(fd, file, events)
+    elif op == c.EPOLL_CTL_MOD:
+        epoll.modify(fd, file, events)
+    elif op == c.EPOLL_CTL_DEL:
+        epoll.remove(fd, file)
+    else:
+        raise fail(errno.EINVAL)
+
+
+def epoll_wait(
+    table: FdTable, epfd: int, maxevents: int, timeout_ns: int | None, wait: Wait, now: int
+) -> list[tuple[int, int]] | Blocked:
+    """Return what is ready among what was added, in the order in which it became so."""
+    epoll = _epoll(table, epfd)
+    if maxevents <= 0:
+        raise fail(errno.EINVAL)
+    found = epoll.collect(maxevents)
+    limit = None if timeout_ns is None or timeout_ns < 0 else wait.started_at + timeout_ns
+    if found or (limit is not None and now >= limit):
+        return found
+    return Blocked((epoll.read_wait,), limit, "an event", exclusive=True)
+
+
+def _epoll(table: FdTable, fd: int) -> Epoll:
+    file = table.get(fd)
+    if isinstance(file, Epoll):
+        return file
+    raise fail(errno.EINVAL)

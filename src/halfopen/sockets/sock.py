@@ -1,0 +1,208 @@
+"""An open TCP socket: what Linux keeps in ``struct socket`` and ``struct sock``, around a Tcb or a Listening."""
+
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from halfopen.sockets.constants import (
+    POLLERR,
+    POLLHUP,
+    POLLIN,
+    POLLOUT,
+    POLLPRI,
+    POLLRDHUP,
+    POLLRDNORM,
+    POLLWRNORM,
+    RCV_SHUTDOWN,
+    SEND_SHUTDOWN,
+    SHUTDOWN_MASK,
+)
+from halfopen.sockets.epoll import Epoll, Interest, forget_all
+from halfopen.sockets.options import Options
+from halfopen.sockets.udp import UdpSock
+from halfopen.sockets.waiting import WaitQueue
+from halfopen.tcp import calls
+from halfopen.tcp.listening import Listening
+from halfopen.tcp.states import CONNECTING, State
+from halfopen.tcp.tcb import Tcb
+from halfopen.wire.address import ANY
+
+if TYPE_CHECKING:
+    from halfopen.sockets.kernel import Kernel
+
+# The state of the API's side (Linux enum socket_state); the protocol's is ``sk_state``.
+SS_UNCONNECTED: Final = 1
+SS_CONNECTING: Final = 2
+SS_CONNECTED: Final = 3
+SS_DISCONNECTING: Final = 4
+
+
+class TcpSock:
+    """A TCP socket. It outlives its descriptors while the connection does (an orphan)."""
+
+    def __init__(self, kernel: "Kernel", options: Options) -> None:
+        self.kernel = kernel
+        self.options = options
+        self.ss = SS_UNCONNECTED
+        self.tcb: Tcb | None = None
+        self.listening: Listening | None = None
+        self.nonblock = False
+        self.descriptors = 0
+        self.calls = 0  # blocked calls that hold it
+        self.disconnects = 0
+        self.watchers: list[Interest] = []
+        self.read_wait = WaitQueue()
+        self.write_wait = WaitQueue()
+
+        # Names. ``num`` is the port it holds (Linux inet_num), ``sport`` the one that it shows.
+        self.address = ANY
+        self.num = 0
+        self.sport = 0
+        self.peer: tuple[str, int] | None = None
+        self.address_locked = False  # by bind: SOCK_BINDADDR_LOCK
+        self.port_locked = False  # by bind: SOCK_BINDPORT_LOCK
+        self.connect_bound = False  # its port was picked by connect
+
+        # Kept here while there is no Tcb.
+        self.error = 0
+        self.shut = 0
+
+    @property
+    def sk_state(self) -> State:
+        """The protocol's state as the API sees it: what is left of a TIME-WAIT is no socket any more."""
+        tcb = self.tcb
+        if tcb is not None:
+            return State.CLOSED if tcb.minisock else tcb.state
+        return State.CLOSED if self.listening is None else State.LISTEN
+
+    @property
+    def shutdown(self) -> int:
+        """RCV_SHUTDOWN and SEND_SHUTDOWN (Linux sk_shutdown)."""
+        tcb = self.tcb
+        if tcb is None:
+            return self.shut
+        if tcb.minisock:
+            return SHUTDOWN_MASK
+        return (RCV_SHUTDOWN if tcb.rcv_shutdown else 0) | (
+            SEND_SHUTDOWN if tcb.snd_shutdown else 0
+        )
+
+    @property
+    def has_error(self) -> bool:
+        """Whether an error waits to be told (Linux sk_err)."""
+        tcb = self.tcb
+        return bool(self.error if tcb is None else tcb.so_error)
+
+    def take_error(self) -> int:
+        """Return the error that waits and clear it (Linux sock_error)."""
+        tcb = self.tcb
+        if tcb is None:
+            error, self.error = self.error, 0
+        else:
+            error, tcb.so_error = tcb.so_error, 0
+        return error
+
+    def wake(self) -> None:
+        """Make everybody look again (Linux sock_def_wakeup)."""
+        self.read_wait.wake_all()
+        self.write_wait.wake_all()
+
+    def inherit(self, tcb: Tcb) -> None:
+        """Hand the options down to a connection that has come."""
+        self.options.apply(tcb)
+
+    # The end.
+
+    def let_go(self, now: int) -> None:
+        """A blocked call has let go of it."""
+        self.calls -= 1
+        if not self.calls and not self.descriptors:
+            self.release(now)
+
+    def exit(self, now: int) -> None:
+        """Its last descriptor may have gone with the process; nobody lingers then (Linux PF_EXITING)."""
+        if not self.calls and not self.descriptors:
+            self.release(now)
+
+    def release(self, now: int) -> None:
+        """Close for good. Requires: no descriptor and no call holds it (Linux __tcp_close)."""
+        forget_all(self.watchers)
+        tcb = self.tcb
+        if tcb is not None:
+            options = self.options
+            calls.close(tcb, now, linger=0 if options.linger and not options.linger_s else None)
+            if tcb.state is State.CLOSED:
+                self.kernel.ports.release(self)
+            return
+        if self.listening is not None:
+            self.stop_listening(now)
+        self.kernel.ports.release(self)
+
+    def stop_listening(self, now: int) -> None:
+        """Reset what nobody accepted (Linux inet_csk_listen_stop)."""
+        listening = self.listening
+        assert listening is not None, "a socket that does not listen stops listening"
+        self.kernel.ip.demux.unlisten(self.address, self.num, listening)
+        self.listening = None
+        calls.close_listening(listening, now)
+
+    def disconnect(self, now: int) -> None:
+        """Be as new, except for what bind and the options said (Linux tcp_disconnect)."""
+        tcb = self.tcb
+        if tcb is not None:
+            assert not tcb.minisock, "a socket is used again while its TIME-WAIT lasts"
+            self.tcb = None
+            tcb.user = None
+            calls.abort(tcb, now)
+        elif self.listening is not None:
+            self.stop_listening(now)
+        self.disconnects += 1
+        self.error = 0
+        self.shut = 0
+        self.peer = None
+        if not self.address_locked:
+            self.address = ANY
+        if not self.port_locked:
+            self.kernel.ports.release(self)
+        self.wake()
+
+    # What poll sees.
+
+    def poll_mask(self) -> int:
+        """Return every poll bit that is set now (Linux tcp_poll)."""
+        if self.listening is not None:
+            return POLLIN | POLLRDNORM if self.listening.ready else 0
+        state = self.sk_state
+        shutdown = self.shutdown
+        mask = 0
+        if shutdown == SHUTDOWN_MASK or state is State.CLOSED:
+            mask |= POLLHUP
+        if shutdown & RCV_SHUTDOWN:
+            mask |= POLLIN | POLLRDNORM | POLLRDHUP
+        if state not in CONNECTING:
+            tcb = self.tcb
+            if tcb is not None and tcb.rcv_queued >= self.options.rcvlowat:
+                mask |= POLLIN | POLLRDNORM
+            if shutdown & SEND_SHUTDOWN or tcb is None or writeable(tcb):
+                mask |= POLLOUT | POLLWRNORM
+            if tcb is not None and tcb.rcv_up is not None:
+                mask |= POLLPRI
+        if self.has_error:
+            mask |= POLLERR
+        return mask
+
+    def poll_queues(self, events: int) -> tuple[WaitQueue, ...]:
+        """Return where to wait for these events; HUP and ERR wake both."""
+        if events & (POLLOUT | POLLWRNORM):
+            return (self.read_wait, self.write_wait)
+        return (self.read_wait,)
+
+
+def writeable(tcb: Tcb) -> bool:
+    """Whether a third of the send buffer is free (Linux sk_stream_is_writeable); if not, wake us when it is."""
+    free = tcb.sndbuf - tcb.snd_queued
+    if free > 0 and free >= tcb.snd_queued >> 1:
+        return True
+    tcb.no_room = True
+    return False
+
+
+File: TypeAlias = TcpSock | UdpSock | Epoll

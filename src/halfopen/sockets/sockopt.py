@@ -1,0 +1,524 @@
+"""getsockopt and setsockopt as tables, a row an option (Linux sk_setsockopt, do_tcp_setsockopt)."""
+
+import struct
+from collections.abc import Callable
+from errno import EDOM, EINVAL, ENOPROTOOPT
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from halfopen.base.units import MS, US, S
+from halfopen.net.sysctl import integer
+from halfopen.sockets import constants as c
+from halfopen.sockets.errors import fail
+from halfopen.sockets.info import tcp_info
+from halfopen.sockets.sock import TcpSock
+from halfopen.sockets.waiting import NotSimulatedError
+from halfopen.tcp import acking, output, timers
+from halfopen.tcp.jiffies import HZ, JIFFY, to_jiffies
+from halfopen.tcp.states import MAY_SEND, State
+from halfopen.tcp.tcb import ACK_PUSHED, ACK_SCHED
+
+if TYPE_CHECKING:
+    from halfopen.sockets.options import Options
+    from halfopen.sockets.table import FdTable
+    from halfopen.sockets.udp import UdpSock
+
+_INT_MAX: Final = (1 << 31) - 1
+#: What Linux never goes below (TCP_SKB_MIN_TRUESIZE, SOCK_MIN_SNDBUF).
+RCVBUF_MIN: Final = 2048 + 256
+SNDBUF_MIN: Final = 2 * RCVBUF_MIN
+#: A longer timeout is none (MAX_SCHEDULE_TIMEOUT).
+_TIMEO_MAX_S: Final = ((1 << 63) - 1) // HZ - 1
+_FIN_TIMEOUT_MAX_S: Final = 120
+_MSS_UNCONNECTED: Final = 536
+
+
+class Number:
+    """An option that is a number: kept in a field of ``Options``, and of the Tcb where there is one.
+
+    Outside of ``low`` to ``high`` it is EINVAL. ``unit`` ns make one of it.
+    """
+
+    def __init__(self, field: str, tcb_field: str, *, low: int, high: int, unit: int = 1) -> None:
+        self.field = field
+        self.tcb_field = tcb_field
+        self.low = low
+        self.high = high
+        self.unit = unit
+
+
+class Flag:
+    """An option that is on or off."""
+
+    def __init__(self, field: str, tcb_field: str = "") -> None:
+        self.field = field
+        self.tcb_field = tcb_field
+
+
+def own(sock: "TcpSock | UdpSock") -> "Options":
+    """Return the socket's options, to be changed: its own from now on."""
+    if sock.options.shared:
+        sock.options = sock.options.copy(sock.kernel.config)
+    return sock.options
+
+
+# What happens beside keeping the value.
+
+
+def _keepalive_changed(sock: "TcpSock", now: int) -> None:
+    """Start or stop the heartbeat (Linux tcp_set_keepalive)."""
+    tcb = sock.tcb
+    if tcb is None or sock.sk_state is State.CLOSED:
+        return
+    if not tcb.keepalive:
+        tcb.keepalive_at = None
+    elif tcb.keepalive_at is None:
+        timers.set_keepalive(tcb, tcb.keepidle_ns, now)
+
+
+def _keepidle_changed(sock: "TcpSock", now: int) -> None:
+    """Count the idle time again from the last sign of life (Linux tcp_sock_set_keepidle_locked)."""
+    tcb = sock.tcb
+    if tcb is None or sock.sk_state is State.CLOSED or not tcb.keepalive:
+        return
+    idle = now - max(tcb.rcv_data_at, tcb.rcv_ack_at)
+    timers.set_keepalive(tcb, max(tcb.keepidle_ns - idle, 0), now)
+
+
+def _let_go(sock: "TcpSock", now: int) -> None:
+    """Send what Nagle or a cork held back (Linux tcp_push_pending_frames)."""
+    tcb = sock.tcb
+    if tcb is not None and tcb.unsent:
+        output.push_user(tcb, now)
+
+
+def _uncork(sock: "TcpSock", now: int) -> None:
+    if not sock.options.cork:
+        _let_go(sock, now)
+
+
+def _nodelay(sock: "TcpSock", now: int) -> None:
+    if sock.options.nodelay:
+        _let_go(sock, now)
+
+
+#: Kept in a field; the function, if any, is called afterwards.
+_Kept: TypeAlias = tuple[Number | Flag, "Callable[[TcpSock, int], None] | None"]
+KEPT: Final[dict[tuple[int, int], _Kept]] = {
+    (c.SOL_SOCKET, c.SO_REUSEADDR): (Flag("reuseaddr"), None),
+    (c.SOL_SOCKET, c.SO_REUSEPORT): (Flag("reuseport"), None),
+    (c.SOL_SOCKET, c.SO_BROADCAST): (Flag("broadcast"), None),
+    (c.SOL_SOCKET, c.SO_DONTROUTE): (Flag("dontroute"), None),
+    (c.SOL_SOCKET, c.SO_KEEPALIVE): (Flag("keepalive", "keepalive"), _keepalive_changed),
+    (c.SOL_SOCKET, c.SO_PRIORITY): (Number("priority", "", low=-_INT_MAX - 1, high=_INT_MAX), None),
+    (c.IPPROTO_TCP, c.TCP_NODELAY): (Flag("nodelay", "nodelay"), _nodelay),
+    (c.IPPROTO_TCP, c.TCP_CORK): (Flag("cork", "cork"), _uncork),
+    (c.IPPROTO_TCP, c.TCP_KEEPIDLE): (
+        Number("keepidle_ns", "keepidle_ns", low=1, high=32767, unit=S),
+        _keepidle_changed,
+    ),
+    (c.IPPROTO_TCP, c.TCP_KEEPINTVL): (
+        Number("keepintvl_ns", "keepintvl_ns", low=1, high=32767, unit=S),
+        None,
+    ),
+    (c.IPPROTO_TCP, c.TCP_KEEPCNT): (Number("keepcnt", "keepcnt", low=1, high=127), None),
+    (c.IPPROTO_TCP, c.TCP_SYNCNT): (Number("syncnt", "syn_retries", low=1, high=127), None),
+    (c.IPPROTO_TCP, c.TCP_USER_TIMEOUT): (
+        Number("user_timeout_ns", "user_timeout_ns", low=0, high=_INT_MAX, unit=MS),
+        None,
+    ),
+}
+
+
+# Options that are more than a field.
+
+
+def _set_rcvbuf(sock: "TcpSock", value: int, now: int) -> None:
+    """Double what was asked for, for the kernel's own overhead (Linux __sock_set_rcvbuf)."""
+    largest = integer(sock.kernel.sysctl, "net.core.rmem_max")
+    _force_rcvbuf(sock, min(value & 0xFFFFFFFF, largest), now)
+
+
+def _force_rcvbuf(sock: "TcpSock", value: int, now: int) -> None:  # noqa: ARG001  a row of the table
+    options = own(sock)
+    options.rcvbuf = max(2 * min(max(value, 0), _INT_MAX // 2), RCVBUF_MIN)
+    options.rcvbuf_locked = True
+    if sock.tcb is not None:
+        sock.tcb.rcvbuf = options.rcvbuf
+        sock.tcb.rcvbuf_locked = True
+
+
+def _set_sndbuf(sock: "TcpSock", value: int, now: int) -> None:
+    largest = integer(sock.kernel.sysctl, "net.core.wmem_max")
+    _force_sndbuf(sock, min(value & 0xFFFFFFFF, largest), now)
+
+
+def _force_sndbuf(sock: "TcpSock", value: int, now: int) -> None:  # noqa: ARG001  a row of the table
+    options = own(sock)
+    options.sndbuf = max(2 * min(max(value, 0), _INT_MAX // 2), SNDBUF_MIN)
+    options.sndbuf_locked = True
+    if sock.tcb is not None:
+        sock.tcb.sndbuf = options.sndbuf
+        sock.tcb.sndbuf_locked = True
+        sock.write_wait.wake()
+
+
+def _set_rcvlowat(sock: "TcpSock", value: int, now: int) -> None:  # noqa: ARG001  a row of the table
+    own(sock).rcvlowat = _INT_MAX if value < 0 else value or 1
+
+
+def _set_maxseg(sock: "TcpSock", value: int, now: int) -> None:  # noqa: ARG001  a row of the table
+    """Linux TCP_MIN_MSS, MAX_TCP_WINDOW; it takes effect in the handshake."""
+    if value and not 88 <= value <= 32767:
+        raise fail(EINVAL)
+    own(sock).maxseg = value
+    if sock.tcb is not None:
+        sock.tcb.user_mss = value
+
+
+def _set_linger2(sock: "TcpSock", value: int, now: int) -> None:  # noqa: ARG001  a row of the table
+    options = own(sock)
+    if value < 0:
+        options.linger2_ns = -1
+    elif value == 0:
+        options.linger2_ns = sock.kernel.config.fin_timeout_ns
+    else:
+        options.linger2_ns = min(value, _FIN_TIMEOUT_MAX_S) * S
+    if sock.tcb is not None:
+        sock.tcb.linger2_ns = options.linger2_ns
+
+
+def _set_quickack(sock: "TcpSock", value: int, now: int) -> None:
+    """Linux __tcp_sock_set_quickack: for now, not for ever."""
+    tcb = sock.tcb
+    if tcb is None:
+        return
+    threshold = tcb.config.pingpong_thresh
+    if not value:
+        tcb.pingpong = threshold
+        return
+    tcb.pingpong = 0
+    if (tcb.state in MAY_SEND) and tcb.ack_pending & ACK_SCHED:
+        tcb.ack_pending |= ACK_PUSHED
+        acking.user_read(tcb, 1, now)
+        if not value & 1:
+            tcb.pingpong = threshold
+
+
+def _get_quickack(sock: "TcpSock") -> int:
+    return int(sock.tcb is None or not acking.in_pingpong(sock.tcb))
+
+
+def _get_error(sock: "TcpSock") -> int:
+    """Read and clear: the error, or else the soft one."""
+    error = sock.take_error()
+    tcb = sock.tcb
+    if not error and tcb is not None:
+        error, tcb.so_error_soft = tcb.so_error_soft, 0
+    return error
+
+
+def _get_sndbuf(sock: "TcpSock") -> int:
+    return sock.options.sndbuf if sock.tcb is None else sock.tcb.sndbuf
+
+
+def _get_rcvbuf(sock: "TcpSock") -> int:
+    return sock.options.rcvbuf if sock.tcb is None else sock.tcb.rcvbuf
+
+
+def _get_maxseg(sock: "TcpSock") -> int:
+    if sock.tcb is None or sock.sk_state is State.CLOSED:
+        return sock.options.maxseg or _MSS_UNCONNECTED
+    return sock.tcb.mss
+
+
+def _get_linger2(sock: "TcpSock") -> int:
+    """Answer in the kernel's way: -1 itself is rounded to the second."""
+    linger2_ns = sock.options.linger2_ns
+    return -1 if linger2_ns < 0 else linger2_ns // S
+
+
+def _get_acceptconn(sock: "TcpSock") -> int:
+    return int(sock.listening is not None)
+
+
+def _get_rcvlowat(sock: "TcpSock") -> int:
+    return sock.options.rcvlowat
+
+
+def _get_type(sock: "TcpSock") -> int:  # noqa: ARG001  a row of the table
+    return c.SOCK_STREAM
+
+
+def _get_protocol(sock: "TcpSock") -> int:  # noqa: ARG001  a row of the table
+    return c.IPPROTO_TCP
+
+
+def _get_domain(sock: "TcpSock") -> int:  # noqa: ARG001  a row of the table
+    return c.AF_INET
+
+
+def _get_one(sock: "TcpSock") -> int:  # noqa: ARG001  a row of the table
+    return 1
+
+
+#: Options with a function of their own; what can only be read is ENOPROTOOPT to set.
+SET: Final[dict[tuple[int, int], "Callable[[TcpSock, int, int], None]"]] = {
+    (c.SOL_SOCKET, c.SO_RCVBUF): _set_rcvbuf,
+    (c.SOL_SOCKET, c.SO_RCVBUFFORCE): _force_rcvbuf,
+    (c.SOL_SOCKET, c.SO_SNDBUF): _set_sndbuf,
+    (c.SOL_SOCKET, c.SO_SNDBUFFORCE): _force_sndbuf,
+    (c.SOL_SOCKET, c.SO_RCVLOWAT): _set_rcvlowat,
+    (c.IPPROTO_TCP, c.TCP_MAXSEG): _set_maxseg,
+    (c.IPPROTO_TCP, c.TCP_LINGER2): _set_linger2,
+    (c.IPPROTO_TCP, c.TCP_QUICKACK): _set_quickack,
+}
+GET: Final[dict[tuple[int, int], "Callable[[TcpSock], int]"]] = {
+    (c.SOL_SOCKET, c.SO_ERROR): _get_error,
+    (c.SOL_SOCKET, c.SO_TYPE): _get_type,
+    (c.SOL_SOCKET, c.SO_PROTOCOL): _get_protocol,
+    (c.SOL_SOCKET, c.SO_DOMAIN): _get_domain,
+    (c.SOL_SOCKET, c.SO_ACCEPTCONN): _get_acceptconn,
+    (c.SOL_SOCKET, c.SO_RCVBUF): _get_rcvbuf,
+    (c.SOL_SOCKET, c.SO_SNDBUF): _get_sndbuf,
+    (c.SOL_SOCKET, c.SO_RCVLOWAT): _get_rcvlowat,
+    (c.SOL_SOCKET, c.SO_SNDLOWAT): _get_one,
+    (c.IPPROTO_TCP, c.TCP_MAXSEG): _get_maxseg,
+    (c.IPPROTO_TCP, c.TCP_LINGER2): _get_linger2,
+    (c.IPPROTO_TCP, c.TCP_QUICKACK): _get_quickack,
+}
+#: Linux knows them and we don't: a loud error instead of a wrong answer.
+NOT_SIMULATED: Final[dict[tuple[int, int], str]] = {
+    (c.SOL_SOCKET, c.SO_OOBINLINE): "SO_OOBINLINE",
+    (c.IPPROTO_TCP, c.TCP_DEFER_ACCEPT): "TCP_DEFER_ACCEPT",
+    (c.IPPROTO_TCP, c.TCP_WINDOW_CLAMP): "TCP_WINDOW_CLAMP",
+    (c.IPPROTO_TCP, c.TCP_CONGESTION): "TCP_CONGESTION",
+    (c.IPPROTO_IP, c.IP_TOS): "IP_TOS",
+    (c.IPPROTO_IP, c.IP_TTL): "IP_TTL",
+}
+
+
+# Options that are structures.
+
+
+def _set_linger(sock: "TcpSock", value: bytes) -> None:
+    if len(value) < 8:
+        raise fail(EINVAL)
+    on, seconds = struct.unpack_from("=ii", value)
+    options = own(sock)
+    options.linger = bool(on)
+    if on:
+        options.linger_s = seconds & 0xFFFFFFFF
+
+
+def _get_linger(sock: "TcpSock", now: int) -> bytes:  # noqa: ARG001  a row of the table
+    options = sock.options
+    return struct.pack("=iI", options.linger, options.linger_s)
+
+
+def _to_timeout(value: bytes) -> int | None:
+    """Read a ``struct timeval``, in ns of whole ticks (Linux sock_set_timeout)."""
+    if len(value) < 16:
+        raise fail(EINVAL)
+    seconds, micros = struct.unpack_from("=qq", value)
+    if not 0 <= micros < 1_000_000:
+        raise fail(EDOM)
+    if seconds < 0:
+        return 0
+    if (not seconds and not micros) or seconds >= _TIMEO_MAX_S:
+        return None
+    ticks: int = seconds * HZ + to_jiffies(micros * US)
+    return ticks * JIFFY
+
+
+def _from_timeout(timeout: int | None) -> bytes:
+    if timeout is None:
+        return struct.pack("=qq", 0, 0)
+    return struct.pack("=qq", timeout // S, timeout % S // US)
+
+
+def _set_rcvtimeo(sock: "TcpSock", value: bytes) -> None:
+    timeout = _to_timeout(value)
+    own(sock).rcvtimeo_ns = timeout
+
+
+def _set_sndtimeo(sock: "TcpSock", value: bytes) -> None:
+    timeout = _to_timeout(value)
+    own(sock).sndtimeo_ns = timeout
+
+
+def _get_rcvtimeo(sock: "TcpSock", now: int) -> bytes:  # noqa: ARG001  a row of the table
+    return _from_timeout(sock.options.rcvtimeo_ns)
+
+
+def _get_sndtimeo(sock: "TcpSock", now: int) -> bytes:  # noqa: ARG001  a row of the table
+    return _from_timeout(sock.options.sndtimeo_ns)
+
+
+SET_STRUCT: Final[dict[tuple[int, int], "Callable[[TcpSock, bytes], None]"]] = {
+    (c.SOL_SOCKET, c.SO_LINGER): _set_linger,
+    (c.SOL_SOCKET, c.SO_RCVTIMEO): _set_rcvtimeo,
+    (c.SOL_SOCKET, c.SO_SNDTIMEO): _set_sndtimeo,
+}
+GET_STRUCT: Final[dict[tuple[int, int], "Callable[[TcpSock, int], bytes]"]] = {
+    (c.SOL_SOCKET, c.SO_LINGER): _get_linger,
+    (c.SOL_SOCKET, c.SO_RCVTIMEO): _get_rcvtimeo,
+    (c.SOL_SOCKET, c.SO_SNDTIMEO): _get_sndtimeo,
+    (c.IPPROTO_TCP, c.TCP_INFO): tcp_info,
+}
+
+
+def set_option(sock: "TcpSock", level: int, name: int, value: int | bytes, now: int) -> None:
+    """Carry out setsockopt on a TCP socket."""
+    key = (level, name)
+    raw = struct.pack("=i", value) if isinstance(value, int) else bytes(value)
+    set_struct = SET_STRUCT.get(key)
+    if set_struct is not None:
+        set_struct(sock, raw)
+        return
+    if key in NOT_SIMULATED:
+        raise NotSimulatedError(f"setsockopt {NOT_SIMULATED[key]} is not simulated")
+    if len(raw) < 4:
+        raise fail(EINVAL)
+    (number,) = struct.unpack_from("=i", raw)
+    kept = KEPT.get(key)
+    if kept is not None:
+        _keep(sock, kept, number, now)
+        return
+    set_number = SET.get(key)
+    if set_number is None:
+        raise fail(ENOPROTOOPT)
+    set_number(sock, number, now)
+
+
+def _keep(sock: "TcpSock", kept: _Kept, number: int, now: int) -> None:
+    row, changed = kept
+    setting: int | bool
+    if isinstance(row, Flag):
+        setting = number != 0
+    elif row.low <= number <= row.high:
+        setting = number * row.unit
+    else:
+        raise fail(EINVAL)
+    setattr(own(sock), row.field, setting)
+    if sock.tcb is not None and row.tcb_field:
+        setattr(sock.tcb, row.tcb_field, setting)
+    if changed is not None:
+        changed(sock, now)
+
+
+def get_option(sock: "TcpSock", level: int, name: int, now: int) -> bytes:
+    """Carry out getsockopt on a TCP socket; the answer is not yet cut to the caller's size."""
+    key = (level, name)
+    kept = KEPT.get(key)
+    if kept is not None:
+        row = kept[0]
+        setting = int(getattr(sock.options, row.field))
+        return struct.pack("=i", setting // row.unit if isinstance(row, Number) else setting)
+    get_number = GET.get(key)
+    if get_number is not None:
+        return struct.pack("=i", get_number(sock))
+    get_struct = GET_STRUCT.get(key)
+    if get_struct is not None:
+        return get_struct(sock, now)
+    if key in NOT_SIMULATED:
+        raise NotSimulatedError(f"getsockopt {NOT_SIMULATED[key]} is not simulated")
+    raise fail(ENOPROTOOPT)
+
+
+# UDP has the options of every socket.
+
+
+def set_udp_option(sock: "UdpSock", level: int, name: int, value: int | bytes) -> None:
+    """Carry out setsockopt on a UDP socket."""
+    key = (level, name)
+    raw = struct.pack("=i", value) if isinstance(value, int) else bytes(value)
+    if key in _UDP_TIMEOUTS:
+        setattr(own(sock), _UDP_TIMEOUTS[key], _to_timeout(raw))
+        return
+    if key in NOT_SIMULATED:
+        raise NotSimulatedError(f"setsockopt {NOT_SIMULATED[key]} is not simulated on UDP")
+    if len(raw) < 4:
+        raise fail(EINVAL)
+    (number,) = struct.unpack_from("=i", raw)
+    kept = KEPT.get(key)
+    if kept is not None and level == c.SOL_SOCKET and isinstance(kept[0], Flag):
+        setattr(own(sock), kept[0].field, number != 0)
+    elif key == (c.SOL_SOCKET, c.SO_RCVBUF):
+        largest = integer(sock.kernel.sysctl, "net.core.rmem_max")
+        asked = min(number & 0xFFFFFFFF, largest)
+        own(sock).rcvbuf = sock.end.rcvbuf = max(2 * asked, RCVBUF_MIN)
+    elif key == (c.SOL_SOCKET, c.SO_SNDBUF):
+        largest = integer(sock.kernel.sysctl, "net.core.wmem_max")
+        own(sock).sndbuf = max(2 * min(number & 0xFFFFFFFF, largest), SNDBUF_MIN)
+    else:
+        raise fail(ENOPROTOOPT)
+
+
+def get_udp_option(sock: "UdpSock", level: int, name: int) -> bytes:
+    """Carry out getsockopt on a UDP socket."""
+    key = (level, name)
+    if key in _UDP_TIMEOUTS:
+        return _from_timeout(getattr(sock.options, _UDP_TIMEOUTS[key]))
+    if key in NOT_SIMULATED:
+        raise NotSimulatedError(f"getsockopt {NOT_SIMULATED[key]} is not simulated on UDP")
+    kept = KEPT.get(key)
+    if kept is not None and level == c.SOL_SOCKET and isinstance(kept[0], Flag):
+        return struct.pack("=i", int(getattr(sock.options, kept[0].field)))
+    return struct.pack("=i", _get_udp_number(sock, level, name))
+
+
+def _get_udp_number(sock: "UdpSock", level: int, name: int) -> int:
+    if level != c.SOL_SOCKET:
+        raise fail(ENOPROTOOPT)
+    if name == c.SO_ERROR:
+        return sock.take_error()
+    if name == c.SO_RCVBUF:
+        return sock.end.rcvbuf
+    if name == c.SO_SNDBUF:
+        return sock.options.sndbuf
+    fixed = {
+        c.SO_TYPE: c.SOCK_DGRAM,
+        c.SO_PROTOCOL: c.IPPROTO_UDP,
+        c.SO_DOMAIN: c.AF_INET,
+        c.SO_ACCEPTCONN: 0,
+    }
+    if name not in fixed:
+        raise fail(ENOPROTOOPT)
+    return fixed[name]
+
+
+_UDP_TIMEOUTS: Final[dict[tuple[int, int], str]] = {
+    (c.SOL_SOCKET, c.SO_RCVTIMEO): "rcvtimeo_ns",
+    (c.SOL_SOCKET, c.SO_SNDTIMEO): "sndtimeo_ns",
+}
+
+
+def setsockopt(
+    table: "FdTable", fd: int, level: int, name: int, value: int | bytes, now: int
+) -> None:
+    """Set an option; ``value`` is a number, or the octets of a structure."""
+    file = table.socket(fd)
+    try:
+        if isinstance(file, TcpSock):
+            set_option(file, level, name, value, now)
+        else:
+            set_udp_option(file, level, name, value)
+    finally:
+        table.kernel.settle(now)
+
+
+def getsockopt(
+    table: "FdTable", fd: int, level: int, name: int, size: int, now: int
+) -> int | bytes:
+    """Return an option as a number (``size`` 0), or as the octets of a structure."""
+    if not 0 <= size <= 1024:
+        raise fail(EINVAL)
+    file = table.socket(fd)
+    if isinstance(file, TcpSock):
+        answer = get_option(file, level, name, now)
+    else:
+        answer = get_udp_option(file, level, name)
+    if size:
+        return answer[:size]
+    number: int = struct.unpack_from("=i", answer)[0]
+    return number

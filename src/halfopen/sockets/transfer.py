@@ -1,0 +1,242 @@
+"""send and recv, in the order in which Linux looks at things (tcp_sendmsg_locked, tcp_recvmsg_locked)."""
+
+import errno
+from typing import Final
+
+from halfopen.sockets import constants as c
+from halfopen.sockets.connect import Address
+from halfopen.sockets.errors import fail
+from halfopen.sockets.limits import expired, time_limit
+from halfopen.sockets.sock import TcpSock
+from halfopen.sockets.table import FdTable
+from halfopen.sockets.udp import UdpSock
+from halfopen.sockets.waiting import Blocked, NotSimulatedError, Wait
+from halfopen.tcp import calls
+from halfopen.tcp.states import CONNECTING, MAY_SEND, State
+from halfopen.tcp.tcb import Tcb
+
+#: What is handed to TCP at a time, so that a long message is not copied anew at every wake-up.
+PIECE: Final = 1 << 18
+
+
+def send(table: FdTable, fd: int, data: bytes, flags: int, wait: Wait, now: int) -> int | Blocked:
+    """Hand bytes to the connection and return how many; a blocking send takes all of them.
+
+    Raises OSError: ECONNRESET, ETIMEDOUT and the like once, then EPIPE; EPIPE also where nothing was
+    ever connected, and after shutdown; EAGAIN. SIGPIPE is the caller's affair: it comes with EPIPE,
+    unless MSG_NOSIGNAL is among the flags.
+    """
+    file = table.entered(fd, wait)
+    blocked = False
+    try:
+        if isinstance(file, TcpSock):
+            result = _send(file, data, flags, wait, now)
+        else:
+            result = file.send(data, None)
+        blocked = isinstance(result, Blocked)
+        return result
+    finally:
+        table.left(file, wait, now, blocked=blocked)
+
+
+def sendto(
+    table: FdTable,
+    fd: int,
+    data: bytes,
+    flags: int,
+    address: Address | None,
+    wait: Wait,
+    now: int,
+) -> int | Blocked:
+    """Send to an address; a TCP socket does not look at it."""
+    file = table.entered(fd, wait)
+    if isinstance(file, TcpSock):
+        return send(table, fd, data, flags, wait, now)
+    try:
+        return file.send(data, address)
+    finally:
+        table.left(file, wait, now, blocked=False)
+
+
+def _send(sock: TcpSock, data: bytes, flags: int, wait: Wait, now: int) -> int | Blocked:
+    if flags & (c.MSG_OOB | c.MSG_FASTOPEN):
+        name = "MSG_OOB" if flags & c.MSG_OOB else "MSG_FASTOPEN"
+        raise NotSimulatedError(f"send with {name} is not simulated")
+    tcb = sock.tcb
+    if tcb is None:
+        raise fail(sock.take_error() or errno.EPIPE)
+    if tcb.state not in MAY_SEND:
+        if tcb.so_error and not wait.done:
+            raise fail(sock.take_error())
+        if tcb.state in CONNECTING:
+            return _wait_to_send(sock, flags, wait, now, "the handshake")
+    while True:
+        if tcb.so_error or tcb.snd_shutdown or tcb.state not in MAY_SEND:
+            return _broken(sock, wait)
+        done = wait.done
+        left = len(data) - done
+        if not left:
+            return done
+        if left > PIECE or done:
+            piece = data[done : done + PIECE]
+            taken = calls.send(tcb, piece, now, push=left <= PIECE and not flags & c.MSG_MORE)
+            size = len(piece)
+        else:
+            size = left
+            taken = calls.send(tcb, data, now, push=not flags & c.MSG_MORE)
+        wait.done = done + taken
+        if taken < size:
+            return _wait_to_send(sock, flags, wait, now, "room")
+
+
+def _broken(sock: TcpSock, wait: Wait) -> int:
+    """Return what was taken before the end; else raise the error, once, and then EPIPE."""
+    if wait.done:
+        return wait.done
+    raise fail(sock.take_error() or errno.EPIPE)
+
+
+def _wait_to_send(sock: TcpSock, flags: int, wait: Wait, now: int, what: str) -> int | Blocked:
+    limit = time_limit(sock.kernel, wait, sock.options.sndtimeo_ns)
+    if sock.nonblock or flags & c.MSG_DONTWAIT or expired(limit, now):
+        if wait.done:
+            return wait.done
+        raise fail(errno.EAGAIN)
+    if sock.tcb is not None:
+        sock.tcb.no_room = True
+    return Blocked((sock.write_wait,), limit, what)
+
+
+def recv(table: FdTable, fd: int, size: int, flags: int, wait: Wait, now: int) -> bytes | Blocked:
+    """Take what has come, at most ``size`` bytes; b"" is the end.
+
+    Raises OSError: ECONNRESET, ETIMEDOUT and the like once, behind the data that had come before;
+    ENOTCONN, EAGAIN.
+    """
+    file = table.entered(fd, wait)
+    blocked = False
+    try:
+        result: bytes | Blocked
+        if isinstance(file, TcpSock):
+            result = _recv(file, size, flags, wait, now)
+        else:
+            datagram = file.recv(size, flags, wait, now)
+            result = datagram if isinstance(datagram, Blocked) else datagram[0]
+        blocked = isinstance(result, Blocked)
+        return result
+    finally:
+        table.left(file, wait, now, blocked=blocked)
+
+
+def recvfrom(
+    table: FdTable, fd: int, size: int, flags: int, wait: Wait, now: int
+) -> tuple[bytes, Address | None] | Blocked:
+    """Take what has come and whom it is from; a TCP socket does not say that."""
+    file = table.entered(fd, wait)
+    blocked = False
+    try:
+        result: tuple[bytes, Address | None] | Blocked
+        if isinstance(file, UdpSock):
+            result = file.recv(size, flags, wait, now)
+        else:
+            data = _recv(file, size, flags, wait, now)
+            result = data if isinstance(data, Blocked) else (data, None)
+        blocked = isinstance(result, Blocked)
+        return result
+    finally:
+        table.left(file, wait, now, blocked=blocked)
+
+
+def _recv(sock: TcpSock, size: int, flags: int, wait: Wait, now: int) -> bytes | Blocked:
+    if flags & c.MSG_ERRQUEUE:
+        raise fail(errno.EAGAIN)  # it is always empty
+    if flags & (c.MSG_OOB | c.MSG_TRUNC):
+        name = "MSG_OOB" if flags & c.MSG_OOB else "MSG_TRUNC"
+        raise NotSimulatedError(f"recv with {name} is not simulated on TCP")
+    tcb = sock.tcb
+    if tcb is None:
+        return _recv_unconnected(sock)
+    peek = bool(flags & c.MSG_PEEK)
+    if tcb.rcv_queued:
+        data = calls.receive(tcb, size - wait.done, now, peek=peek)
+        if peek:
+            wait.taken = None
+            wait.done = 0
+        if len(data) + wait.done >= _target(sock, size, flags) or not size:
+            return _joined(wait, data)
+        if not peek:
+            _keep(wait, data)
+        elif _over(sock, flags, wait, now):
+            return data
+        else:
+            return _wait_to_recv(sock, wait)
+    return _nothing(sock, tcb, flags, wait, now)
+
+
+def _nothing(sock: TcpSock, tcb: Tcb, flags: int, wait: Wait, now: int) -> bytes | Blocked:
+    """Decide what an empty queue means; the order of the questions is Linux's."""
+    if wait.done:
+        return _joined(wait, b"") if _over(sock, flags, wait, now) else _wait_to_recv(sock, wait)
+    if tcb.fin_received:
+        return b""
+    if tcb.so_error:
+        raise fail(sock.take_error())
+    if tcb.rcv_shutdown or tcb.minisock:
+        return b""
+    if tcb.state is State.CLOSED:
+        raise fail(errno.ENOTCONN)
+    if _impatient(sock, flags, wait, now):
+        raise fail(errno.EAGAIN)
+    return _wait_to_recv(sock, wait)
+
+
+def _recv_unconnected(sock: TcpSock) -> bytes:
+    if sock.listening is None:
+        error = sock.take_error()
+        if error:
+            raise fail(error)
+        if sock.shut & c.RCV_SHUTDOWN:
+            return b""
+    raise fail(errno.ENOTCONN)
+
+
+def _target(sock: TcpSock, size: int, flags: int) -> int:
+    """How much it takes not to wait (Linux sock_rcvlowat)."""
+    if flags & c.MSG_WAITALL:
+        return size
+    return min(sock.options.rcvlowat, size) or 1
+
+
+def _over(sock: TcpSock, flags: int, wait: Wait, now: int) -> bool:
+    """Whether a call that has something, but not all it wants, returns with it."""
+    return (
+        sock.has_error
+        or sock.sk_state is State.CLOSED
+        or bool(sock.shutdown & c.RCV_SHUTDOWN)
+        or _impatient(sock, flags, wait, now)
+    )
+
+
+def _impatient(sock: TcpSock, flags: int, wait: Wait, now: int) -> bool:
+    if sock.nonblock or flags & c.MSG_DONTWAIT:
+        return True
+    return expired(time_limit(sock.kernel, wait, sock.options.rcvtimeo_ns), now)
+
+
+def _wait_to_recv(sock: TcpSock, wait: Wait) -> Blocked:
+    limit = time_limit(sock.kernel, wait, sock.options.rcvtimeo_ns)
+    return Blocked((sock.read_wait,), limit, "data")
+
+
+def _keep(wait: Wait, data: bytes) -> None:
+    if wait.taken is None:
+        wait.taken = []
+    wait.taken.append(data)
+    wait.done += len(data)
+
+
+def _joined(wait: Wait, data: bytes) -> bytes:
+    if wait.taken is None:
+        return data
+    wait.taken.append(data)
+    return b"".join(wait.taken)
