@@ -1,1 +1,1 @@
-"""People's own Python inside a world: greenlets as threads, a module table per process, the fence."""
+"""People's Python inside a world: threads as greenlets, a module table per process, stand-ins, the fence."""

@@ -1,0 +1,211 @@
+"""A process as Python sees it: its modules, streams, threads, and how its interpreter starts and ends."""
+
+import sys
+from collections.abc import Callable, Mapping
+from types import ModuleType, TracebackType
+from typing import TYPE_CHECKING, Final
+
+from halfopen.base.rng import Rng
+from halfopen.guest import fence, modules, places, stdio, tasks
+from halfopen.guest.standins import STANDINS
+from halfopen.guest.standins.signal import NAMES, Signals
+from halfopen.guest.standins.thread import Handle, Lock
+from halfopen.guest.tasks import Thread
+from halfopen.record.events import Output
+from halfopen.sockets.table import FdTable
+from halfopen.world.process import Process
+
+if TYPE_CHECKING:
+    from halfopen.guest.standins.atexit import Atexit
+
+_TEXT_MAX: Final = 1000
+_OURS: Final = __file__.rpartition("/")[0]
+
+#: What the thread that a program begins in is called.
+MAIN: Final = "main"
+
+
+class Image:
+    """One process of the world with Python in it.
+
+    ``names`` are the host names that it can resolve, each with its addresses.
+    """
+
+    def __init__(
+        self,
+        process: Process,
+        *,
+        names: Mapping[str, tuple[str, ...]],
+        argv: tuple[str, ...] = (),
+        path: tuple[str, ...] = (),
+        echo: stdio.Echo | None = None,
+    ) -> None:
+        assert isinstance(process.table, FdTable), "a process of a host has a table of sockets"
+        self.process = process
+        self.world = process.world
+        self.fds: FdTable = process.table
+        self.names = names
+        self.echo = echo
+        self.over = False
+        self.recording = True
+        self.main: Thread | None = None
+        self.threads: dict[int, Thread] = {}
+        self.idents = process.pid
+        self.rng: Rng = self.world.rng.split(process.host.name, "process", str(process.pid))
+        self.atexit: Atexit | None = None
+        self.signals: Signals | None = None
+        self.lock_type: type[Lock] = Lock
+        self.handle_type: type[Handle] = Handle
+        self.default_timeout_ns: int | None = None
+        standins = {name: _maker(self, make) for name, make in STANDINS.items()}
+        self.table = modules.Table(
+            modules.first_modules(),
+            {
+                **stdio.streams(self),
+                "argv": list(argv or ("",)),
+                "path": [*path, *(place for place in sys.path if place not in path)],
+                "meta_path": [modules.Finder(standins)],
+                "excepthook": sys.__excepthook__,
+                "unraisablehook": sys.__unraisablehook__,
+                "displayhook": sys.__displayhook__,
+                "dont_write_bytecode": True,
+            },
+        )
+        process.user = self
+        tasks.keep(self)
+
+    @property
+    def name(self) -> str:
+        """The process's name."""
+        return self.process.name
+
+    @property
+    def host(self) -> str:
+        """The name of its host."""
+        return self.process.host.name
+
+    def where(self) -> str:
+        """The innermost line of the program, of the thread that runs now."""
+        return places.show(*places.innermost(sys._getframe(1)))  # noqa: SLF001  the one way to the frames
+
+    def start(self, body: Callable[[], None]) -> Thread:
+        """Begin with the main thread; when ``body`` is done, the interpreter ends as CPython's does."""
+        assert self.main is None, "a process begins once"
+        self.main = self.start_thread(lambda: self._main(body))
+        return self.main
+
+    def start_thread(self, body: Callable[[], None]) -> Thread:
+        """Add a thread. Its number comes from the process's own counter, the first is the process's."""
+        thread = Thread(self, body, self.idents)
+        self.idents += 1
+        self.threads[thread.ident] = thread
+        thread.at_end.append(lambda: self.threads.__delitem__(thread.ident))
+        return thread
+
+    def thread_name(self, thread: Thread) -> str:
+        """Call a thread ``main``, or what ``threading`` calls it."""
+        if thread is self.main:
+            return MAIN
+        library = self._modules().get("threading")
+        known = getattr(library, "_active", {}).get(thread.ident)
+        return f"thread {thread.ident}" if known is None else str(known.name)
+
+    def output(self, number: int, text: str) -> None:
+        """Take what the process wrote to one of its streams."""
+        if self.over:
+            return
+        world = self.world
+        event = Output(t_ns=world.now, host=self.host, process=self.name, stream=number, text=text)
+        if world.trace is not None:
+            world.trace.add(event)
+        if self.echo is not None:
+            with modules.hosted():
+                self.echo(event)
+
+    def count_call(self, thread: Thread) -> None:
+        """Count a call towards what may happen at one instant: a loop that only asks the time must end."""
+        world = self.world
+        world.instant_events += 1
+        if world.instant_events > world.instant_events_max:
+            thread.spin(world.instant_events_max, thread.call)
+
+    def take_signal(self, number: int) -> None:
+        """Take a signal from another process of the host."""
+        signals = self.signals or Signals(self)
+        if signals.is_handled(number):
+            fence.refuse(f"a signal handler ({NAMES[number]}) that another process calls")
+        if signals.is_deadly(number):
+            self.process.kill(NAMES[number], self.world.now)
+
+    def exit(self, status: int, how: str = "") -> None:
+        """End the process now. No more of its code runs."""
+        self.process.exit(status, self.world.now, how)
+
+    def _modules(self) -> Mapping[str, ModuleType]:
+        """Its modules, also while they are in ``sys.modules``."""
+        running = tasks.running_or_none()
+        return sys.modules if running is not None and running.image is self else self.table.modules
+
+    def _main(self, body: Callable[[], None]) -> None:
+        status, how = self._guarded(body)
+        self._guarded(self._shutdown)
+        self.exit(status, how)
+
+    def _guarded(self, body: Callable[[], None]) -> tuple[int, str]:
+        """Run guest code to its end, and say what it makes of the process's status."""
+        try:
+            body()
+        except SystemExit as leaving:
+            return self._status_of(leaving), ""
+        except fence.FenceError as refused:
+            return 1, f"uncaught FenceError: {refused}"
+        except BaseException as error:  # noqa: BLE001  the end of the program: CPython shows every error here
+            sys.excepthook(type(error), error, _of_the_guest(error.__traceback__))
+            return 1, f"uncaught {type(error).__name__}: {error}"[:_TEXT_MAX]
+        return 0, ""
+
+    def _status_of(self, leaving: SystemExit) -> int:
+        code = leaving.code
+        if code is None:
+            return 0
+        if isinstance(code, int):
+            return code & 0xFF
+        print(code, file=sys.stderr)  # noqa: T201  as CPython does
+        return 1
+
+    def _shutdown(self) -> None:
+        """End the interpreter (Py_FinalizeEx): join threads, call ``atexit``, flush, clear the modules."""
+        threading = sys.modules.get("threading")
+        if threading is not None:
+            threading._shutdown()  # noqa: SLF001  what CPython calls at its end
+        if self.atexit is not None:
+            self.atexit._run_exitfuncs()  # noqa: SLF001  as above
+        sys.stdout.flush()
+        self.recording = False
+        self._clear_modules()
+        sys.stderr.flush()
+
+    def _clear_modules(self) -> None:
+        """Let go of what the program's own modules hold, as finalize_modules does; the library keeps what it has."""
+        for name, module in list(sys.modules.items()):
+            path = getattr(module, "__file__", None)
+            if path is None or not places.is_program(path):
+                continue
+            if module is modules.HOST.modules.get(name):
+                continue
+            kept = vars(module)
+            for private in (True, False):
+                for key in list(kept):
+                    if key.startswith("_") == private and key != "__builtins__":
+                        kept[key] = None
+
+
+def _maker(image: Image, make: Callable[[Image], ModuleType]) -> Callable[[], ModuleType]:
+    return lambda: make(image)
+
+
+def _of_the_guest(trace: TracebackType | None) -> TracebackType | None:
+    """Leave out the frames that are ours, at the beginning of a traceback."""
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_OURS):
+        trace = trace.tb_next
+    return trace

@@ -1,0 +1,1 @@
+"""What glibc does between a program and its kernel: names, services, protocols."""

@@ -1,0 +1,39 @@
+"""Where a program is: the innermost line of its own, neither ours nor the library's."""
+
+import os
+from types import FrameType
+from typing import Final
+
+_OURS: Final = os.path.dirname(os.path.dirname(__file__))
+_PROGRAMS: Final = os.path.join(_OURS, "scenario", "notes")
+_LIBRARY: Final = os.path.dirname(os.__file__)
+
+#: Decided once for each file.
+_own: Final[dict[str, bool]] = {}
+
+
+def innermost(frame: FrameType | None) -> tuple[str, int]:
+    """Walk outwards to the first frame of the program; ``("", 0)`` where there is none."""
+    while frame is not None:
+        path = frame.f_code.co_filename
+        own = _own.get(path)
+        if own is None:
+            own = _own[path] = is_program(path)
+        if own:
+            return path, frame.f_lineno
+        frame = frame.f_back
+    return "", 0
+
+
+def show(path: str, line: int) -> str:
+    """Write a place as reports do: ``client.py:31``."""
+    return f"{os.path.basename(path)}:{line}" if path else ""
+
+
+def is_program(path: str) -> bool:
+    """Say whether a file is a program's own."""
+    if path.startswith(_OURS + os.sep):
+        return path.startswith(_PROGRAMS + os.sep)
+    if path.startswith(_LIBRARY + os.sep):
+        return "site-packages" in path
+    return not path.startswith("<")

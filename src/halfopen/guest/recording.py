@@ -1,0 +1,106 @@
+"""Writes a guest's socket calls to the trace, at the boundary of the C modules, as the kernel arm does."""
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+from halfopen.guest import modules, places, tasks
+from halfopen.record.events import CallEntry, CallReturn
+from halfopen.record.shapes import errno_name, result_to_json, show_args
+
+if TYPE_CHECKING:
+    from halfopen.guest.image import Image
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Recorded(Protocol):
+    """What has calls that are recorded."""
+
+    @property
+    def image(self) -> "Image":
+        """Whose calls they are."""
+
+    def descriptor(self) -> int | None:
+        """The descriptor that a call is made on, if it is made on one."""
+
+
+R = TypeVar("R", bound=Recorded)
+
+
+def recorded(
+    name: str,
+    *,
+    show: Callable[..., tuple[object, ...]] | None = None,
+    give: Callable[[Any, Any], object] | None = None,
+) -> Callable[[Callable[Concatenate[R, P], T]], Callable[Concatenate[R, P], T]]:
+    """Make a method a call in the trace.
+
+    ``show`` picks what to write of its arguments, ``give`` what of (itself, the result).
+    """
+
+    def decorate(method: Callable[Concatenate[R, P], T]) -> Callable[Concatenate[R, P], T]:
+        @wraps(method)
+        def call(self: R, *args: P.args, **named: P.kwargs) -> T:
+            image = self.image
+            thread = tasks.running()
+            assert thread.image is image, "a call on what another process owns"
+            thread.leave_if_over()
+            thread.call = name
+            if not image.recording:
+                return method(self, *args, **named)
+            shown = (*args, *named.values()) if show is None else show(*args, **named)
+            number = _enter(thread, name, self.descriptor(), shown)
+            try:
+                result = method(self, *args, **named)
+            except BaseException as error:
+                _leave(thread, number, None, errno_name(error))
+                raise
+            value = result if give is None else give(self, result)
+            _leave(thread, number, result_to_json(name, value), None)
+            return result
+
+        return call
+
+    return decorate
+
+
+def _enter(thread: tasks.Thread, name: str, fd: int | None, shown: tuple[object, ...]) -> int:
+    world = thread.world
+    trace = world.trace
+    number = 0
+    if trace is not None:
+        number = trace.next_id()
+        trace.add(
+            CallEntry(
+                t_ns=world.now,
+                call_id=number,
+                host=thread.image.host,
+                process=thread.image.name,
+                thread=thread.name,
+                call=name,
+                fd=fd,
+                args=show_args(shown),
+                where=places.show(*places.innermost(sys._getframe(2))),  # noqa: SLF001  as above
+            )
+        )
+    _point(thread, "call", number)
+    return number
+
+
+def _leave(thread: tasks.Thread, number: int, result: Any, errno: str | None) -> None:  # noqa: ANN401  JSON
+    world = thread.world
+    if world.trace is not None:
+        world.trace.add(CallReturn(t_ns=world.now, call_id=number, result=result, errno=errno))
+    _point(thread, "return", number)
+
+
+def _point(thread: tasks.Thread, kind: str, number: int) -> None:
+    """Let the observer step in; it may end the process, and fork."""
+    observer = thread.world.observer
+    if observer is not None:
+        with modules.hosted():
+            observer.point(kind, thread.image.host, number, thread.world.now)
+        thread.leave_if_over()

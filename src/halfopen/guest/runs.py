@@ -1,0 +1,22 @@
+"""One run of a world with guests in it: the garbage collector is off, and afterwards nobody is collected."""
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Run guests without garbage collection, which would run destructors at instants of its own choice.
+
+    What was alive at the end stays so: collecting it later would run the destructors of a world that
+    is over.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if enabled:
+            gc.enable()

@@ -1,0 +1,216 @@
+"""``posix``: the process's own numbers, its end, its chance; real files are read and never written."""
+
+import errno
+import posix as real
+from types import ModuleType
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from halfopen.guest import tasks
+from halfopen.guest.standins.assemble import assemble
+from halfopen.guest.standins.signal import Signals
+from halfopen.guest.standins.time import UPTIME_NS
+from halfopen.sockets import calls
+from halfopen.sockets.table import FD_BASE
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+    from halfopen.guest.image import Image
+
+#: Functions that read files, or that compute alone.
+_PASSED: Final = ["DirEntry", "WCOREDUMP", "WEXITSTATUS", "WIFCONTINUED", "WIFEXITED", "WIFSIGNALED", "WIFSTOPPED", "WSTOPSIG", "WTERMSIG", "_path_normpath", "_path_splitroot", "_path_splitroot_ex", "access", "error", "fspath", "fstat", "fstatvfs", "getcwd", "getcwdb", "listdir", "lseek", "lstat", "major", "makedev", "minor", "pathconf", "readlink", "scandir", "sched_param", "stat", "stat_result", "statvfs", "statvfs_result", "strerror", "terminal_size", "times_result", "uname_result", "waitid_result", "waitstatus_to_exitcode", "sysconf", "confstr", "pread", "open", "_inputhook"]
+
+#: Programs look whether they are there, and go another way.
+_ABSENT: Final = ["sendfile", "copy_file_range", "splice", "posix_spawn", "posix_spawnp", "memfd_create", "eventfd", "eventfd_read", "eventfd_write", "pidfd_open", "getloadavg", "sched_getaffinity", "sched_setaffinity", "process_cpu_count", "forkpty", "openpty", "login_tty", "setns", "unshare"]
+
+_ENVIRON: Final = {
+    b"HOME": b"/",
+    b"LANG": b"C.UTF-8",
+    b"LOGNAME": b"guest",
+    b"PATH": b"/usr/local/bin:/usr/bin:/bin",
+    b"USER": b"guest",
+}
+_USER: Final = 1000
+_PARENT: Final = 1
+_STREAMS: Final = 3
+
+
+class Posix:
+    """The functions, for one process."""
+
+    def __init__(self, image: "Image") -> None:
+        self._image = image
+        self._chance = image.rng.split("urandom")
+
+    def getpid(self) -> int:
+        """The process's number."""
+        return self._image.process.pid
+
+    def getppid(self) -> int:
+        """Every process is started by the first."""
+        return _PARENT
+
+    def getuid(self) -> int:
+        """An ordinary user's number."""
+        return _USER
+
+    def getgroups(self) -> list[int]:
+        """The user's own group."""
+        return [_USER]
+
+    def getlogin(self) -> str:
+        """The user's name."""
+        return "guest"
+
+    def getpgrp(self) -> int:
+        """Each process is a group."""
+        return self._image.process.pid
+
+    def umask(self, mask: int, /) -> int:  # noqa: ARG002  as in C
+        """Nothing is written."""
+        return 0o022
+
+    def uname(self) -> object:
+        """The host."""
+        return real.uname_result(("Linux", self._image.host, "6.18.0", "#1 SMP", "x86_64"))
+
+    def cpu_count(self) -> int:
+        """Threads take turns."""
+        return 1
+
+    def times(self) -> object:
+        """Computing takes no time."""
+        elapsed = (self._image.world.now + UPTIME_NS) / 10**9
+        return real.times_result((0.0, 0.0, 0.0, 0.0, elapsed))
+
+    def sched_yield(self) -> None:
+        """Let the others have their turn."""
+        thread = tasks.running()
+        thread.call = "sched_yield"
+        thread.pause(self._image.world.now, "its turn")
+
+    def urandom(self, size: int, /) -> bytes:
+        """Draw from the process's chance."""
+        if size < 0:
+            raise ValueError("negative argument not allowed")
+        return self._chance.octets(size)
+
+    def getrandom(self, size: int, flags: int = 0) -> bytes:  # noqa: ARG002  as in C
+        """Draw from the process's chance."""
+        return self.urandom(size)
+
+    def putenv(self, name: bytes, value: bytes, /) -> None:
+        """``os.environ`` keeps it; nothing else asks."""
+
+    def unsetenv(self, name: bytes, /) -> None:
+        """``os.environ`` keeps it; nothing else asks."""
+
+    def register_at_fork(self, **hooks: object) -> None:
+        """No process forks."""
+
+    def isatty(self, fd: int, /) -> bool:  # noqa: ARG002  as in C
+        """Nothing is a terminal."""
+        return False
+
+    def get_terminal_size(self, fd: int = 1, /) -> NoReturn:  # noqa: ARG002  as in C
+        """Nothing is a terminal."""
+        raise OSError(errno.ENOTTY, "Inappropriate ioctl for device")
+
+    def device_encoding(self, fd: int, /) -> None:
+        """Nothing is a terminal."""
+
+    def get_inheritable(self, fd: int, /) -> bool:  # noqa: ARG002  as in C
+        """Nobody inherits."""
+        return False
+
+    def set_inheritable(self, fd: int, inheritable: bool, /) -> None:
+        """Nobody inherits."""
+
+    def get_blocking(self, fd: int, /) -> bool:
+        """Whether a socket's descriptor blocks."""
+        return fd < FD_BASE or calls.getblocking(self._image.fds, fd)
+
+    def set_blocking(self, fd: int, blocking: bool, /) -> None:
+        """Let a socket's descriptor block, or not."""
+        if fd >= FD_BASE:
+            tasks.running().enter(calls.setblocking, fd, blocking)
+
+    def read(self, fd: int, length: int, /) -> bytes:
+        """Read from a socket, or from a real file."""
+        if fd >= FD_BASE:
+            return tasks.running().syscall(calls.recv, fd, length, 0)
+        return b"" if fd < _STREAMS else real.read(fd, length)
+
+    def write(self, fd: int, data: "Buffer", /) -> int:
+        """Write to a socket, to standard output or to standard error."""
+        octets = bytes(memoryview(data))
+        if fd >= FD_BASE:
+            return tasks.running().syscall(calls.send, fd, octets, 0)
+        if fd not in {1, 2}:
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        self._image.output(fd, octets.decode("utf-8", "backslashreplace"))
+        return len(octets)
+
+    def close(self, fd: int, /) -> None:
+        """Close a socket's descriptor, or a real file's."""
+        if fd >= FD_BASE:
+            tasks.running().syscall(calls.close, fd)
+        elif fd >= _STREAMS:
+            real.close(fd)
+
+    def dup(self, fd: int, /) -> int:
+        """Give a second descriptor to a socket."""
+        if fd < FD_BASE:
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        return self._image.fds.dup(fd)
+
+    def kill(self, pid: int, signal: int, /) -> None:
+        """Send a signal to a process of this host."""
+        image = self._image
+        if pid == image.process.pid:
+            self._signals().raise_signal(signal) if signal else None
+            return
+        for process in image.process.host.processes:
+            if process.pid == pid:
+                other = process.user
+                assert isinstance(other, type(image)), "every process of a host has an image"
+                if signal:
+                    other.take_signal(signal)
+                return
+        raise ProcessLookupError(errno.ESRCH, "No such process")
+
+    def abort(self) -> None:
+        """Die by SIGABRT, whatever handles it."""
+        self._image.process.kill("SIGABRT", self._image.world.now)
+        tasks.running().leave_if_over()
+
+    def _exit(self, status: int) -> NoReturn:
+        thread = tasks.running()
+        self._image.exit(status & 0xFF)
+        thread.leave()
+
+    def _signals(self) -> Signals:
+        if self._image.signals is None:
+            self._image.signals = Signals(self._image)
+        return self._image.signals
+
+
+def make(image: "Image") -> ModuleType:
+    """Make the module."""
+    own = Posix(image)
+    names = [name for name in vars(Posix) if not name.startswith("__") and name != "_signals"]
+    offered: dict[str, object] = {name: getattr(own, name) for name in names}
+    offered |= {
+        "geteuid": own.getuid,
+        "getgid": own.getuid,
+        "getegid": own.getuid,
+        "environ": dict(_ENVIRON),
+        "_have_functions": real._have_functions,  # type: ignore[attr-defined]  # noqa: SLF001  what os asks for
+    }
+    return assemble(
+        real,
+        offered,
+        passed=_PASSED,
+        absent=_ABSENT,
+        advice="a guest sees its own process and reads files, no more",
+    )

@@ -1,0 +1,499 @@
+"""``_socket``: the C class under ``socket.socket``, over the simulated kernel, and the module's functions.
+
+As in CPython a timeout is no matter of the kernel: the descriptor does not block, and the call polls
+before it is made.
+"""
+
+import _socket as real
+import errno
+import warnings
+from collections.abc import Iterable
+from types import ModuleType
+from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias, TypeVar
+
+from halfopen.guest import fence, tasks
+from halfopen.guest.libc import resolver
+from halfopen.guest.recording import recorded
+from halfopen.guest.standins.assemble import assemble
+from halfopen.guest.standins.durations import to_ns
+from halfopen.guest.standins.netdb import Netdb
+from halfopen.sockets import calls
+from halfopen.sockets.errors import fail
+from halfopen.sockets.waiting import Blocked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import SupportsFloat, SupportsIndex
+
+    from typing_extensions import Buffer
+
+    from halfopen.guest.image import Image
+
+    Seconds: TypeAlias = SupportsFloat | SupportsIndex
+
+Address: TypeAlias = tuple[str, int]
+T = TypeVar("T")
+
+_NONBLOCK: Final = real.SOCK_NONBLOCK
+_FLAGS: Final = real.SOCK_NONBLOCK | real.SOCK_CLOEXEC
+_POLLIN: Final = 1
+_POLLOUT: Final = 4
+_POLLERR: Final = 8
+_PORT_MAX: Final = 0xFFFF
+_NS: Final = 10**9
+
+
+class Socket:
+    """``_socket.socket``. ``image`` is set by the subclass that each process gets.
+
+    It has slots, and no place for weak references: ``socket.socket`` adds that itself.
+    """
+
+    __slots__ = ("_family", "_fd", "_proto", "_timeout_ns", "_type")
+
+    image: "Image"
+
+    def __init__(
+        self,
+        family: int = -1,
+        type: int = -1,  # noqa: A002  the parameter's name in CPython
+        proto: int = -1,
+        fileno: int | None = None,
+    ) -> None:
+        self._fd = -1
+        self._timeout_ns: int | None = None
+        self._family, self._type, self._proto = int(family), int(type), int(proto)
+        if fileno is not None:
+            self._adopt(fileno)
+        else:
+            self._open(family, type, proto)
+        if self._type & _NONBLOCK:
+            self._timeout_ns = 0
+        else:
+            self._timeout_ns = self.image.default_timeout_ns
+            if self._timeout_ns is not None:
+                _kernel(calls.setblocking, self._fd, False)
+        self._type &= ~_FLAGS
+
+    @recorded(
+        "socket",
+        show=lambda family, type, proto: (family, type, proto),  # noqa: A006  as in CPython
+        give=lambda self, _: {"fd": self.fileno()},
+    )
+    def _open(self, family: int, type: int, proto: int) -> None:  # noqa: A002, ARG002  recorded as given
+        if self._family == -1:
+            self._family = real.AF_INET
+        if self._type == -1:
+            self._type = real.SOCK_STREAM
+        if self._proto == -1:
+            self._proto = 0
+        self._fd = _kernel(
+            calls.socket, self._family, self._type, self._proto, self.image.world.now
+        )
+
+    def _adopt(self, fileno: int) -> None:
+        if isinstance(fileno, float):
+            raise TypeError("integer argument expected, got float")
+        fd = int(fileno)
+        if fd < 0:
+            raise ValueError("negative file descriptor")
+        _kernel(calls.getsockname, fd)
+        now = self.image.world.now
+        for field, option in (
+            ("_family", real.SO_DOMAIN),
+            ("_type", real.SO_TYPE),
+            ("_proto", real.SO_PROTOCOL),
+        ):
+            if getattr(self, field) == -1:
+                found = _kernel(calls.getsockopt, fd, real.SOL_SOCKET, option, 0, now)
+                setattr(self, field, found)
+        self._fd = fd
+
+    def __del__(self) -> None:
+        if self._fd < 0 or self.image.over:
+            return
+        thread = tasks.running_or_none()
+        if thread is None or thread.image is not self.image:
+            return
+        warnings.warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2, source=self)
+        fd, self._fd = self._fd, -1
+        thread.syscall(calls.close, fd)
+
+    def __repr__(self) -> str:
+        return (
+            f"<socket object, fd={self._fd}, family={self._family}, type={self._type}, "
+            f"proto={self._proto}>"
+        )
+
+    @property
+    def family(self) -> int:
+        """AF_INET."""
+        return self._family
+
+    @property
+    def type(self) -> int:
+        """SOCK_STREAM or SOCK_DGRAM, without flags."""
+        return self._type
+
+    @property
+    def proto(self) -> int:
+        """The protocol asked for."""
+        return self._proto
+
+    @property
+    def timeout(self) -> float | None:
+        """As ``gettimeout``."""
+        return self.gettimeout()
+
+    def descriptor(self) -> int | None:
+        """For the record: None where it is closed."""
+        return self._fd if self._fd >= 0 else None
+
+    def fileno(self) -> int:
+        """The descriptor; -1 where it is closed."""
+        return self._fd
+
+    @recorded("detach")
+    def detach(self) -> int:
+        """Give the descriptor away."""
+        fd, self._fd = self._fd, -1
+        return fd
+
+    @recorded("close")
+    def close(self) -> None:
+        """Close it; a connection that was reset meanwhile is closed all the same."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            try:
+                _blocking(calls.close, fd)
+            except ConnectionResetError:
+                pass
+
+    @recorded("bind")
+    def bind(self, address: object, /) -> None:
+        """Give it its own address."""
+        here = self._address(address, "bind")
+        _kernel(calls.bind, self._fd, here, self.image.world.now)
+
+    @recorded("listen")
+    def listen(self, backlog: int = min(real.SOMAXCONN, 128), /) -> None:
+        """Let connections come."""
+        _kernel(calls.listen, self._fd, max(int(backlog), 0), self.image.world.now)
+
+    @recorded("accept")
+    def _accept(self) -> tuple[int, Address]:
+        return self._timed(_POLLIN, calls.accept)
+
+    @recorded("connect")
+    def connect(self, address: object, /) -> None:
+        """Open a connection."""
+        self._connect(self._address(address, "connect"))
+
+    @recorded("connect_ex")
+    def connect_ex(self, address: object, /) -> int:
+        """Open a connection, and return what went wrong."""
+        there = self._address(address, "connect_ex")
+        try:
+            self._connect(there)
+        except OSError as error:
+            return errno.EWOULDBLOCK if error.errno is None else error.errno
+        return 0
+
+    @recorded("send")
+    def send(self, data: "Buffer", flags: int = 0, /) -> int:
+        """Send what fits."""
+        return self._timed(_POLLOUT, calls.send, _octets(data), int(flags))
+
+    @recorded("sendall")
+    def sendall(self, data: "Buffer", flags: int = 0, /) -> None:
+        """Send everything; the timeout is one for all of it."""
+        rest = _octets(data)
+        until = self._until()
+        while True:
+            rest = rest[self._timed_until(until, _POLLOUT, calls.send, rest, int(flags)) :]
+            if not rest:
+                return
+
+    @recorded("sendto")
+    def sendto(self, data: "Buffer", *rest: object) -> int:
+        """Send to an address: ``sendto(data, address)`` or ``sendto(data, flags, address)``."""
+        if len(rest) not in {1, 2}:
+            msg = f"sendto() takes 2 or 3 arguments ({1 + len(rest)} given)"
+            raise TypeError(msg)
+        there = self._address(rest[-1], "sendto")
+        flags = _integer(rest[0]) if len(rest) == 2 else 0
+        return self._timed(_POLLOUT, calls.sendto, _octets(data), flags, there)
+
+    @recorded("sendmsg")
+    def sendmsg(
+        self,
+        buffers: "Iterable[Buffer]",
+        ancdata: Iterable[object] = (),
+        flags: int = 0,
+        address: object = None,
+        /,
+    ) -> int:
+        """Send what several buffers hold."""
+        if list(ancdata):
+            fence.refuse("sendmsg with ancillary data")
+        data = b"".join(_octets(each) for each in buffers)
+        there = None if address is None else self._address(address, "sendmsg")
+        return self._timed(_POLLOUT, calls.sendto, data, int(flags), there)
+
+    @recorded("recv")
+    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
+        """Receive what there is."""
+        size = _size(bufsize, "recv")
+        return self._timed(_POLLIN, calls.recv, size, int(flags))
+
+    @recorded("recv_into")
+    def recv_into(self, buffer: "Buffer", nbytes: int = 0, flags: int = 0) -> int:
+        """Receive into a buffer."""
+        with memoryview(buffer).cast("B") as room:
+            size = _room(room, nbytes, "recv_into")
+            data: bytes = self._timed(_POLLIN, calls.recv, size, int(flags))
+            room[: len(data)] = data
+        return len(data)
+
+    @recorded("recvfrom")
+    def recvfrom(self, bufsize: int, flags: int = 0, /) -> tuple[bytes, Address | None]:
+        """Receive, and tell from where."""
+        size = _size(bufsize, "recvfrom")
+        return self._timed(_POLLIN, calls.recvfrom, size, int(flags))
+
+    @recorded("recvfrom_into")
+    def recvfrom_into(
+        self, buffer: "Buffer", nbytes: int = 0, flags: int = 0
+    ) -> tuple[int, Address | None]:
+        """Receive into a buffer, and tell from where."""
+        with memoryview(buffer).cast("B") as room:
+            size = _room(room, nbytes, "recvfrom_into")
+            data, source = self._timed(_POLLIN, calls.recvfrom, size, int(flags))
+            room[: len(data)] = data
+        return len(data), source
+
+    @recorded("recvmsg")
+    def recvmsg(
+        self, bufsize: int, ancbufsize: int = 0, flags: int = 0, /
+    ) -> tuple[bytes, list[object], int, Address | None]:
+        """Receive with ancillary data, of which there is none."""
+        size = _size(bufsize, "recvmsg")
+        _size(ancbufsize, "recvmsg")
+        data, source = self._timed(_POLLIN, calls.recvfrom, size, int(flags))
+        return data, [], 0, source
+
+    def recvmsg_into(self, *_: object) -> NoReturn:
+        """Not simulated."""
+        fence.refuse("_socket.socket.recvmsg_into")
+
+    def sendmsg_afalg(self, *_: object) -> NoReturn:
+        """Not simulated."""
+        fence.refuse("_socket.socket.sendmsg_afalg")
+
+    @recorded("shutdown")
+    def shutdown(self, how: int, /) -> None:
+        """End one direction, or both."""
+        _kernel(calls.shutdown, self._fd, int(how), self.image.world.now)
+
+    @recorded("getsockname")
+    def getsockname(self) -> Address:
+        """Its own address."""
+        return _kernel(calls.getsockname, self._fd)
+
+    @recorded("getpeername")
+    def getpeername(self) -> Address:
+        """Its peer's address."""
+        return _kernel(calls.getpeername, self._fd)
+
+    @recorded("getsockopt")
+    def getsockopt(self, level: int, option: int, buflen: int = 0, /) -> int | bytes:
+        """Read an option: as an int, or as so many bytes."""
+        now = self.image.world.now
+        if not 0 <= buflen <= 1024:
+            raise OSError("getsockopt buflen out of range")
+        return _kernel(calls.getsockopt, self._fd, int(level), int(option), buflen, now)
+
+    @recorded("setsockopt")
+    def setsockopt(
+        self, level: int, option: int, value: "int | Buffer | None", optlen: int = 0, /
+    ) -> None:
+        """Set an option to an int, to bytes, or to nothing of a length."""
+        if value is None:
+            value = bytes(optlen)
+        given = int(value) if isinstance(value, int) else _octets(value)
+        now = self.image.world.now
+        _kernel(calls.setsockopt, self._fd, int(level), int(option), given, now)
+
+    @recorded("setblocking")
+    def setblocking(self, flag: bool, /) -> None:
+        """Block for ever, or never."""
+        self._set_timeout(None if flag else 0)
+
+    @recorded("settimeout")
+    def settimeout(self, value: "Seconds | None", /) -> None:
+        """Block so many seconds; None: for ever, 0: never.
+
+        Raises ValueError for a negative time.
+        """
+        self._set_timeout(None if value is None else timeout_ns(value))
+
+    def gettimeout(self) -> float | None:
+        """What ``settimeout`` set."""
+        return None if self._timeout_ns is None else self._timeout_ns / _NS
+
+    def getblocking(self) -> bool:
+        """Whether it ever blocks."""
+        return self._timeout_ns != 0
+
+    def _set_timeout(self, ns: int | None) -> None:
+        self._timeout_ns = ns
+        _kernel(calls.setblocking, self._fd, ns is None)
+
+    def _address(self, address: object, call: str) -> Address:
+        """Read an address as CPython does, names included."""
+        if not isinstance(address, tuple):
+            kind = type(address).__name__
+            msg = f"{call}(): AF_INET address must be tuple, not {kind}"
+            raise TypeError(msg)
+        if len(address) != 2:
+            msg = f"{call}(): AF_INET address must be a pair (host, port)"
+            raise TypeError(msg)
+        host, port = address
+        if isinstance(host, bytes | bytearray):
+            host = host.decode("ascii")
+        if not isinstance(host, str):
+            msg = f"str, bytes or bytearray expected, not {type(host).__name__}"
+            raise TypeError(msg)
+        number = _integer(port)
+        if not 0 <= number <= _PORT_MAX:
+            msg = f"{call}(): port must be 0-65535."
+            raise OverflowError(msg)
+        if not host:
+            return resolver.ANY, number
+        if host == "<broadcast>":
+            return "255.255.255.255", number
+        return resolver.lookup(self.image.names, host)[0], number
+
+    def _connect(self, there: Address) -> None:
+        if self._timeout_ns in {None, 0}:
+            _blocking(calls.connect, self._fd, there)
+            return
+        try:
+            _blocking(calls.connect, self._fd, there)
+        except BlockingIOError as error:
+            if error.errno != errno.EINPROGRESS:
+                raise
+        else:
+            return
+        self._wait_ready(self._until(), _POLLOUT | _POLLERR)
+        now = self.image.world.now
+        code = _kernel(calls.getsockopt, self._fd, real.SOL_SOCKET, real.SO_ERROR, 0, now)
+        if code and code != errno.EISCONN:
+            raise fail(code)
+
+    def _until(self) -> int | None:
+        """The instant at which a timeout that begins now is over."""
+        timeout = self._timeout_ns
+        return self.image.world.now + timeout if timeout else None
+
+    def _timed(self, events: int, call: "Callable[..., T | Blocked]", *args: object) -> T:
+        return self._timed_until(self._until(), events, call, *args)
+
+    def _timed_until(
+        self, until: int | None, events: int, call: "Callable[..., T | Blocked]", *args: object
+    ) -> T:
+        """Make a call; with a timeout, poll first, and again where another was quicker."""
+        if until is None:
+            return _blocking(call, self._fd, *args)
+        while True:
+            self._wait_ready(until, events)
+            try:
+                return _blocking(call, self._fd, *args)
+            except BlockingIOError:
+                continue
+
+    def _wait_ready(self, until: int | None, events: int) -> None:
+        """Poll until a deadline.
+
+        Raises TimeoutError without an errno, as CPython does.
+        """
+        left = None if until is None else max(until - self.image.world.now, 0)
+        if not tasks.running().syscall(calls.poll, [(self._fd, events)], left):
+            raise TimeoutError("timed out")
+
+
+def _blocking(call: "Callable[..., T | Blocked]", *args: object) -> T:
+    """Make a call of the running thread that may wait."""
+    return tasks.running().syscall(call, *args)
+
+
+def _kernel(call: "Callable[..., T]", *args: object) -> T:
+    """Make a call of the running thread that never waits."""
+    return tasks.running().enter(call, *args)
+
+
+def timeout_ns(value: "Seconds") -> int:
+    """Read a timeout as CPython does: rounded up, never negative."""
+    ns = to_ns(value)
+    if ns < 0:
+        raise ValueError("Timeout value out of range")
+    return ns
+
+
+def _octets(data: "Buffer") -> bytes:
+    if isinstance(data, bytes):
+        return data
+    try:
+        return memoryview(data).tobytes()
+    except TypeError as error:
+        msg = f"a bytes-like object is required, not '{type(data).__name__}'"
+        raise TypeError(msg) from error
+
+
+def _integer(value: object) -> int:
+    if isinstance(value, int):
+        return int(value)
+    if hasattr(value, "__index__"):
+        return int(value.__index__())
+    msg = f"'{type(value).__name__}' object cannot be interpreted as an integer"
+    raise TypeError(msg)
+
+
+def _size(size: int, call: str) -> int:
+    number = _integer(size)
+    if number < 0:
+        msg = f"negative buffersize in {call}"
+        raise ValueError(msg)
+    return number
+
+
+def _room(room: memoryview, nbytes: int, call: str) -> int:
+    if nbytes < 0:
+        msg = f"negative buffersize in {call}"
+        raise ValueError(msg)
+    if nbytes > len(room):
+        raise ValueError("buffer too small for requested bytes")
+    return nbytes or len(room)
+
+
+def make(image: "Image") -> ModuleType:
+    """Make the module; its class belongs to one process."""
+    kind = type("socket", (Socket,), {"__slots__": (), "__module__": "_socket", "image": image})
+    own = Netdb(image)
+    names = (
+        "close dup getdefaulttimeout setdefaulttimeout getaddrinfo gethostbyname gethostbyname_ex "
+        "gethostbyaddr getnameinfo gethostname getservbyname getservbyport getprotobyname"
+    )
+    offered: dict[str, object] = {name: getattr(own, name) for name in names.split()}
+    offered |= {"socket": kind, "SocketType": kind, "has_ipv6": False, "error": OSError}
+    return assemble(
+        real,
+        offered,
+        passed=(
+            *("inet_aton", "inet_ntoa", "inet_pton", "inet_ntop"),
+            *("htonl", "htons", "ntohl", "ntohs", "CMSG_LEN", "CMSG_SPACE"),
+            *("gaierror", "herror", "timeout"),
+        ),
+        # ``socket.socketpair`` has a fallback over loopback.
+        absent=("socketpair",),
+    )

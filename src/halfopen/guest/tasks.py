@@ -1,0 +1,213 @@
+"""A thread of a guest is a greenlet; a socket call that can't go on parks it.
+
+The world resumes a thread (``resume``), it runs until it parks or ends, and the greenlet that resumed
+it, the hub, goes on. While a thread runs, its process's modules are in place and the fence watches.
+
+A thread of a process that is over is never resumed and never collected: both would run the program's
+``finally`` blocks, ``__exit__``, ``except`` and ``__del__``. ``_dead`` holds it for as long as the
+interpreter lives, and an extra reference holds that list while the interpreter goes down.
+"""
+
+import ctypes
+import linecache
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
+
+from greenlet import getcurrent, greenlet
+
+from halfopen.base.errors import HalfopenError
+from halfopen.guest import fence, modules, places
+from halfopen.sockets.waiting import Blocked, NotSimulatedError, Wait, WaitQueue
+from halfopen.world.events import InstantLimitError
+from halfopen.world.process import Waiter, Waiting
+
+if TYPE_CHECKING:
+    from halfopen.guest.image import Image
+
+T = TypeVar("T")
+
+#: What a bug of ours looks like. It must not meet the program, which might swallow it.
+BUGS: Final = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    HalfopenError,
+    LookupError,
+    NameError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+#: Greenlets and what they hold, kept for good.
+_dead: Final[list[object]] = []
+ctypes.pythonapi.Py_IncRef(ctypes.py_object(_dead))
+
+
+class _Running:
+    def __init__(self) -> None:
+        self.thread: Thread | None = None
+
+
+_running: Final = _Running()
+
+
+def keep(thing: object) -> None:
+    """Never collect this, not even when the interpreter ends."""
+    _dead.append(thing)
+
+
+def running() -> "Thread":
+    """Return the thread that runs now.
+
+    Raises NotPossibleHereError's cause, FenceError, where none does: guest code outside a run can't wait.
+    """
+    thread = _running.thread
+    if thread is None:
+        fence.refuse("a call outside every thread")
+    return thread
+
+
+def running_or_none() -> "Thread | None":
+    """Return the thread that runs now, if one does."""
+    return _running.thread
+
+
+class Thread:
+    """One thread of a guest; a ``Task`` of its process."""
+
+    def __init__(self, image: "Image", body: Callable[[], None], ident: int) -> None:
+        self.image = image
+        self.ident = ident
+        self.process = image.process
+        self.world = image.world
+        self.call = ""  # the call that it is in, for reports
+        self.over = False
+        self.waiting: Blocked | None = None
+        self.since_ns = 0
+        self.hub: greenlet = getcurrent()
+        self.at_end: list[Callable[[], None]] = []
+        self._body = body
+        self._greenlet = greenlet(self._run)
+        keep(self)
+        self.waiter: Waiter = self.process.start(self)
+
+    def resume(self, now: int) -> None:  # noqa: ARG002  as the world's Task has it
+        """Run on, until the thread parks or ends."""
+        assert not self.over, "a thread of a process that is over was resumed"
+        hub = getcurrent()
+        self.hub = hub
+        if self._greenlet.parent is not hub:
+            self._greenlet.parent = hub
+        before = modules.enter(self.image.table)
+        _running.thread = self
+        fence.enter(self.image)
+        try:
+            self._greenlet.switch()
+        finally:
+            _running.thread = None
+            modules.enter(before)
+            fence.leave()
+
+    def abandon(self) -> None:
+        """Never run again."""
+        self.over = True
+        self.image.over = True
+
+    def describe(self) -> Waiting | None:
+        """Say what it waits for and where in the program."""
+        waiting = self.waiting
+        if waiting is None or self.over:
+            return None
+        path, number = places.innermost(self._greenlet.gr_frame)
+        return Waiting(
+            host=self.process.host.name,
+            process=self.process.name,
+            thread=self.name,
+            where=places.show(path, number),
+            line=linecache.getline(path, number).strip(),
+            call=self.call,
+            what=waiting.what,
+            since_ns=self.since_ns,
+            until_ns=waiting.deadline,
+        )
+
+    @property
+    def name(self) -> str:
+        """``main``, or as ``threading`` names it."""
+        return self.image.thread_name(self)
+
+    def syscall(self, call: Callable[..., T | Blocked], *args: object) -> T:
+        """Enter the kernel with ``call(table, *args, wait, now)`` until it gives a result."""
+        world = self.world
+        wait = Wait(world.now)
+        while True:
+            result = self.enter(call, *args, wait, world.now)
+            if not isinstance(result, Blocked):
+                return result
+            self.park(result)
+
+    def enter(self, call: Callable[..., T], *args: object) -> T:
+        """Enter the kernel once with ``call(table, *args)``; afterwards do what it asks for."""
+        image = self.image
+        image.count_call(self)
+        try:
+            try:
+                return call(image.fds, *args)
+            finally:
+                self.process.host.flush(self.world.now)
+                self.leave_if_over()
+        except OSError:
+            raise
+        except NotSimulatedError as gap:
+            fence.refuse(str(gap))
+        except BUGS as bug:
+            self.carry(bug)
+
+    def park(self, blocked: Blocked) -> bool:
+        """Wait until a queue wakes the thread (True) or the time is up (False)."""
+        waiter = self.waiter
+        waiter.arm(blocked.deadline)
+        for queue in blocked.queues:
+            queue.add(waiter, exclusive=blocked.exclusive)
+        self.waiting = blocked
+        self.since_ns = self.world.now
+        self.hub.switch()
+        self.waiting = None
+        for queue in blocked.queues:
+            queue.remove(waiter)
+        return not waiter.timed_out
+
+    def pause(self, deadline: int | None, what: str, *queues: WaitQueue) -> bool:
+        """Park for something that is no socket's: a lock, time."""
+        self.image.count_call(self)
+        return self.park(Blocked(queues, deadline, what))
+
+    def leave_if_over(self) -> None:
+        """Go for ever, where the process ended inside the call that the thread is in."""
+        if self.over:
+            self.leave()
+
+    def leave(self) -> NoReturn:
+        """Go back to the hub for ever."""
+        while True:
+            self.hub.switch()
+
+    def carry(self, bug: BaseException) -> NoReturn:
+        """Bring an error of ours past the program, to whoever runs the world."""
+        self.over = True
+        self.hub.throw(bug)
+        self.leave()
+
+    def spin(self, limit: int, call: str) -> NoReturn:
+        """Stop a program that calls for ever without time passing."""
+        self.carry(InstantLimitError(self.world.now, limit, f"{call} in {self.image.name}"))
+
+    def _run(self) -> None:
+        """Run the body; nothing but an error of ours comes out of it."""
+        self._body()
+        for act in self.at_end:
+            act()
+        self.over = True
+        if not self.waiter.ended:
+            self.process.finish(self.waiter)
