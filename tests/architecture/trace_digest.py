@@ -8,7 +8,6 @@ import hashlib
 import sys
 
 from halfopen.guest.arm import run_variant
-
 from halfopen.scenario.notes import all_notes
 
 

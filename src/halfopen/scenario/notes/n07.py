@@ -38,6 +38,8 @@ _BUFFER: Final = 16384
 
 #: The server crashes well between two of the client's messages: an interpreter takes 20 ms to exit.
 LIFE: Final = 0.32
+#: Well between the first and the second probe of a window that stays closed.
+LIFE_OF_FLOODED: Final = 0.5
 FIRST: Final = 0.05
 BETWEEN: Final = 0.2
 
@@ -46,7 +48,7 @@ _kept: list[socket.socket] = []
 
 
 def server(lab: Lab) -> None:
-    """Accept, read everything or nothing, and crash 320 ms after the connection came."""
+    """Accept, read everything or nothing, and crash some time after the connection came."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     if lab.settings["peer"] == "blocked in send":
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
@@ -59,7 +61,7 @@ def server(lab: Lab) -> None:
     if lab.settings["unread"] == "none":
         _read_for(conn, 2 if lab.settings["peer"] == "in send" else 1)
     else:
-        time.sleep(LIFE)
+        time.sleep(LIFE_OF_FLOODED if lab.settings["peer"] == "blocked in send" else LIFE)
     crash = lab.settings["crash"]
     if crash == "SIGKILL":
         lab.mark("to be killed")

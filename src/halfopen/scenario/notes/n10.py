@@ -35,6 +35,8 @@ NEWS: Final = b"news"
 QUIET: Final = 0.1
 CUT_AFTER_NS: Final = 50 * MS
 BETWEEN_WRITES: Final = 1.0
+#: So that the timers of the two ends don't fall together: one's wheel slot is 32 ms wide.
+PONDER: Final = 0.06
 WRITES: Final = 5
 
 #: With three retries an unanswered write lasts 3 s and some; "in time" lies before that.
@@ -67,6 +69,7 @@ def server(lab: Lab) -> None:
             conn.sendall(NEWS)
         while conn.recv(100):
             if lab.settings["peer"] == "both":
+                time.sleep(PONDER)
                 conn.sendall(PONG)
     conn.close()
     listener.close()

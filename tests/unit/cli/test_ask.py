@@ -1,0 +1,149 @@
+"""``halfopen ask`` as people call it: what it prints, where, and its exit status."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+from tests.unit.atlas import rows
+from tests.unit.atlas.rows import MadeArms
+from typer.testing import CliRunner, Result
+
+from halfopen.atlas.as_json import schema
+from halfopen.cli import ask
+from halfopen.cli.main import app
+from halfopen.scenario.model import Note
+
+
+@pytest.fixture(autouse=True)
+def made_notes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One note, N18, whose runs are made by hand."""
+    only = rows.note()
+
+    def load(id_: str) -> Note | None:
+        return only if id_ == "N18" else None
+
+    def all_notes() -> Mapping[str, Note]:
+        return {"N18": only}
+
+    monkeypatch.setattr(ask, "load", load)
+    monkeypatch.setattr(ask, "all_notes", all_notes)
+
+
+@pytest.fixture
+def arms(monkeypatch: pytest.MonkeyPatch) -> MadeArms:
+    made = MadeArms()
+    monkeypatch.setattr(ask, "_arms", lambda: made)
+    return made
+
+
+def halfopen(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments))
+
+
+@pytest.mark.usefixtures("arms")
+class TestAsk:
+    def test_sheet_has_fifty_rows_and_a_summary(self) -> None:
+        done = halfopen("ask")
+        assert done.exit_code == 0
+        assert "50 rows: 1 confirmed, 0 refuted, 0 qualified, 0 answered, 49 open" in done.stdout
+        assert done.stderr == ""
+        assert "\x1b" not in done.stdout
+
+    def test_row_in_full(self) -> None:
+        done = halfopen("ask", "n18")
+        assert done.exit_code == 0
+        assert done.stdout.startswith("N18  connect to a port where nobody listens")
+
+    def test_several_rows_are_a_sheet_of_those(self) -> None:
+        done = halfopen("ask", "N17-N18", "N01")
+        assert "3 rows: 1 confirmed" in done.stdout
+
+    @pytest.mark.parametrize("words", [["closed port"], ["closed", "port"], ["nobody", "listens"]])
+    def test_row_by_words(self, words: list[str]) -> None:
+        done = halfopen("ask", *words)
+        assert done.exit_code == 0
+        assert done.stdout.startswith("N18  ")
+
+    def test_words_of_the_answer_find_the_row_too(self) -> None:
+        assert halfopen("ask", "runs.").stdout.startswith("N18  ")
+
+    def test_words_choose_the_variant_that_is_drawn(self) -> None:
+        done = halfopen("ask", "bound only closed port")
+        assert "Variant 3: server=bound only connect=blocking" in done.stdout
+
+    def test_variant_is_drawn_with_both_arms(self) -> None:
+        done = halfopen("ask", "N18", "--variant", "2")
+        assert "Variant 2: server=nobody listens connect=non-blocking" in done.stdout
+        assert "The same on Linux 6.18" in done.stdout
+
+    def test_json_keeps_the_schema(self) -> None:
+        done = halfopen("ask", "--json")
+        assert done.exit_code == 0
+        document = json.loads(done.stdout)
+        Draft202012Validator(json.loads(schema())).validate(document)
+        assert len(document["notes"]) == 50
+
+    def test_captures_are_written(self, tmp_path: Path) -> None:
+        folder = tmp_path / "out"
+        done = halfopen("ask", "N18", "--pcap", str(folder))
+        assert done.exit_code == 0
+        assert sorted(path.name for path in folder.iterdir()) == [
+            f"N18-0{n}.pcapng" for n in (1, 2, 3, 4)
+        ]
+        assert done.stdout.startswith(f"4 captures written to {folder}/")
+
+    def test_one_capture_for_one_variant(self, tmp_path: Path) -> None:
+        done = halfopen("ask", "N18", "--variant", "3", "--json", "--pcap", str(tmp_path))
+        json.loads(done.stdout)
+        assert [path.name for path in tmp_path.iterdir()] == ["N18-03.pcapng"]
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            (["N77"], "halfopen: no row N77. Nearest: N07 ("),
+            (["xyzzy"], "halfopen: no row knows 'xyzzy'. Nearest: N"),
+            (["N18", "--variant", "9"], "halfopen: no variant 9 of N18; it has 1 to 4."),
+            (["N18", "--variant", "0"], "halfopen: no variant 0 of N18; it has 1 to 4."),
+            (["N01", "--variant", "1"], "halfopen: no variant 1 of N01; it has none yet"),
+            (["--variant", "1"], "halfopen: --variant needs one row"),
+        ],
+    )
+    def test_misuse_is_one_line_and_status_2(self, arguments: list[str], said: str) -> None:
+        done = halfopen("ask", *arguments)
+        assert done.exit_code == 2
+        assert done.stderr.startswith(said)
+        assert done.stderr.count("\n") == 1
+        assert done.stdout == ""
+
+    def test_folder_that_cannot_be_written_is_misuse(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("")
+        done = halfopen("ask", "N18", "--pcap", str(tmp_path / "file"))
+        assert done.exit_code == 2
+        assert "can't write captures" in done.stderr
+
+
+def test_row_that_breaks_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = MadeArms(breaks="server=bound only connect=blocking")
+    monkeypatch.setattr(ask, "_arms", lambda: broken)
+    done = halfopen("ask")
+    assert done.exit_code == 1
+    assert "again: halfopen ask N18 --variant 3" in done.stdout
+    assert "50 rows:" in done.stdout
+
+
+def test_difference_between_the_arms_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    differing = MadeArms(differs="server=bound only connect=blocking")
+    monkeypatch.setattr(ask, "_arms", lambda: differing)
+    assert halfopen("ask", "N18").exit_code == 1
+
+
+def test_interrupt_leaves_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> MadeArms:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ask, "_arms", interrupted)
+    done = halfopen("ask")
+    assert done.exit_code == 130
+    assert "Traceback" not in done.output

@@ -1,0 +1,100 @@
+"""The command line as a whole."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from halfopen.base.errors import HalfopenError, MisuseError, NotPossibleHereError
+from halfopen.cli import console
+from halfopen.cli.leaving import leaves_with_status
+from halfopen.cli.main import app
+
+
+def test_version_says_build_and_python() -> None:
+    done = CliRunner().invoke(app, ["--version"])
+    assert done.exit_code == 0
+    assert re.match(
+        r"halfopen [\d.]+, (pure|compiled) build, CPython 3\.\d+\.\d+\S*\n", done.stdout
+    )
+
+
+def test_unknown_command_is_misuse() -> None:
+    assert CliRunner().invoke(app, ["guess"]).exit_code == 2
+
+
+def test_every_command_has_help() -> None:
+    for command in ("ask", "compare", "explore", "replay", "run"):
+        assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (MisuseError("no row N77"), 2),
+        (HalfopenError("no such host"), 2),
+        (NotPossibleHereError("no namespaces"), 3),
+    ],
+)
+def test_mistakes_become_a_line_and_a_status(
+    error: HalfopenError, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @leaves_with_status
+    def command() -> int:
+        raise error
+
+    with pytest.raises(typer.Exit) as left:
+        command()
+    assert left.value.exit_code == status
+    assert capsys.readouterr().err == f"halfopen: {error}\n"
+
+
+def test_bug_of_ours_is_not_hidden() -> None:
+    @leaves_with_status
+    def command() -> int:
+        raise AssertionError("SND.UNA passed SND.NXT")
+
+    with pytest.raises(AssertionError, match="passed"):
+        command()
+
+
+def test_colour_is_for_terminals_and_obeys_no_color(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    console.show(["     refuted    POWER OFF"])
+    assert capsys.readouterr().out == "     refuted    POWER OFF\n"
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    console.show(["     refuted    POWER OFF"])
+    assert capsys.readouterr().out == "     refuted    POWER OFF\n"
+    monkeypatch.delenv("NO_COLOR")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    console.show(["     refuted    POWER OFF"])
+    assert "\x1b[" in capsys.readouterr().out
+
+
+def test_progress_is_silent_where_nobody_looks(capsys: pytest.CaptureFixture[str]) -> None:
+    with console.progress("running", 3) as done:
+        done(3)
+    assert capsys.readouterr().err == ""
+
+
+def test_sheet_of_open_rows_imports_no_arm() -> None:
+    code = (
+        "import sys\n"
+        "from halfopen.cli.main import app\n"
+        "try:\n"
+        "    app(['ask', 'N01'])\n"
+        "except SystemExit as left:\n"
+        "    assert left.code == 0, left.code\n"
+        "slow = [n for n in sys.modules if n.startswith(('halfopen.guest', 'halfopen.oracle',"
+        " 'halfopen.explore', 'halfopen.world', 'rich.progress'))]\n"
+        "assert not slow, slow\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("N01  ")
