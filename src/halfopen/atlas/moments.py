@@ -19,7 +19,23 @@ from halfopen.record.events import (
     ProcessStarted,
     StateChange,
 )
-from halfopen.record.faults import CableIn, CableOut, Kill, PowerOff, PowerOn
+from halfopen.record.faults import (
+    AddressGone,
+    CableIn,
+    CableOut,
+    Continue,
+    Duplicate,
+    Forge,
+    InterfaceDown,
+    InterfaceUp,
+    Kill,
+    Lose,
+    PowerOff,
+    PowerOn,
+    Stop,
+    Unreachable,
+    describe_fault,
+)
 from halfopen.record.query import Packet, packets
 from halfopen.record.trace import Trace
 
@@ -186,6 +202,13 @@ class Reader:
                 text = f"CABLE OUT towards {fault.towards}"
             case CableIn():
                 text = "CABLE IN"
+            case Stop() | Continue() as fault:
+                text = "SIGSTOP" if isinstance(fault, Stop) else "SIGCONT"
+                host = self._home(fault.process)
+            case InterfaceDown() | InterfaceUp() | AddressGone() as fault:
+                text, host = describe_fault(fault).upper(), fault.host
+            case Lose() | Duplicate() | Unreachable() | Forge() as fault:
+                text = describe_fault(fault).upper()
         if not event.effect:
             text += " (no effect)"
         return Moment(t_ns=event.t_ns, kind="fault", host=host, text=text, ends=ends)

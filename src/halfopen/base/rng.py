@@ -11,7 +11,7 @@ class Rng:
         self.seed = seed
         self.path = path
         digest = blake2b(f"{seed}/{path}".encode(), digest_size=16).digest()
-        self._random = random.Random(int.from_bytes(digest, "big"))  # noqa: S311  repeatable on purpose
+        self._random = random.Random(int.from_bytes(digest, "big"))
 
     def split(self, *names: str) -> "Rng":
         """Return a source of its own for a host or a purpose; it never depends on what others drew."""

@@ -39,11 +39,6 @@ UNREACH: Final[tuple[Meaning, ...]] = (
     Meaning(errno.EHOSTUNREACH, fatal=True),  # ICMP_PREC_CUTOFF
 )
 
-#: An error is quoted with as much as keeps the answer within 576 octets (RFC 1812 4.3.2.3).
-QUOTED_MAX: Final = 576 - 20 - 8
-#: IPTOS_PREC_INTERNETCONTROL, with which errors are sent (RFC 1812 4.3.2.5).
-TOS: Final = 0xC0
-
 _EXC_FRAGTIME: Final = 1
 
 
@@ -99,13 +94,6 @@ def answerable(packet: Packet) -> bool:
         return False
     body = packet.body
     return not isinstance(body, Icmp) or body.kind in (icmp.ECHO, icmp.ECHO_REPLY)
-
-
-def error_about(packet: Packet, kind: int, code: int, source: str, rest: int = 0) -> Packet:
-    """Make the packet that tells the sender of ``packet`` what became of it."""
-    quoted = ip.encode(packet)[:QUOTED_MAX]
-    body = Icmp(kind, code, rest, quoted)
-    return Packet(source, packet.src, ip.PROTO_ICMP, body, tos=TOS)
 
 
 def echo_reply(packet: Packet, message: Icmp) -> Packet:

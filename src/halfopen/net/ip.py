@@ -21,6 +21,7 @@ from halfopen.wire import icmp
 from halfopen.wire.errors import WireError
 from halfopen.wire.icmp import Icmp
 from halfopen.wire.ip import PROTO_TCP, PROTO_UDP, Packet
+from halfopen.wire.onpath import error_about
 from halfopen.wire.tcp import ACK, SYN, Flow, Segment
 from halfopen.wire.udp import Datagram
 
@@ -159,7 +160,7 @@ class Ip:
     def _refuse(self, packet: Packet, code: int) -> None:
         """Say that there is nobody to take a packet."""
         if icmp_errors.answerable(packet):
-            self.send(icmp_errors.error_about(packet, icmp.DEST_UNREACH, code, packet.dst))
+            self.send(error_about(packet, icmp.DEST_UNREACH, code, packet.dst))
 
     # What leaves.
 

@@ -54,6 +54,12 @@ class Routes:
         self.table.sort(key=_longest_first)
         self._known.clear()
 
+    def remove_address(self, own: str) -> None:
+        """Be at an address no longer; routes that prefer it go with it (Linux fib_sync_down_addr)."""
+        self.local.pop(own, None)
+        self.table = [route for route in self.table if route.source != own]
+        self._known.clear()
+
     def changed(self) -> None:
         """Forget the answers: an interface went up or down."""
         self._known.clear()

@@ -39,13 +39,18 @@ class CallReturn:
 
 @value
 class PacketSent:
-    """A host's interface gives a packet to a link. ``raw`` is the IP packet."""
+    """A host's interface gives a packet to a link. ``raw`` is the IP packet.
+
+    ``by`` is empty, or says who on the way made it, as if it came from ``host``: ``router``,
+    ``forger``.
+    """
 
     t_ns: int
     packet_id: int
     host: str
     link: str
     raw: bytes
+    by: str = ""
 
 
 @value

@@ -1,7 +1,7 @@
 """What may go wrong. A fault is a value; each arm knows how to make it happen."""
 
 from dataclasses import fields
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 from halfopen.base.value import value
 
@@ -47,11 +47,134 @@ class CableIn:
     link: str
 
 
-Fault: TypeAlias = Kill | PowerOff | PowerOn | CableOut | CableIn
-FaultKind: TypeAlias = Literal["Kill", "PowerOff", "PowerOn", "CableOut", "CableIn"]
+@value
+class Stop:
+    """Freeze a process (SIGSTOP): it runs no more, its host's kernel goes on for it."""
+
+    process: str
 
 
-def describe_fault(fault: Fault) -> str:
+@value
+class Continue:
+    """Let a frozen process go on (SIGCONT)."""
+
+    process: str
+
+
+@value
+class InterfaceDown:
+    """Take a host's first interface down (``ip link set down``): its routes are gone."""
+
+    host: str
+
+
+@value
+class InterfaceUp:
+    """Take a host's first interface up again, with the routes that it had."""
+
+    host: str
+
+
+@value
+class AddressGone:
+    """Take an address from a host (``ip address del``)."""
+
+    host: str
+    address: str
+
+
+#: Which packets a fault on the way picks.
+Pick: TypeAlias = Literal["any", "SYN", "SYN,ACK", "text", "bare ACK", "FIN", "RST"]
+
+
+@value
+class Lose:
+    """Let the next ``count`` packets towards a host get lost on the way."""
+
+    link: str
+    towards: str
+    count: int = 1
+    pick: Pick = "any"
+
+
+@value
+class Duplicate:
+    """Let the next ``count`` packets towards a host arrive twice."""
+
+    link: str
+    towards: str
+    count: int = 1
+    pick: Pick = "any"
+
+
+@value
+class Unreachable:
+    """Let a router on the way drop the next ``count`` packets towards a host, and say so by ICMP.
+
+    ``kind`` and ``code`` are those of the message (RFC 792; kind 3: destination unreachable); a
+    code of FRAG_NEEDED carries ``mtu``.
+    """
+
+    link: str
+    towards: str
+    code: int
+    kind: int = 3
+    count: int = 1
+    mtu: int = 0
+    pick: Pick = "any"
+
+
+@value
+class Forge:
+    """Send a segment to a host in its peer's name.
+
+    It goes on where the peer's last segment on this link ended: ``seq`` and ``ack`` move its numbers
+    from there. ``flags`` as ``RST,ACK``; ``text`` is ASCII.
+    """
+
+    link: str
+    towards: str
+    flags: str
+    seq: int = 0
+    ack: int = 0
+    text: str = ""
+
+
+Fault: TypeAlias = (
+    Kill
+    | PowerOff
+    | PowerOn
+    | CableOut
+    | CableIn
+    | Stop
+    | Continue
+    | InterfaceDown
+    | InterfaceUp
+    | AddressGone
+    | Lose
+    | Duplicate
+    | Unreachable
+    | Forge
+)
+FaultKind: TypeAlias = Literal[
+    "Kill",
+    "PowerOff",
+    "PowerOn",
+    "CableOut",
+    "CableIn",
+    "Stop",
+    "Continue",
+    "InterfaceDown",
+    "InterfaceUp",
+    "AddressGone",
+    "Lose",
+    "Duplicate",
+    "Unreachable",
+    "Forge",
+]
+
+
+def describe_fault(fault: Fault) -> str:  # noqa: C901, PLR0911, PLR0912  one arm for each fault
     """Say a fault in a few words, as the ladder and the reports do."""
     match fault:
         case Kill():
@@ -67,11 +190,33 @@ def describe_fault(fault: Fault) -> str:
             return f"cable out: {fault.link}, towards {fault.towards}"
         case CableIn():
             return f"cable in: {fault.link}"
+        case Stop():
+            return f"SIGSTOP to {fault.process}"
+        case Continue():
+            return f"SIGCONT to {fault.process}"
+        case InterfaceDown():
+            return f"interface down: {fault.host}"
+        case InterfaceUp():
+            return f"interface up: {fault.host}"
+        case AddressGone():
+            return f"address removed: {fault.address} at {fault.host}"
+        case Lose():
+            return f"lost on the way to {fault.towards}: {_next(fault.count, fault.pick)}"
+        case Duplicate():
+            return f"doubled on the way to {fault.towards}: {_next(fault.count, fault.pick)}"
+        case Unreachable():
+            what = _next(fault.count, fault.pick)
+            return f"ICMP {fault.kind}/{fault.code} for {what} to {fault.towards}"
+        case Forge():
+            return f"forged {fault.flags} to {fault.towards}, seq {fault.seq:+d}"
 
 
-_KINDS: Final[dict[str, Any]] = {
-    cls.__name__: cls for cls in (Kill, PowerOff, PowerOn, CableOut, CableIn)
-}
+def _next(count: int, pick: Pick) -> str:
+    what = "packet" if pick == "any" else pick
+    return f"the next {what}" if count == 1 else f"the next {count} of {what}"
+
+
+_KINDS: Final[dict[str, Any]] = {kind.__name__: kind for kind in get_args(Fault)}
 
 
 def fault_to_json(fault: Fault) -> dict[str, Any]:

@@ -1,7 +1,15 @@
 """Questions to a trace: calls and packets put together again from their two events."""
 
 from halfopen.base.value import value
-from halfopen.record.events import CallEntry, CallReturn, FaultFired, Json, PacketArrived, PacketLost, PacketSent
+from halfopen.record.events import (
+    CallEntry,
+    CallReturn,
+    FaultFired,
+    Json,
+    PacketArrived,
+    PacketLost,
+    PacketSent,
+)
 from halfopen.record.trace import Trace
 
 
@@ -41,16 +49,22 @@ class Packet:
     arrived_at: str | None
     lost_ns: int | None
     why: str | None
+    by: str = ""
 
 
-def calls(trace: Trace, *, host: str | None = None, process: str | None = None, call: str | None = None) -> list[Call]:
+def calls(
+    trace: Trace, *, host: str | None = None, process: str | None = None, call: str | None = None
+) -> list[Call]:
     """Pair entries with returns, in order of entry; the filters are exact names."""
     returns = {event.call_id: event for event in trace.events if isinstance(event, CallReturn)}
     found = []
     for entry in trace.events:
         if not isinstance(entry, CallEntry):
             continue
-        if any(want not in (None, is_) for want, is_ in ((host, entry.host), (process, entry.process), (call, entry.call))):
+        if any(
+            want not in (None, is_)
+            for want, is_ in ((host, entry.host), (process, entry.process), (call, entry.call))
+        ):
             continue
         end = returns.get(entry.call_id)
         found.append(
@@ -92,6 +106,7 @@ def packets(trace: Trace, *, host: str | None = None) -> list[Packet]:
                 arrived_at=there.host if there else None,
                 lost_ns=gone.t_ns if gone else None,
                 why=gone.why if gone else None,
+                by=sent.by,
             )
         )
     return found

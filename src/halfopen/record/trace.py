@@ -53,7 +53,12 @@ class Trace:
     def dumps(self) -> str:
         """Write the run as JSON lines; the same run gives the same bytes."""
         head = {"meta": self.meta, "ended_ns": self.ended_ns}
-        return "\n".join(json.dumps(line, sort_keys=True) for line in [head, *map(_to_json, self.events)]) + "\n"
+        return (
+            "\n".join(
+                json.dumps(line, sort_keys=True) for line in [head, *map(_to_json, self.events)]
+            )
+            + "\n"
+        )
 
 
 def loads(text: str) -> Trace:
@@ -74,7 +79,11 @@ def loads(text: str) -> Trace:
         except (KeyError, TypeError, ValueError) as error:
             msg = f"line {number} of the trace is damaged: {error}"
             raise MisuseError(msg) from error
-        trace._ids = max(trace._ids, getattr(trace.events[-1], "call_id", 0), getattr(trace.events[-1], "packet_id", 0))
+        trace._ids = max(
+            trace._ids,
+            getattr(trace.events[-1], "call_id", 0),
+            getattr(trace.events[-1], "packet_id", 0),
+        )
     return trace
 
 

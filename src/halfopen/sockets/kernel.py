@@ -77,6 +77,17 @@ class Kernel:
         """Tell that the cable of an interface has been pulled or plugged in: a near cable."""
         self.ip.interfaces[interface].carrier = carrier
 
+    def set_up(self, interface: int, *, up: bool, now: int) -> None:
+        """Take an interface down or up (IFF_UP): without it nothing is routed through it."""
+        self.ip.interfaces[interface].up = up
+        self.ip.routes.changed()
+        self.settle(now)
+
+    def remove_address(self, address: str, now: int) -> None:
+        """Take an address away, and the routes that prefer it."""
+        self.ip.routes.remove_address(address)
+        self.settle(now)
+
     def receive(self, packet: Packet, interface: int, now: int) -> None:
         """Take a packet that arrived at an interface."""
         self.ip.receive(packet, interface, now)

@@ -4,8 +4,11 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from halfopen.record.events import PacketArrived, PacketLost, PacketSent
+from halfopen.record.faults import Duplicate, Unreachable
 from halfopen.wire import ip
+from halfopen.wire.onpath import unreachable
 from halfopen.world.events import NEVER, Event
+from halfopen.world.tampering import Tampering
 
 if TYPE_CHECKING:
     from halfopen.world.host import Host
@@ -13,6 +16,11 @@ if TYPE_CHECKING:
 
 CABLE_OUT: Final = "cable out"
 HOST_OFF: Final = "host off"
+LOST: Final = "lost on the way"
+#: Who made a packet that no host sent (``PacketSent.by``).
+ROUTER: Final = "router"
+FORGER: Final = "forger"
+ON_THE_WAY: Final = "doubled"
 
 
 class Flight:
@@ -38,6 +46,8 @@ class Direction(Event):
         self.carrier = True  # whether the source's interface sees the cable
         self.flights: deque[Flight] = deque()
         self.queued = False
+        self.last: ip.Packet | None = None  # what the source sent last
+        self.tamperings: list[Tampering] = []
 
     def number(self) -> int:
         """Number a packet that is to be sent; 0 where no trace is written."""
@@ -58,14 +68,56 @@ class Direction(Event):
                     raw=ip.encode(packet),
                 )
             )
+        self.last = packet
         if not self.carries:
             self.lose(number, CABLE_OUT, now)
             return
+        if self.tamperings and self._tampered(packet, number, now):
+            return
+        self.carry(packet, number, now)
+
+    def carry(self, packet: ip.Packet, number: int, now: int) -> None:
+        """Put a packet on the wire."""
         at = now + self.delay_ns
         self.flights.append(Flight(at, packet, number))
         if not self.queued:
             self.queued = True
-            world.queue.push(at, self)
+            self.world.queue.push(at, self)
+
+    def inject(self, packet: ip.Packet, now: int, *, by: str) -> None:
+        """Put a packet on the wire that somebody on the way made."""
+        number = self.number()
+        trace = self.world.trace
+        if trace is not None:
+            trace.add(
+                PacketSent(
+                    t_ns=now,
+                    packet_id=number,
+                    host=self.source.name,
+                    link=self.link.name,
+                    raw=ip.encode(packet),
+                    by=by,
+                )
+            )
+        self.carry(packet, number, now)
+
+    def _tampered(self, packet: ip.Packet, number: int, now: int) -> bool:
+        """Do what is to be done to a packet; True: it goes no further."""
+        for tampering in self.tamperings:
+            if not tampering.takes(packet):
+                continue
+            if not tampering.left:
+                self.tamperings.remove(tampering)
+            fault = tampering.fault
+            if isinstance(fault, Duplicate):
+                self.inject(packet, now, by=ON_THE_WAY)
+                return False
+            self.lose(number, LOST, now)
+            if isinstance(fault, Unreachable):
+                answer = unreachable(packet, fault.kind, fault.code, fault.mtu)
+                self.link.other(self).inject(answer, now, by=ROUTER)
+            return True
+        return False
 
     def cut(self, now: int) -> None:
         """Carry nothing from now on. What is on the wire is lost, as on a cable that is cut."""
@@ -150,6 +202,10 @@ class Link:
         if host == self.b.name:
             return self.ba
         return None
+
+    def other(self, way: Direction) -> Direction:
+        """The way that leads back."""
+        return self.ba if way is self.ab else self.ab
 
     def plug_in(self) -> None:
         """Carry again, both ways."""
