@@ -97,13 +97,13 @@ def _broken(sock: TcpSock, wait: Wait) -> int:
 
 
 def _wait_to_send(sock: TcpSock, flags: int, wait: Wait, now: int, what: str) -> int | Blocked:
+    if sock.tcb is not None:
+        sock.tcb.no_room = True
     limit = time_limit(sock.kernel, wait, sock.options.sndtimeo_ns)
     if sock.nonblock or flags & c.MSG_DONTWAIT or expired(limit, now):
         if wait.done:
             return wait.done
         raise fail(errno.EAGAIN)
-    if sock.tcb is not None:
-        sock.tcb.no_room = True
     return Blocked((sock.write_wait,), limit, what)
 
 

@@ -6,7 +6,7 @@ trouble, not at all ("quick ACKs"). A connection that answers what it receives i
 
 from typing import Final
 
-from halfopen.tcp import timers
+from halfopen.tcp import autotune, reassembly, timers, window
 from halfopen.tcp.output import send_ack
 from halfopen.tcp.tcb import (
     ACK_NOW,
@@ -16,11 +16,19 @@ from halfopen.tcp.tcb import (
     ACK_TIMER,
     ATO_MIN,
     DELACK_MAX,
+    TIMESTAMP_OPTION,
     Tcb,
 )
 from halfopen.tcp.window import open_window, select_window
+from halfopen.wire.tcp import FIN, PSH, SYN, URG
 
 MAX_QUICK: Final = 16
+MSS_DEFAULT: Final = 536
+MSS_MIN: Final = 88
+#: Shorter segments don't make the window grow.
+GROWS_FROM: Final = 128
+#: A segment with one of these need not be full (Linux TCP_REMNANT).
+REMNANT: Final = FIN | URG | SYN | PSH
 HALF_SECOND: Final = 500_000_000
 
 
@@ -42,10 +50,11 @@ def enter_quickack(tcb: Tcb) -> None:
     tcb.ato_ns = ATO_MIN
 
 
-def data_received(tcb: Tcb, octets: int, *, pushed: bool, now: int) -> None:
+def data_received(tcb: Tcb, octets: int, flags: int, now: int) -> None:
     """Note the arrival of text in order: an ACK is due, sooner or later (Linux tcp_event_data_recv)."""
     tcb.ack_pending |= ACK_SCHED
-    _measure_mss(tcb, octets, pushed=pushed)
+    _measure_mss(tcb, octets, flags)
+    autotune.measure_rtt(tcb, now)
     if not tcb.ato_ns:
         quicken(tcb)
         tcb.ato_ns = ATO_MIN
@@ -58,15 +67,27 @@ def data_received(tcb: Tcb, octets: int, *, pushed: bool, now: int) -> None:
         elif gap > tcb.rto_ns:
             quicken(tcb)  # a long pause: the sender may have lost its window
     tcb.rcv_data_at = now
+    if octets >= GROWS_FROM:
+        window.grow(tcb, octets, reassembly.cost(octets))
 
 
-def _measure_mss(tcb: Tcb, octets: int, *, pushed: bool) -> None:
+def _measure_mss(tcb: Tcb, octets: int, flags: int) -> None:
     """Guess the peer's segment size; a short or pushed segment ends a write (Linux tcp_measure_rcv_mss)."""
+    last = tcb.rcv_last_size
+    tcb.rcv_last_size = 0
     if octets >= tcb.rcv_mss:
-        tcb.rcv_mss = min(octets, tcb.adv_mss)
-        if pushed:
+        if octets != tcb.rcv_mss:
+            window.learn_ratio(tcb, octets, reassembly.cost(octets))
+            tcb.rcv_mss = min(octets, tcb.adv_mss)
+        if flags & PSH:
             tcb.ack_pending |= ACK_PUSHED
         return
+    options = TIMESTAMP_OPTION if tcb.ts_ok else 0
+    if octets + options >= MSS_DEFAULT or (octets + options >= MSS_MIN and not flags & REMNANT):
+        tcb.rcv_last_size = octets
+        if octets == last:  # two alike: the peer's MSS is smaller than it seemed
+            tcb.rcv_mss = octets
+            return
     if tcb.ack_pending & ACK_PUSHED:
         tcb.ack_pending |= ACK_PUSHED2
     tcb.ack_pending |= ACK_PUSHED
@@ -136,12 +157,12 @@ def user_read(tcb: Tcb, copied: int, now: int) -> None:
     if copied > 0 and not due and not tcb.rcv_shutdown:
         current = open_window(tcb)
         if 2 * current <= tcb.window_clamp:
-            window = select_window(tcb)
-            due = window > 0 and window >= 2 * current
+            offer = select_window(tcb)
+            due = offer > 0 and offer >= 2 * current
     if due:
         send_ack(tcb, now)
 
 
 def initial_rcv_mss(tcb: Tcb) -> None:
     """Guess the peer's segment size before it has sent any (Linux tcp_initialize_rcv_mss)."""
-    tcb.rcv_mss = max(min(tcb.adv_mss, tcb.mss, tcb.rcv_wnd // 2, 536), 88)
+    tcb.rcv_mss = max(min(tcb.adv_mss, tcb.mss, tcb.rcv_wnd // 2, MSS_DEFAULT), MSS_MIN)

@@ -53,7 +53,6 @@ def process(tcb: Tcb, seg: Segment, now: int, *, seq: int, ack: int) -> None:
         tcb.retrans_at = None
     if acked and tcb.ca_state not in (RECOVERY,):
         reno.acked(tcb, acked)
-        tcb.cwnd_used_max = len(tcb.inflight)
     if acked:
         _room(tcb)
 
@@ -140,7 +139,7 @@ def _room(tcb: Tcb) -> None:
     """Wake a writer that was turned away, once a third of the buffer is free (Linux tcp_check_space)."""
     if not tcb.no_room:
         return
-    if tcb.cwnd_used_max >= tcb.cwnd or not tcb.has_room:
+    if tcb.in_flight < tcb.cwnd:  # cwnd is not what fills the buffer
         expand_sndbuf(tcb)
     if tcb.writeable:
         tcb.no_room = False

@@ -2,24 +2,36 @@
 
 from typing import Final
 
-from halfopen.tcp.tcb import INITIAL_CWND, Tcb
+from halfopen.tcp.tcb import INITIAL_CWND, TIMESTAMP_OPTION, Tcb
 
 SKB: Final = 256  # struct sk_buff, aligned
 SHARED_INFO: Final = 320  # struct skb_shared_info
 HEADROOM: Final = 64
-MAX_TCP_HEADER: Final = 320
+MAX_TCP_HEADER: Final = 256
 #: What a buffer of the send queue costs beside its text (Linux tcp_stream_alloc_skb).
-SEND_OVERHEAD: Final = 1280
+SEND_OVERHEAD: Final = MAX_TCP_HEADER + SHARED_INFO + SKB
+#: ``scaling_ratio`` is in 256ths (Linux TCP_RMEM_TO_WIN_SCALE).
+RATIO_SHIFT: Final = 8
 GSO_MAX: Final = 65536 - 1 - MAX_TCP_HEADER
 
 
-def truesize(octets: int) -> int:
-    """Return what a received packet of that many octets occupies: its slab, and the ``sk_buff`` itself."""
+def slab(octets: int) -> int:
+    """Return the size of the memory block behind a received packet of that many octets."""
     need = octets + HEADROOM + SHARED_INFO
-    slab = 512
-    while slab < need:
-        slab <<= 1
-    return slab + SKB
+    size = 512
+    while size < need:
+        size <<= 1
+    return size
+
+
+def truesize(octets: int) -> int:
+    """Return what a received packet of that many octets takes of SO_RCVBUF: block and ``sk_buff``."""
+    return slab(octets) + SKB
+
+
+def tailroom(octets: int) -> int:
+    """Return what fits behind a received packet in its block, for small ones that follow it."""
+    return slab(octets) - octets - HEADROOM - SHARED_INFO
 
 
 def expand_sndbuf(tcb: Tcb) -> None:
@@ -39,21 +51,47 @@ def size_goal(tcb: Tcb) -> int:
     return max(goal // tcb.mss, 1) * tcb.mss
 
 
-def window_from_space(space: int) -> int:
-    """Return the window that a space of the receive buffer stands for: half of it (Linux TCP_DEFAULT_SCALING_RATIO)."""
-    return space >> 1
+def window_from_space(tcb: Tcb, space: int) -> int:
+    """Return the window that a space of the receive buffer stands for (Linux tcp_win_from_space).
+
+    Half of it, until segments show what share of a packet's memory is text.
+    """
+    return space * tcb.scaling_ratio >> RATIO_SHIFT
+
+
+def space_from_window(tcb: Tcb, window: int) -> int:
+    """Return the space that a window needs (Linux tcp_space_from_win)."""
+    return (window << RATIO_SHIFT) // tcb.scaling_ratio
+
+
+def free_space(tcb: Tcb) -> int:
+    """Return the window that the free part of the receive buffer stands for (Linux tcp_space)."""
+    return window_from_space(tcb, max(tcb.rcvbuf - tcb.rmem, 0))
 
 
 def initial_window(tcb: Tcb) -> None:
-    """Choose the first window and the scale, from SO_RCVBUF and ``tcp_rmem`` (Linux tcp_select_initial_window)."""
-    space = window_from_space(tcb.rcvbuf)
-    clamp = space
-    mss = tcb.adv_mss - (12 if tcb.ts_recent_at is not None else 0)
+    """Choose the first window and the scale (Linux tcp_select_initial_window)."""
+    space = window_from_space(tcb, tcb.rcvbuf)
+    mss = tcb.adv_mss - (TIMESTAMP_OPTION if tcb.ts_recent_at is not None else 0)
     room = space // mss * mss if space > mss else space
     tcb.rcv_wnd = min(room, 65535)
     tcb.rcv_wscale = 0
     if tcb.wscale_ok:
-        largest = max(space, tcb.config.rmem_max) if not tcb.rcvbuf_locked else space
+        largest = space if tcb.rcvbuf_locked else max(space, tcb.config.rmem_largest)
         tcb.rcv_wscale = min(max(largest.bit_length() - 1 - 15, 0), 14)
-    tcb.window_clamp = min(clamp, 65535 << tcb.rcv_wscale)
+    tcb.window_clamp = 65535 << tcb.rcv_wscale
     tcb.rcv_ssthresh = tcb.rcv_wnd
+
+
+def initial_space(tcb: Tcb) -> None:
+    """Bound the window of an open connection by its buffer (Linux tcp_init_buffer_space)."""
+    full = window_from_space(tcb, tcb.rcvbuf)
+    mss = tcb.adv_mss
+    clamp = tcb.window_clamp
+    clamp = min(clamp, full)
+    if clamp > 2 * mss and clamp + mss > full:  # a segment is kept in reserve
+        clamp = max(2 * mss, full - mss)
+    tcb.window_clamp = clamp
+    tcb.rcv_ssthresh = min(tcb.rcv_ssthresh, clamp)
+    tcb.rcvq_space = min(tcb.rcv_ssthresh, tcb.rcv_wnd, INITIAL_CWND * mss)
+    tcb.rcvq_seq = tcb.copied_seq

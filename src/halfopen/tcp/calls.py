@@ -3,8 +3,9 @@
 from errno import ECONNRESET
 from typing import Final
 
-from halfopen.tcp import acking, handshake, output, reassembly, timers
+from halfopen.tcp import acking, autotune, handshake, output, reassembly, timers
 from halfopen.tcp.buffers import SEND_OVERHEAD, size_goal
+from halfopen.tcp.congestion import usage
 from halfopen.tcp.effects import READ, STATE
 from halfopen.tcp.listening import Listening
 from halfopen.tcp.skb import Skb
@@ -47,28 +48,28 @@ def send(tcb: Tcb, data: bytes, now: int, *, push: bool = True) -> int:
     size = len(data)
     at = 0
     unsent = tcb.unsent
+    usage.before_sending(tcb, now)
     while at < size:
-        if tcb.tail_room and unsent:
-            room = min(tcb.tail_room, size - at)
+        goal = size_goal(tcb)
+        room = goal - len(unsent[-1].text) if unsent else 0
+        if room > 0:
+            room = min(room, size - at)
             last = unsent[-1]
             last.text += data[at : at + room]
             last.end_seq += room
             last.cost += room
         elif tcb.has_room:
-            goal = size_goal(tcb)
             room = min(goal, size - at)
             last = Skb(tcb.write_seq, data[at : at + room] if at or room < size else data, 0)
             last.cost = room + SEND_OVERHEAD
             tcb.snd_queued += SEND_OVERHEAD
             unsent.append(last)
-            tcb.tail_room = goal
         else:
             break
         at += room
-        tcb.tail_room -= room
         tcb.write_seq += room
         tcb.snd_queued += room
-        if not tcb.tail_room and at < size:
+        if len(last.text) >= goal and at < size:
             _push_on(tcb, last, now)
     if at < size:
         _mark_pushed(tcb)
@@ -109,6 +110,7 @@ def receive(tcb: Tcb, size: int, now: int, *, peek: bool = False) -> bytes:
         return reassembly.peek(tcb, size)
     data = reassembly.take(tcb, size)
     if tcb.state is not State.CLOSED and not tcb.minisock:
+        autotune.user_read(tcb, now)
         acking.user_read(tcb, len(data), now)
     return data
 

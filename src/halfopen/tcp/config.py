@@ -38,6 +38,9 @@ class Config:
         self.slow_start_after_idle = _number(sysctl, "tcp_slow_start_after_idle") != 0
         self.invalid_ratelimit_ns = _number(sysctl, "tcp_invalid_ratelimit") * MS
         self.rmem_min, self.rmem_default, self.rmem_max = _three(sysctl, "tcp_rmem")
+        #: What the window scale must be able to say (Linux tcp_select_initial_window).
+        self.rmem_largest = max(self.rmem_max, int(sysctl["net.core.rmem_max"]))
+        self.moderate_rcvbuf = _number(sysctl, "tcp_moderate_rcvbuf") != 0
         self.wmem_min, self.wmem_default, self.wmem_max = _three(sysctl, "tcp_wmem")
 
 

@@ -2,7 +2,7 @@
 
 from halfopen.tcp import rtt, timers
 from halfopen.tcp.acking import initial_rcv_mss
-from halfopen.tcp.buffers import expand_sndbuf, initial_window
+from halfopen.tcp.buffers import expand_sndbuf, initial_space, initial_window
 from halfopen.tcp.output import send_syn, sync_mss
 from halfopen.tcp.states import State
 from halfopen.tcp.tcb import INITIAL_CWND, RETRANSMIT, TIMESTAMP_OPTION, Tcb, enter
@@ -81,8 +81,9 @@ def established(tcb: Tcb, now: int, *, why: str) -> None:
     sync_mss(tcb)
     initial_rcv_mss(tcb)
     tcb.cwnd = 1 if tcb.total_retrans > 1 else INITIAL_CWND  # RFC 5681 3.1
-    tcb.cwnd_used_max = 0
     expand_sndbuf(tcb)
+    initial_space(tcb)
+    tcb.rcvq_at = tcb.cwnd_at = now
     tcb.sent_at = tcb.rcv_ack_at = now
     enter(tcb, State.ESTABLISHED, now, why=why)
     if tcb.keepalive:

@@ -3,6 +3,7 @@
 from typing import Final
 
 from halfopen.tcp import reassembly, timers
+from halfopen.tcp.congestion import usage
 from halfopen.tcp.effects import Effects
 from halfopen.tcp.skb import Skb
 from halfopen.tcp.states import State
@@ -159,7 +160,6 @@ def queue_fin(tcb: Tcb, now: int) -> None:
     else:
         tcb.unsent.append(Skb(tcb.write_seq, b"", ACK | FIN))
     tcb.write_seq += 1
-    tcb.tail_room = 0
     push(tcb, now, NAGLE_OFF)
 
 
@@ -178,24 +178,43 @@ def _write(tcb: Tcb, now: int, nagle: int) -> bool:
     """Send from the unsent queue as cwnd, window and Nagle allow; whether something is left and nothing in flight."""
     if tcb.state is State.CLOSED:
         return False
-    sent = False
+    sent = limited = False
     while tcb.unsent:
         skb = tcb.unsent[0]
-        if tcb.in_flight >= tcb.cwnd:
+        quota = tcb.cwnd - tcb.in_flight
+        if quota <= 0:
+            limited = True
+            break
+        if not sends_into(tcb, skb):
             break
         if len(skb.text) > tcb.mss:
-            split(tcb, skb, tcb.mss)
-        if skb.end_seq > tcb.snd_una + tcb.snd_wnd:
+            transmit_many(tcb, skb, now, limit=_split_point(tcb, skb, quota, nagle))
+        elif _nagle_lets(tcb, skb, nagle if len(tcb.unsent) == 1 else NAGLE_PUSH):
+            transmit_new(tcb, skb, now)
+        else:
             break
-        if not _nagle_lets(tcb, skb, nagle if len(tcb.unsent) == 1 else NAGLE_PUSH):
-            break
-        transmit_new(tcb, skb, now)
         sent = True
+    if sent or limited:
+        usage.sent(tcb, now, limited=limited or tcb.in_flight >= tcb.cwnd)
     if sent:
-        tcb.cwnd_used_max = max(tcb.cwnd_used_max, len(tcb.inflight))
         timers.schedule_loss_probe(tcb, now, advancing=False)
         return False
     return not tcb.inflight and bool(tcb.unsent)
+
+
+def _split_point(tcb: Tcb, skb: Skb, quota: int, nagle: int) -> int:
+    """Return how much of a long piece goes now: what cwnd and the window take (Linux tcp_mss_split_point).
+
+    Where the window ends within a segment, a shorter one goes up to there, unless Nagle forbids.
+    """
+    most = quota * tcb.mss
+    needed = min(len(skb.text), tcb.snd_una + tcb.snd_wnd - skb.seq)
+    if most <= needed:
+        return most
+    partial = needed % tcb.mss
+    if partial and _nagle_waits(tcb, nagle):
+        return needed - partial
+    return needed
 
 
 def send_one(tcb: Tcb, now: int) -> bool:
@@ -211,17 +230,22 @@ def send_one(tcb: Tcb, now: int) -> bool:
 
 
 def _nagle_lets(tcb: Tcb, skb: Skb, nagle: int) -> bool:
-    """Whether a small last segment may go (RFC 9293 3.7.4; Linux tcp_nagle_test).
-
-    Linux follows Minshall: it waits only while a *small* segment is unacknowledged, not any.
-    """
+    """Whether a small last segment may go (RFC 9293 3.7.4; Linux tcp_nagle_test)."""
     if nagle & NAGLE_PUSH or skb.flags & FIN or len(skb.text) >= tcb.mss:
         return True
+    return not _nagle_waits(tcb, nagle)
+
+
+def _nagle_waits(tcb: Tcb, nagle: int) -> bool:
+    """Whether what is less than a segment waits for more (Linux tcp_nagle_check).
+
+    Linux follows Minshall: only while a *small* segment is unacknowledged, not any.
+    """
     if nagle & NAGLE_CORK:
-        return False
-    if nagle & NAGLE_OFF:
         return True
-    return not (tcb.inflight and tcb.snd_una < tcb.snd_sml <= tcb.snd_nxt)
+    if nagle & (NAGLE_OFF | NAGLE_PUSH):
+        return False
+    return bool(tcb.inflight) and tcb.snd_una < tcb.snd_sml <= tcb.snd_nxt
 
 
 def split(tcb: Tcb, skb: Skb, octets: int) -> None:
@@ -235,13 +259,42 @@ def split(tcb: Tcb, skb: Skb, octets: int) -> None:
     tcb.unsent.appendleft(skb)
 
 
-def transmit_new(tcb: Tcb, skb: Skb, now: int) -> None:
-    """Send the first unsent piece for the first time (Linux tcp_event_new_data_sent)."""
+def transmit_many(tcb: Tcb, skb: Skb, now: int, *, limit: int) -> None:
+    """Send the first ``limit`` octets of the first unsent piece, segment by segment."""
+    text, seq, flags, mss = skb.text, skb.seq, skb.flags, tcb.mss
+    size = len(text)
+    overhead = skb.cost - size
     tcb.unsent.popleft()
+    if limit < size:
+        rest = Skb(seq + limit, text[limit:], flags)
+        rest.cost = size - limit
+        tcb.unsent.appendleft(rest)
+    else:
+        limit = size
+    early = flags & ~(FIN | PSH)
+    at = 0
+    while at < limit:
+        end = min(at + mss, limit)
+        piece = Skb(seq + at, text[at:end], flags if end == size else early)
+        piece.cost = end - at + overhead
+        overhead = 0
+        _transmit(tcb, piece, now)
+        at = end
+
+
+def transmit_new(tcb: Tcb, skb: Skb, now: int) -> None:
+    """Send the first unsent piece, which is at most a segment, for the first time."""
+    tcb.unsent.popleft()
+    _transmit(tcb, skb, now)
+
+
+def _transmit(tcb: Tcb, skb: Skb, now: int) -> None:
+    """Send a segment and keep it until it is acknowledged (Linux tcp_event_new_data_sent)."""
     skb.sent_at = now
     first = not tcb.inflight
     tcb.inflight.append(skb)
-    tcb.snd_nxt = max(tcb.snd_nxt, skb.end_seq)
+    if skb.end_seq > tcb.snd_nxt:
+        tcb.snd_nxt = skb.end_seq
     if len(skb.text) < tcb.mss:
         tcb.snd_sml = skb.end_seq
     emit(tcb, skb.seq, skb.flags | ACK, skb.text, now)

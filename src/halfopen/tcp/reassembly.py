@@ -4,25 +4,41 @@ RFC 9293 3.10.7.4, seventh step. Both queues are charged against SO_RCVBUF, as t
 its ``sk_buff``s.
 """
 
-from halfopen.tcp.buffers import truesize
-from halfopen.tcp.tcb import TCP_HEADER, TIMESTAMP_OPTION, Tcb
+from halfopen.tcp.buffers import tailroom, truesize
+from halfopen.tcp.tcb import IP_HEADER, TCP_HEADER, TIMESTAMP_OPTION, Tcb
 
 #: A piece of the out-of-order queue: where it begins and ends, its text, and whether FIN follows.
 Piece = tuple[int, int, bytes, bool]
 
 
+def packet_size(octets: int) -> int:
+    """Return the length of the packet that brought so many octets of text."""
+    return octets + IP_HEADER + TCP_HEADER + TIMESTAMP_OPTION
+
+
 def cost(octets: int) -> int:
     """Return what a segment of that many octets of text takes of SO_RCVBUF."""
-    return truesize(octets + TCP_HEADER + TIMESTAMP_OPTION + 20)
+    return truesize(packet_size(octets))
 
 
 def append(tcb: Tcb, text: bytes) -> None:
-    """Give text to the reader. Requires: it begins at RCV.NXT."""
+    """Give text to the reader. Requires: it begins at RCV.NXT.
+
+    What fits into the memory of the segment before it costs nothing (Linux tcp_try_coalesce).
+    """
     size = len(text)
+    ready = tcb.ready
     tcb.rcv_nxt += size
-    tcb.ready.append(text)
     tcb.rcv_queued += size
-    tcb.rmem += cost(size)
+    if ready and size <= tcb.ready_tailroom:
+        ready[-1] += text
+        tcb.ready_tailroom -= size
+        return
+    takes = cost(size)
+    ready.append(text)
+    tcb.ready_costs.append(takes)
+    tcb.ready_tailroom = tailroom(packet_size(size))
+    tcb.rmem += takes
 
 
 def take(tcb: Tcb, size: int) -> bytes:
@@ -45,7 +61,7 @@ def take(tcb: Tcb, size: int) -> bytes:
         got += end - offset
         if end == len(first):
             ready.popleft()
-            tcb.rmem -= cost(len(first))
+            tcb.rmem -= tcb.ready_costs.popleft()
             offset = 0
         else:
             offset = end

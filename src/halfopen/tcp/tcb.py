@@ -100,7 +100,6 @@ class Tcb:
         self.unsent: deque[Skb] = deque()
         self.inflight: deque[Skb] = deque()
         self.snd_queued = 0  # what counts against sndbuf: text and Linux's overhead
-        self.tail_room = 0  # bytes that still fit the kernel's last buffer of the send queue
         self.sndbuf = config.wmem_default
         self.sndbuf_locked = False
         self.no_room = False  # a writer was turned away: wake it when there is room
@@ -114,6 +113,8 @@ class Tcb:
         self.rcv_up: int | None = None  # where urgent data ends
         self.ready: deque[bytes] = deque()
         self.ready_offset = 0
+        self.ready_costs: deque[int] = deque()  # of rcvbuf, one for each of ``ready``
+        self.ready_tailroom = 0  # what fits into the block of the last of ``ready``
         self.rcv_queued = 0
         self.ooo: list[
             tuple[int, int, bytes, bool]
@@ -125,6 +126,16 @@ class Tcb:
         self.rmem = 0  # what the queued data costs
         self.window_clamp = 0
         self.rcv_ssthresh = 0
+        self.scaling_ratio = 128  # of a packet's memory, what is window; in 256ths
+
+        # What the user reads in a round trip, by which rcvbuf grows (tcp/autotune.py).
+        self.rcvq_space = 0
+        self.rcvq_seq = 0
+        self.rcvq_at = 0
+        self.rcv_rtt_us8 = 0
+        self.rcv_rtt_seq = 0
+        self.rcv_rtt_at: int | None = None
+        self.rcv_rtt_ecr = 0
         self.fin_received = False
 
         # Options agreed in the handshake.
@@ -168,7 +179,11 @@ class Tcb:
         self.cwnd = INITIAL_CWND
         self.ssthresh = INFINITE
         self.cwnd_cnt = 0
-        self.cwnd_used_max = 0
+        self.cwnd_limited = False  # cwnd held something back, as of cwnd_seq
+        self.cwnd_seq = iss
+        self.packets_max = 0  # in flight at once, where cwnd held nothing back
+        self.cwnd_used = 0
+        self.cwnd_at = 0  # when cwnd was known to be used, or was cut down
         self.ca_state = OPEN
         self.high_seq = iss
         self.sacked_out = (
@@ -186,6 +201,7 @@ class Tcb:
         self.pingpong = 0
         self.ato_ns = 0
         self.rcv_mss = 536
+        self.rcv_last_size = 0  # of a segment that may tell a smaller MSS
         self.rcv_data_at = 0  # the latest text arrived
         self.rcv_ack_at = 0  # the latest ACK arrived
         self.delack_at: int | None = None

@@ -2,14 +2,14 @@
 
 from errno import ECONNRESET
 
-from halfopen.tcp import reassembly, timers
+from halfopen.tcp import autotune, reassembly, timers
 from halfopen.tcp.acking import data_received, enter_quickack
 from halfopen.tcp.effects import READ, STATE
 from halfopen.tcp.output import send_ack
 from halfopen.tcp.states import State
 from halfopen.tcp.tcb import ACK_NOW, ACK_SCHED, MSL2, Tcb, done, enter, wake
 from halfopen.tcp.window import open_window
-from halfopen.wire.tcp import FIN, PSH, URG, Segment
+from halfopen.wire.tcp import FIN, URG, Segment
 
 _TAKES_TEXT = frozenset({State.ESTABLISHED, State.FIN_WAIT_1, State.FIN_WAIT_2})
 
@@ -55,7 +55,8 @@ def segment_text(tcb: Tcb, seg: Segment, now: int, *, seq: int) -> bool:
     fresh = seg.text[tcb.rcv_nxt - seq :] if seq < tcb.rcv_nxt else seg.text
     if fresh:
         reassembly.append(tcb, fresh)
-        data_received(tcb, len(fresh), pushed=bool(seg.flags & PSH), now=now)
+        autotune.measure_rtt_by_timestamp(tcb, seg, now)
+        data_received(tcb, len(fresh), seg.flags, now)
     if fin:
         check_fin(tcb, now)
     elif tcb.ooo:

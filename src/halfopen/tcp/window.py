@@ -1,6 +1,6 @@
 """The receive window that we offer (RFC 9293 3.8.6.2; Linux tcp_select_window)."""
 
-from halfopen.tcp.buffers import window_from_space
+from halfopen.tcp.buffers import free_space, truesize, window_from_space
 from halfopen.tcp.skb import Skb
 from halfopen.tcp.tcb import Tcb
 
@@ -11,9 +11,12 @@ def open_window(tcb: Tcb) -> int:
 
 
 def select_window(tcb: Tcb) -> int:
-    """Choose the window to offer from the room that there is, avoiding silly ones; nothing is changed."""
-    free = window_from_space(max(tcb.rcvbuf - tcb.rmem, 0))
-    allowed = window_from_space(tcb.rcvbuf)
+    """Choose the window to offer from the room that there is, avoiding silly ones.
+
+    Linux __tcp_select_window.
+    """
+    free = free_space(tcb)
+    allowed = window_from_space(tcb, tcb.rcvbuf)
     full = min(tcb.window_clamp, allowed)
     mss = min(tcb.rcv_mss, full)
     if mss <= 0:
@@ -45,6 +48,58 @@ def advertise(tcb: Tcb) -> int:
     tcb.rcv_wnd = window
     tcb.rcv_wup = tcb.rcv_nxt
     return min(window, 65535 << scale) >> scale
+
+
+def grow(tcb: Tcb, octets: int, memory: int) -> None:
+    """Let the window grow with a segment that came, while its memory is well used.
+
+    ``memory`` is what it takes of the buffer. Linux tcp_grow_window.
+    """
+    room = min(tcb.window_clamp, free_space(tcb)) - tcb.rcv_ssthresh
+    if room <= 0:
+        return
+    if window_from_space(tcb, memory) <= octets:
+        more = 2 * tcb.adv_mss
+    else:
+        more = _grow_for_small(tcb, octets, memory)
+    if more:
+        tcb.rcv_ssthresh += min(room, max(more, 2 * octets))
+        tcb.quick_acks |= 1
+
+
+def _grow_for_small(tcb: Tcb, octets: int, memory: int) -> int:
+    """Decide whether segments that waste memory may make the window grow (Linux __tcp_grow_window)."""
+    size = window_from_space(tcb, memory) >> 1
+    window = window_from_space(tcb, tcb.config.rmem_max) >> 1
+    while tcb.rcv_ssthresh <= window:
+        if size <= octets:
+            return 2 * tcb.rcv_mss
+        size >>= 1
+        window >>= 1
+    return 0
+
+
+def learn_ratio(tcb: Tcb, octets: int, memory: int) -> None:
+    """Learn from a full segment what share of its memory is text (Linux tcp_measure_rcv_mss)."""
+    ratio = max((octets << 8) // memory, 1)
+    if ratio == tcb.scaling_ratio:
+        return
+    tcb.scaling_ratio = ratio
+    clamp_window(tcb, window_from_space(tcb, tcb.rcvbuf))
+    tcb.rcvq_space = min(tcb.rcvq_space, tcb.window_clamp)
+
+
+def clamp_window(tcb: Tcb, window: int) -> None:
+    """Bound the window anew (Linux tcp_set_window_clamp)."""
+    old = tcb.window_clamp
+    new = max(window, truesize(0))
+    if new == old:
+        return
+    tcb.window_clamp = new
+    if new < old:
+        tcb.rcv_ssthresh = min(tcb.rcv_ssthresh, new)
+    else:
+        tcb.rcv_ssthresh = max(min(tcb.rcv_wnd, new), tcb.rcv_ssthresh)
 
 
 def in_window(*, seq: int, end: int, left: int, right: int) -> bool:

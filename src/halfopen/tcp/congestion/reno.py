@@ -1,13 +1,12 @@
 """Reno: slow start, congestion avoidance, half on loss (RFC 5681 3.1)."""
 
+from halfopen.tcp.congestion import usage
 from halfopen.tcp.tcb import Tcb
 
 
 def acked(tcb: Tcb, segments: int) -> None:
     """Let cwnd grow for segments that were acknowledged, if it was what held us back."""
-    if tcb.cwnd_used_max < tcb.cwnd and not (
-        tcb.cwnd < tcb.ssthresh and tcb.cwnd < 2 * tcb.cwnd_used_max
-    ):
+    if not usage.is_limited(tcb):
         return
     if tcb.cwnd < tcb.ssthresh:
         grown = min(tcb.cwnd + segments, tcb.ssthresh)

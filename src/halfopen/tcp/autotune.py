@@ -1,0 +1,70 @@
+"""How the receive buffer grows: to twice what the user reads in a round trip (dynamic right-sizing).
+
+Linux tcp_rcv_space_adjust. The round trip is the receiver's own measure, which may differ from the
+sender's: by timestamps, or by how long a window's worth of text takes.
+"""
+
+from halfopen.base.units import MS, US
+from halfopen.tcp.buffers import space_from_window, window_from_space
+from halfopen.tcp.output import ts_now
+from halfopen.tcp.tcb import Tcb
+from halfopen.wire.seq import wrap
+from halfopen.wire.tcp import Segment
+
+
+def user_read(tcb: Tcb, now: int) -> None:
+    """After the user took data: once in a round trip, compare it with the buffer."""
+    took = now - tcb.rcvq_at
+    if not tcb.rcv_rtt_us8 or took < (tcb.rcv_rtt_us8 >> 3) * US:
+        return
+    unread = tcb.rcv_nxt - tcb.copied_seq
+    copied = tcb.copied_seq - tcb.rcvq_seq - unread
+    if copied > tcb.rcvq_space:
+        tcb.rcvq_space = copied
+        _grow(tcb)
+    tcb.rcvq_seq = tcb.copied_seq
+    tcb.rcvq_at = now
+
+
+def _grow(tcb: Tcb) -> None:
+    """Make room for twice of it: a sender in slow start doubles its rate (Linux tcp_rcvbuf_grow)."""
+    config = tcb.config
+    if not config.moderate_rcvbuf or tcb.rcvbuf_locked:
+        return
+    window = 2 * tcb.rcvq_space
+    if tcb.ooo:
+        window += tcb.ooo[-1][1] - tcb.rcv_nxt
+    rcvbuf = min(space_from_window(tcb, window), config.rmem_max)
+    if rcvbuf > tcb.rcvbuf:
+        tcb.rcvbuf = rcvbuf
+        tcb.window_clamp = window_from_space(tcb, rcvbuf)
+
+
+def measure_rtt(tcb: Tcb, now: int) -> None:
+    """Measure how long a window's worth of text takes: no less than a round trip (tcp_rcv_rtt_measure)."""
+    if tcb.rcv_rtt_at is not None:
+        if tcb.rcv_nxt < tcb.rcv_rtt_seq:
+            return
+        took = max((now - tcb.rcv_rtt_at) // US, 1)
+        smaller = not tcb.rcv_rtt_us8 or took << 3 < tcb.rcv_rtt_us8
+        if smaller:
+            tcb.rcv_rtt_us8 = took << 3
+    tcb.rcv_rtt_seq = tcb.rcv_nxt + tcb.rcv_wnd
+    tcb.rcv_rtt_at = now
+
+
+def measure_rtt_by_timestamp(tcb: Tcb, seg: Segment, now: int) -> None:
+    """Measure from what a full segment echoes (Linux tcp_rcv_rtt_measure_ts)."""
+    if not tcb.ts_ok or seg.ts_val < 0 or seg.ts_ecr == tcb.rcv_rtt_ecr:
+        return
+    tcb.rcv_rtt_ecr = seg.ts_ecr
+    if len(seg.text) < tcb.rcv_mss:
+        return
+    delta = wrap(ts_now(tcb, now) - seg.ts_ecr)
+    if not delta or delta >= 1 << 31:
+        return
+    sample = delta * MS // US
+    if tcb.rcv_rtt_us8:
+        tcb.rcv_rtt_us8 += sample - (tcb.rcv_rtt_us8 >> 3)
+    else:
+        tcb.rcv_rtt_us8 = sample << 3
