@@ -96,7 +96,7 @@ def _push_on(tcb: Tcb, last: Skb, now: int) -> None:
         tcb.pushed_seq = tcb.write_seq
         output.push(tcb, now, output.NAGLE_PUSH)
     elif tcb.unsent[0] is last:
-        output.send_one(tcb, now)
+        output.push_one(tcb, now)
 
 
 def receive(tcb: Tcb, size: int, now: int, *, peek: bool = False) -> bytes:

@@ -21,7 +21,6 @@ from halfopen.tcp.tcb import (
     done,
 )
 from halfopen.tcp.text import become_minisock
-from halfopen.tcp.window import sends_into
 
 #: An orphan that still makes progress may send again so often (Linux tcp_orphan_retries).
 ORPHAN_RETRIES: Final = 8
@@ -203,7 +202,7 @@ def _loss_probe_passed(tcb: Tcb, now: int) -> None:
         return
     if tcb.tlp_high_seq is None:
         tcb.tlp_retrans = False
-        if not (tcb.unsent and sends_into(tcb, tcb.unsent[0]) and output.send_one(tcb, now)):
+        if not (tcb.unsent and output.push_one(tcb, now, forced=True)):
             output.resend(tcb, tcb.inflight[-1], now)
             tcb.tlp_retrans = True
         tcb.tlp_high_seq = tcb.snd_nxt

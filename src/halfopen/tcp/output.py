@@ -3,6 +3,7 @@
 from typing import Final
 
 from halfopen.tcp import reassembly, timers
+from halfopen.tcp.buffers import GSO_MAX
 from halfopen.tcp.congestion import usage
 from halfopen.tcp.effects import Effects
 from halfopen.tcp.skb import Skb
@@ -28,6 +29,8 @@ NAGLE_OFF: Final = 1
 NAGLE_CORK: Final = 2
 NAGLE_PUSH: Final = 4
 MAX_SACK_BLOCKS: Final = 4
+#: As many segments as the largest burst may have (Linux GSO_MAX_SEGS).
+GSO_SEGMENTS: Final = 65535
 
 
 def ts_now(tcb: Tcb, now: int) -> int:
@@ -175,39 +178,87 @@ def push_user(tcb: Tcb, now: int) -> None:
 
 
 def _write(tcb: Tcb, now: int, nagle: int) -> bool:
-    """Send from the unsent queue as cwnd, window and Nagle allow; whether something is left and nothing in flight."""
+    """Send what cwnd, window and Nagle allow; whether something is left and nothing in flight.
+
+    Linux tcp_write_xmit.
+    """
     if tcb.state is State.CLOSED:
         return False
     sent = limited = False
     while tcb.unsent:
-        skb = tcb.unsent[0]
         quota = tcb.cwnd - tcb.in_flight
         if quota <= 0:
             limited = True
             break
-        if not sends_into(tcb, skb):
-            break
-        if len(skb.text) > tcb.mss:
-            transmit_many(tcb, skb, now, limit=_split_point(tcb, skb, quota, nagle))
-        elif _nagle_lets(tcb, skb, nagle if len(tcb.unsent) == 1 else NAGLE_PUSH):
-            transmit_new(tcb, skb, now)
-        else:
+        if not _write_burst(tcb, now, nagle, quota):
             break
         sent = True
+    _written(tcb, now, sent=sent, limited=limited)
+    return not sent and not tcb.inflight and bool(tcb.unsent)
+
+
+def push_one(tcb: Tcb, now: int, *, forced: bool = False) -> bool:
+    """Send the first burst alone, if the windows allow; whether it went (Linux tcp_push_one).
+
+    ``forced``: a loss probe goes although cwnd is used up.
+    """
+    quota = tcb.cwnd - tcb.in_flight
+    if quota <= 0 and not forced:
+        return False
+    sent = _write_burst(tcb, now, NAGLE_PUSH, max(quota, 1))
+    _written(tcb, now, sent=sent, limited=False)
+    return sent
+
+
+def _written(tcb: Tcb, now: int, *, sent: bool, limited: bool) -> None:
     if sent or limited:
         usage.sent(tcb, now, limited=limited or tcb.in_flight >= tcb.cwnd)
     if sent:
         timers.schedule_loss_probe(tcb, now, advancing=False)
+
+
+def _write_burst(tcb: Tcb, now: int, nagle: int, quota: int) -> bool:
+    """Send at most ``quota`` segments, and no more than leave as one; whether any went."""
+    skb = tcb.unsent[0]
+    most = min(quota, burst_max(tcb)) * tcb.mss
+    if len(skb.text) < most and len(tcb.unsent) > 1:
+        _grow(tcb, skb, most - len(skb.text))
+    if not sends_into(tcb, skb):
         return False
-    return not tcb.inflight and bool(tcb.unsent)
+    if len(skb.text) > tcb.mss:
+        transmit_many(tcb, skb, now, limit=_split_point(tcb, skb, most, nagle))
+    elif _nagle_lets(tcb, skb, nagle if len(tcb.unsent) == 1 else NAGLE_PUSH):
+        transmit_new(tcb, skb, now)
+    else:
+        return False
+    return True
 
 
-def _split_point(tcb: Tcb, skb: Skb, quota: int, nagle: int) -> int:
+def _grow(tcb: Tcb, skb: Skb, missing: int) -> None:
+    """Let the first piece take text from the next, so that whole segments leave (Linux tcp_grow_skb)."""
+    following = tcb.unsent[1]
+    size = min(missing, len(following.text))
+    if not size:
+        return
+    skb.text += following.text[:size]
+    skb.end_seq += size
+    skb.cost += size
+    if size == len(following.text):
+        skb.flags |= following.flags
+        skb.end_seq = following.end_seq
+        skb.cost += following.cost - size
+        del tcb.unsent[1]
+    else:
+        following.text = following.text[size:]
+        following.seq += size
+        following.cost -= size
+
+
+def _split_point(tcb: Tcb, skb: Skb, most: int, nagle: int) -> int:
     """Return how much of a long piece goes now: what cwnd and the window take (Linux tcp_mss_split_point).
 
     Where the window ends within a segment, a shorter one goes up to there, unless Nagle forbids.
     """
-    most = quota * tcb.mss
     needed = min(len(skb.text), tcb.snd_una + tcb.snd_wnd - skb.seq)
     if most <= needed:
         return most
@@ -217,16 +268,17 @@ def _split_point(tcb: Tcb, skb: Skb, quota: int, nagle: int) -> int:
     return needed
 
 
-def send_one(tcb: Tcb, now: int) -> bool:
-    """Send the first unsent segment alone, if the windows allow (Linux tcp_push_one); whether it went."""
-    skb = tcb.unsent[0]
-    if tcb.in_flight >= tcb.cwnd or not sends_into(tcb, skb):
-        return False
-    if len(skb.text) > tcb.mss:
-        split(tcb, skb, tcb.mss)
-    transmit_new(tcb, skb, now)
-    timers.schedule_loss_probe(tcb, now, advancing=False)
-    return True
+def burst_max(tcb: Tcb) -> int:
+    """Return how many segments leave as one (Linux tcp_tso_autosize): a ms's worth, at least two."""
+    if not tcb.srtt_us8:
+        return GSO_SEGMENTS
+    ratio = 200 if tcb.cwnd < tcb.ssthresh >> 1 else 120
+    rate = tcb.mss * 80_000 * ratio * max(tcb.cwnd, len(tcb.inflight)) // tcb.srtt_us8
+    octets = rate >> 10
+    shift = (tcb.srtt_us8 >> 3) >> 9
+    if shift < 32:
+        octets += GSO_MAX >> shift
+    return max(min(octets, GSO_MAX) // tcb.mss, 2)
 
 
 def _nagle_lets(tcb: Tcb, skb: Skb, nagle: int) -> bool:
@@ -278,7 +330,8 @@ def transmit_many(tcb: Tcb, skb: Skb, now: int, *, limit: int) -> None:
         piece = Skb(seq + at, text[at:end], flags if end == size else early)
         piece.cost = end - at + overhead
         overhead = 0
-        _transmit(tcb, piece, now)
+        # A burst of several segments ends with PSH (Linux __tcp_transmit_skb).
+        _transmit(tcb, piece, now, PSH if end == limit and limit > mss else 0)
         at = end
 
 
@@ -288,7 +341,7 @@ def transmit_new(tcb: Tcb, skb: Skb, now: int) -> None:
     _transmit(tcb, skb, now)
 
 
-def _transmit(tcb: Tcb, skb: Skb, now: int) -> None:
+def _transmit(tcb: Tcb, skb: Skb, now: int, flags: int = 0) -> None:
     """Send a segment and keep it until it is acknowledged (Linux tcp_event_new_data_sent)."""
     skb.sent_at = now
     first = not tcb.inflight
@@ -297,7 +350,7 @@ def _transmit(tcb: Tcb, skb: Skb, now: int) -> None:
         tcb.snd_nxt = skb.end_seq
     if len(skb.text) < tcb.mss:
         tcb.snd_sml = skb.end_seq
-    emit(tcb, skb.seq, skb.flags | ACK, skb.text, now)
+    emit(tcb, skb.seq, skb.flags | flags | ACK, skb.text, now)
     if first or tcb.xmit_kind == LOSS_PROBE:
         timers.rearm_rto(tcb, now)
 
