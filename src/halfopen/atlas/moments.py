@@ -26,6 +26,7 @@ from halfopen.record.faults import (
     Continue,
     Duplicate,
     Forge,
+    Impair,
     InterfaceDown,
     InterfaceUp,
     Kill,
@@ -207,7 +208,7 @@ class Reader:
                 host = self._home(fault.process)
             case InterfaceDown() | InterfaceUp() | AddressGone() as fault:
                 text, host = describe_fault(fault).upper(), fault.host
-            case Lose() | Duplicate() | Unreachable() | Forge() as fault:
+            case Lose() | Duplicate() | Unreachable() | Forge() | Impair() as fault:
                 text = describe_fault(fault).upper()
         if not event.effect:
             text += " (no effect)"

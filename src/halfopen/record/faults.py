@@ -108,6 +108,26 @@ class Duplicate:
 
 
 @value
+class Impair:
+    """Make one way of a link worse from now on; with nothing given it is good again.
+
+    Of a thousand packets so many are lost, doubled, overtaken (they arrive up to ``late_ns`` later)
+    or damaged (a bit is flipped), by chance. ``rate_bps``: bits per second that the way carries, 0
+    for any number; ``queue``: packets that wait for it, the next one is dropped.
+    """
+
+    link: str
+    towards: str
+    loss: int = 0
+    duplicate: int = 0
+    reorder: int = 0
+    corrupt: int = 0
+    late_ns: int = 10_000_000
+    rate_bps: int = 0
+    queue: int = 1000
+
+
+@value
 class Unreachable:
     """Let a router on the way drop the next ``count`` packets towards a host, and say so by ICMP.
 
@@ -155,6 +175,7 @@ Fault: TypeAlias = (
     | Duplicate
     | Unreachable
     | Forge
+    | Impair
 )
 FaultKind: TypeAlias = Literal[
     "Kill",
@@ -171,6 +192,7 @@ FaultKind: TypeAlias = Literal[
     "Duplicate",
     "Unreachable",
     "Forge",
+    "Impair",
 ]
 
 
@@ -209,6 +231,21 @@ def describe_fault(fault: Fault) -> str:  # noqa: C901, PLR0911, PLR0912  one ar
             return f"ICMP {fault.kind}/{fault.code} for {what} to {fault.towards}"
         case Forge():
             return f"forged {fault.flags} to {fault.towards}, seq {fault.seq:+d}"
+        case Impair():
+            return f"the way to {fault.towards}: {_worse(fault)}"
+
+
+def _worse(fault: Impair) -> str:
+    chances = {
+        "lost": fault.loss,
+        "doubled": fault.duplicate,
+        "overtaken": fault.reorder,
+        "damaged": fault.corrupt,
+    }
+    parts = [f"{chance} of 1000 {what}" for what, chance in chances.items() if chance]
+    if fault.rate_bps:
+        parts.append(f"{fault.rate_bps} bit/s, {fault.queue} packets wait")
+    return ", ".join(parts) or "good again"
 
 
 def _next(count: int, pick: Pick) -> str:

@@ -10,6 +10,7 @@ from halfopen.record.faults import (
     Duplicate,
     Fault,
     Forge,
+    Impair,
     InterfaceDown,
     InterfaceUp,
     Kill,
@@ -22,6 +23,7 @@ from halfopen.record.faults import (
 from halfopen.wire.ip import Packet
 from halfopen.wire.onpath import forged
 from halfopen.world.host import Host
+from halfopen.world.impairment import Impairment
 from halfopen.world.link import FORGER, Direction, Link
 from halfopen.world.process import RUNNING, STOPPED
 from halfopen.world.tampering import Tampering
@@ -62,12 +64,12 @@ def finds_target(world: World, fault: Fault) -> bool:  # noqa: PLR0911  one arm 
             return not (link.ab.carries and link.ba.carries)
         case InterfaceDown() | InterfaceUp() | AddressGone():
             return _touches_interface(world, fault)
-        case Lose() | Duplicate() | Unreachable() | Forge():
+        case Lose() | Duplicate() | Unreachable() | Forge() | Impair():
             way = _way(world, fault.link, fault.towards)
             return not isinstance(fault, Forge) or _forgery(way, fault) is not None
 
 
-def _act(world: World, fault: Fault, now: int) -> None:
+def _act(world: World, fault: Fault, now: int) -> None:  # noqa: C901  one arm for each fault
     match fault:
         case Kill() | Stop() | Continue():
             _signal(world, fault, now)
@@ -89,6 +91,9 @@ def _act(world: World, fault: Fault, now: int) -> None:
             _act_on_interface(world, fault, now)
         case Lose() | Duplicate() | Unreachable():
             _way(world, fault.link, fault.towards).tamperings.append(Tampering(fault))
+        case Impair():
+            way = _way(world, fault.link, fault.towards)
+            way.impairment = Impairment(fault, world.rng.split("way", fault.link, fault.towards))
         case Forge():
             way = _way(world, fault.link, fault.towards)
             packet = _forgery(way, fault)

@@ -8,6 +8,7 @@ from halfopen.record.faults import Duplicate, Unreachable
 from halfopen.wire import ip
 from halfopen.wire.onpath import unreachable
 from halfopen.world.events import NEVER, Event
+from halfopen.world.impairment import Impairment, Straggler
 from halfopen.world.tampering import Tampering
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 CABLE_OUT: Final = "cable out"
 HOST_OFF: Final = "host off"
 LOST: Final = "lost on the way"
+QUEUE_FULL: Final = "queue full"
+DAMAGED: Final = "damaged: a checksum is wrong"
 #: Who made a packet that no host sent (``PacketSent.by``).
 ROUTER: Final = "router"
 FORGER: Final = "forger"
@@ -48,6 +51,8 @@ class Direction(Event):
         self.queued = False
         self.last: ip.Packet | None = None  # what the source sent last
         self.tamperings: list[Tampering] = []
+        self.impairment: Impairment | None = None
+        self.cuts: int = 0  # how often the cable was pulled
 
     def number(self) -> int:
         """Number a packet that is to be sent; 0 where no trace is written."""
@@ -74,11 +79,16 @@ class Direction(Event):
             return
         if self.tamperings and self._tampered(packet, number, now):
             return
-        self.carry(packet, number, now)
+        if self.impairment is not None:
+            self._impaired(self.impairment, packet, number, now)
+        else:
+            self.carry(packet, number, now)
 
-    def carry(self, packet: ip.Packet, number: int, now: int) -> None:
-        """Put a packet on the wire."""
-        at = now + self.delay_ns
+    def carry(self, packet: ip.Packet, number: int, leaves: int) -> None:
+        """Put a packet on the wire, behind those that are on it."""
+        at = leaves + self.delay_ns
+        if self.flights and self.flights[-1].at > at:
+            at = self.flights[-1].at
         self.flights.append(Flight(at, packet, number))
         if not self.queued:
             self.queued = True
@@ -119,9 +129,43 @@ class Direction(Event):
             return True
         return False
 
+    def _impaired(self, impairment: Impairment, packet: ip.Packet, number: int, now: int) -> None:
+        """Let chance decide what becomes of a packet."""
+        fault = impairment.fault
+        leaves = impairment.departs(packet, now)
+        if leaves is None:
+            self.lose(number, QUEUE_FULL, now)
+            return
+        if impairment.happens(fault.loss):
+            self.lose(number, LOST, now)
+            return
+        if impairment.happens(fault.duplicate):
+            self.inject(packet, leaves, by=ON_THE_WAY)
+        if impairment.happens(fault.corrupt):
+            damaged = impairment.damage(packet)
+            if damaged is None:
+                self.lose(number, DAMAGED, now)
+                return
+            packet = damaged
+        if impairment.happens(fault.reorder):
+            late = leaves + self.delay_ns + 1 + impairment.rng.below(max(fault.late_ns, 1))
+            self.world.queue.push(late, Straggler(self, packet, number))
+        else:
+            self.carry(packet, number, leaves)
+
+    def arrive_late(self, packet: ip.Packet, number: int, cuts: int, now: int) -> None:
+        """Take a packet that others have overtaken, unless the cable was out meanwhile."""
+        if cuts != self.cuts:
+            self.lose(number, CABLE_OUT, now)
+        elif self.target.kernel is None:
+            self.lose(number, HOST_OFF, now)
+        else:
+            self._hand_over(packet, number, now)
+
     def cut(self, now: int) -> None:
         """Carry nothing from now on. What is on the wire is lost, as on a cable that is cut."""
         self.carries = False
+        self.cuts += 1
         flights = self.flights
         while flights:
             self.lose(flights.popleft().packet_id, CABLE_OUT, now)
@@ -162,11 +206,17 @@ class Direction(Event):
         if target.kernel is None:
             self.lose(flight.packet_id, HOST_OFF, now)
             return
+        self._hand_over(flight.packet, flight.packet_id, now)
+
+    def _hand_over(self, packet: ip.Packet, number: int, now: int) -> None:
+        """Give a packet to the target's kernel."""
+        world = self.world
+        target = self.target
         if world.trace is not None:
-            world.trace.add(PacketArrived(t_ns=now, packet_id=flight.packet_id, host=target.name))
-        target.receive(flight.packet, self.interface, now)
+            world.trace.add(PacketArrived(t_ns=now, packet_id=number, host=target.name))
+        target.receive(packet, self.interface, now)
         if world.observer is not None:
-            world.observer.point("after arrival", target.name, flight.packet_id, now)
+            world.observer.point("after arrival", target.name, number, now)
 
     def describe(self) -> str:
         """Name the way that the packet goes."""
