@@ -5,7 +5,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.machinery import (
     EXTENSION_SUFFIXES,
     SOURCE_SUFFIXES,
@@ -15,12 +15,27 @@ from importlib.machinery import (
 )
 from importlib.util import find_spec
 from types import ModuleType
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from mypy_extensions import mypyc_attr
+else:
+
+    def mypyc_attr(**_: object) -> Callable[[type], type]:
+        """Say something about a class to the compiler; running, it does nothing."""
+        return _unchanged
+
 
 #: What mypyc compiles, whole packages or single modules; ``setup.py`` reads it here.
 COMPILED: Final = ("wire", "tcp", "net", "sockets", "world.events", "world.link")
 
 _PACKAGE: Final = "halfopen"
+
+__all__ = ["COMPILED", "SourceFinder", "mypyc_attr", "prefer_sources", "running_build"]
+
+
+def _unchanged(cls: type) -> type:
+    return cls
 
 
 class SourceFinder:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import Final
 
+from halfopen.base.build import mypyc_attr
 from halfopen.base.errors import HalfopenError
 
 #: What ``Event.due`` answers where nothing will happen.
@@ -32,6 +33,7 @@ class InstantLimitError(HalfopenError):
         self.event = event
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)  # the world's other modules and tests have some
 class Event:
     """Something that the queue makes happen."""
 
