@@ -1,1 +1,1 @@
-"""People's Python inside a world: threads as greenlets, a module table per process, stand-ins, the fence."""
+"""People's Python inside a world: greenlets for threads, stand-ins, own modules, the fence."""

@@ -1,10 +1,10 @@
-"""Nothing of a guest reaches the real network, clock, entropy or processes: what would is refused by name.
+"""Nothing of a guest reaches the real network, clock, entropy or processes: it is refused by name.
 
 The stand-ins refuse first. What gets past them, by an alias to a real module that a shared module
-holds, meets an audit hook, which counts only while a guest runs. It does not see everything: ``send``,
-``recv``, ``accept``, ``epoll`` and the clocks raise no audit event, and on Python 3.11 neither do
-thread starts. A third-party extension module is therefore not imported at all (``guest.modules``);
-whether its symbols would allow it is not looked at yet.
+holds, meets an audit hook, which counts only while a guest runs. It does not see everything:
+``send``, ``recv``, ``accept``, ``epoll`` and the clocks raise no audit event, and on Python 3.11
+neither do thread starts. A third-party extension module is therefore not imported at all
+(``guest.modules``); whether its symbols would allow it is not looked at yet.
 """
 
 import os
@@ -57,7 +57,8 @@ def enter(guest: Fenced) -> None:
 def leave() -> None:
     """Watch no longer.
 
-    Raises NotPossibleHereError where something was refused meanwhile, whatever the program made of it.
+    Raises NotPossibleHereError where something was refused meanwhile, whatever the program made
+    of it.
     """
     _fence.inside = None
     hit, _fence.hit = _fence.hit, None
@@ -76,7 +77,7 @@ def lifted() -> Iterator[None]:
 
 
 def refuse(what: str, advice: str = "") -> NoReturn:
-    """Stop a guest at what is not simulated; the world stops too, even where the program catches the error."""
+    """Stop a guest at what is not simulated, and the world, even where the program catches it."""
     inside = _fence.inside
     who = f" ({inside.name}, {inside.where() or 'in a library'})" if inside is not None else ""
     text = f"{what} is not simulated{who}: nothing in a world may reach the real machine"

@@ -1,13 +1,13 @@
-"""Every process imports for itself: a table of modules each, swapped into ``sys.modules`` while it runs.
+"""Every process imports for itself, into a table that is in ``sys.modules`` while it runs.
 
-``sys.modules`` stays the one dictionary that the interpreter's C code knows; its contents change, and
-with them the attributes of ``sys`` that belong to a process. Measured at 2.4 to 4 µs a swap.
+``sys.modules`` stays the one dictionary that the interpreter's C code knows; its contents change,
+and with them the attributes of ``sys`` that belong to a process. Measured at 2.4 to 4 µs a swap.
 
 Four kinds of modules. *Stand-ins* take the place of the C modules that reach the machine. *Shared*
-ones are the same objects in every process and outside: C modules without state that matters, and pure
-ones that neither block nor look at clock, chance or the machine. *Withheld* ones can't be imported;
-the library has pure fallbacks for most. Everything else is loaded once for each process from its
-source, whose compiled code is kept.
+ones are the same objects in every process and outside: C modules without state that matters, and
+pure ones that neither block nor look at clock, chance or the machine. *Withheld* ones can't be
+imported; the library has pure fallbacks for most. Everything else is loaded once for each process
+from its source, whose compiled code is kept.
 """
 
 import importlib
@@ -30,14 +30,29 @@ from typing import Final
 from halfopen.guest import fence
 
 #: C modules without state that matters to a world.
-SHARED_C: Final = frozenset(
-    ["_abc", "_ast", "_bisect", "_blake2", "_bz2", "_codecs", "_codecs_cn", "_codecs_hk", "_codecs_iso2022", "_codecs_jp", "_codecs_kr", "_codecs_tw", "_collections", "_contextvars", "_csv", "_decimal", "_elementtree", "_functools", "_hashlib", "_heapq", "_imp", "_io", "_json", "_locale", "_lzma", "_md5", "_multibytecodec", "_opcode", "_operator", "_pickle", "_sha1", "_sha2", "_sha256", "_sha3", "_sha512", "_sre", "_stat", "_statistics", "_string", "_struct", "_suggestions", "_symtable", "_sysconfig", "_tokenize", "_typing", "_warnings", "_weakref", "array", "audioop", "binascii", "builtins", "cmath", "errno", "gc", "itertools", "marshal", "math", "pyexpat", "sys", "unicodedata", "zlib", "_frozen_importlib", "_frozen_importlib_external"]
+_C: Final = (
+    "_abc _ast _bisect _blake2 _bz2 _codecs _codecs_cn _codecs_hk _codecs_iso2022 _codecs_jp "
+    "_codecs_kr _codecs_tw _collections _contextvars _csv _decimal _elementtree _functools "
+    "_hashlib _heapq _imp _io _json _locale _lzma _md5 _multibytecodec _opcode _operator "
+    "_pickle _sha1 _sha2 _sha256 _sha3 _sha512 _sre _stat _statistics _string _struct "
+    "_suggestions _symtable _sysconfig _tokenize _typing _warnings _weakref array audioop "
+    "binascii builtins cmath errno gc itertools marshal math pyexpat sys unicodedata zlib "
+    "_frozen_importlib _frozen_importlib_external"
 )
+SHARED_C: Final = frozenset(_C.split())
 
-#: Pure modules that neither block nor look at clock, chance or the machine. With a package go its modules.
-SHARED_PURE: Final = frozenset(
-    ["__future__", "_collections_abc", "_compat_pickle", "_compression", "_opcode_metadata", "_sitebuiltins", "_weakrefset", "abc", "ast", "base64", "bisect", "codecs", "collections", "colorsys", "contextlib", "contextvars", "copy", "copyreg", "csv", "dataclasses", "decimal", "_pydecimal", "difflib", "dis", "encodings", "enum", "fnmatch", "fractions", "functools", "hashlib", "heapq", "hmac", "html", "inspect", "io", "ipaddress", "json", "keyword", "linecache", "numbers", "opcode", "operator", "pickle", "pprint", "quopri", "re", "reprlib", "shlex", "sre_compile", "sre_constants", "sre_parse", "stat", "string", "stringprep", "struct", "symtable", "textwrap", "token", "tokenize", "traceback", "types", "typing", "_colorize"]
+#: Pure modules that neither block nor look at clock, chance or the machine.
+#: With a package go its modules.
+_PURE: Final = (
+    "__future__ _collections_abc _compat_pickle _compression _opcode_metadata _sitebuiltins "
+    "_weakrefset abc ast base64 bisect codecs collections colorsys contextlib contextvars "
+    "copy copyreg csv dataclasses decimal _pydecimal difflib dis encodings enum fnmatch "
+    "fractions functools hashlib heapq hmac html inspect io ipaddress json keyword linecache "
+    "numbers opcode operator pickle pprint quopri re reprlib shlex sre_compile sre_constants "
+    "sre_parse stat string stringprep struct symtable textwrap token tokenize traceback types "
+    "typing _colorize"
 )
+SHARED_PURE: Final = frozenset(_PURE.split())
 
 #: Test frameworks: a file of tests may hold programs, and is loaded in the guest for their sake.
 SHARED_TOOLS: Final = frozenset({"pytest", "_pytest", "pluggy", "hypothesis"})
@@ -64,7 +79,7 @@ PER_PROCESS: Final = (
 
 
 class Table:
-    """What ``sys.modules`` and ``sys`` hold while a process runs; of the one that runs now, out of date."""
+    """What ``sys.modules`` and ``sys`` hold while a process runs. While it does, out of date."""
 
     def __init__(self, modules: dict[str, ModuleType], attributes: dict[str, object]) -> None:
         self.modules = modules
@@ -119,7 +134,7 @@ def is_shared(name: str) -> bool:
 
 
 class Refused(ModuleNotFoundError):
-    """A module that can't be had in a world. An ImportError, because programs have fallbacks for those."""
+    """A module that can't be had in a world: an ImportError, for which programs have fallbacks."""
 
 
 class StandinLoader(Loader):
@@ -140,7 +155,7 @@ class SharedLoader(Loader):
     """Gives the interpreter's own module, imported outside if it was not yet."""
 
     def create_module(self, spec: ModuleSpec) -> None:
-        """Let the machinery make an empty one: it writes into what it gets, and must not into ours."""
+        """Let the machinery make an empty one, since it writes into what it gets."""
 
     def exec_module(self, module: ModuleType) -> None:
         """Take the place of the empty one."""
@@ -216,8 +231,8 @@ def _shared_spec(name: str) -> ModuleSpec | None:
 
 def _refused(name: str, origin: str) -> Refused:
     return Refused(
-        f"{name!r} can't be imported in a world: an extension module ({origin}) that could reach the "
-        "real machine and has no stand-in",
+        f"{name!r} can't be imported in a world: an extension module ({origin}) that could reach "
+        "the real machine and has no stand-in",
         name=name,
     )
 
@@ -236,7 +251,7 @@ def _find_as_host(name: str, path: Sequence[str] | None) -> ModuleSpec | None:
 
 
 def first_modules() -> dict[str, ModuleType]:
-    """Give the modules that every process begins with: what the import machinery and ``print`` need."""
+    """Give what every process begins with: the modules that importing and ``print`` need."""
     names = (
         "builtins",
         "sys",

@@ -1,4 +1,4 @@
-"""Finding a program: a function by its file and name, or a script; loaded anew inside each guest."""
+"""Finding a program: a function by its file and name, or a script; loaded anew in each guest."""
 
 import importlib
 import os
@@ -33,7 +33,8 @@ class Reference:
 def function(given: object) -> Reference:
     """Refer to a function.
 
-    Raises MisuseError for what can't be found again by file and name: a lambda, or one inside another.
+    Raises MisuseError for what can't be found again by file and name: a lambda, or one inside
+    another.
     """
     if not isinstance(given, FunctionType):
         msg = f"a program is a function or a path to a script, not {given!r}"
@@ -65,7 +66,7 @@ def script(path: str) -> Reference:
 
 
 def root(reference: Reference) -> str:
-    """The directory that comes first on a guest's ``sys.path``, from which its module is imported."""
+    """The directory from which its module is imported: the first on a guest's ``sys.path``."""
     parts = reference.module.split(".")
     directory = os.path.dirname(reference.path)
     if os.path.basename(reference.path) == f"__init__{_SUFFIX}":
@@ -78,7 +79,7 @@ def root(reference: Reference) -> str:
 
 
 def load(reference: Reference) -> Callable[..., object]:
-    """Load a program, in the guest that is to run it. A script is run by calling what this returns."""
+    """Load a program, in the guest that is to run it. Calling what this returns runs a script."""
     if not reference.function:
         return lambda: _load_as(_MAIN, reference.path)
     if _fits(reference) and not is_shared(reference.module):
@@ -104,7 +105,7 @@ def _load_as(name: str, path: str) -> object:
 
 
 def _fits(reference: Reference) -> bool:
-    """Whether the module's name and the file's path end alike, so that it can be imported by name."""
+    """Whether the module's name and the file's path end alike: it can be imported by name."""
     if reference.module == _MAIN:
         return False
     plain = reference.path.removesuffix(_SUFFIX).removesuffix(f"{os.sep}__init__")

@@ -1,4 +1,4 @@
-"""One run of a world with guests in it: the garbage collector is off, and afterwards nobody is collected."""
+"""One run of a world with guests: no garbage is collected, and afterwards nobody is either."""
 
 import gc
 from collections.abc import Iterator
@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Run guests without garbage collection, which would run destructors at instants of its own choice.
+    """Run guests without garbage collection: it would run destructors at instants of its choice.
 
-    What was alive at the end stays so: collecting it later would run the destructors of a world that
-    is over.
+    What was alive at the end stays so: collecting it later would run the destructors of a world
+    that is over.
     """
     enabled = gc.isenabled()
     gc.disable()

@@ -58,7 +58,7 @@ class Input(io.RawIOBase):
 
 
 def streams(image: "Image") -> dict[str, io.TextIOWrapper]:
-    """Make the three streams, buffered by lines as on a terminal; the buffers of a killed process are lost."""
+    """Make the three streams, buffered by lines; the buffers of a killed process are lost."""
     stdin = io.TextIOWrapper(io.BufferedReader(Input()), encoding="utf-8")
     stdout = _writer(Stream(image, STDOUT), "strict")
     stderr = _writer(Stream(image, STDERR), "backslashreplace")

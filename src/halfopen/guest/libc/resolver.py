@@ -1,7 +1,7 @@
 """Names to addresses and back, from the world's table of hosts; a name server there is none.
 
-As a host whose ``/etc/hosts`` lists every host of the world. What that file does not hold ends as it
-ends where no name server answers: EAI_AGAIN.
+As a host whose ``/etc/hosts`` lists every host of the world. What that file does not hold ends as
+it ends where no name server answers: EAI_AGAIN.
 """
 
 import _socket

@@ -31,8 +31,8 @@ def assemble(
 ) -> ModuleType:
     """Make a stand-in for ``real``.
 
-    ``offered`` is ours; ``passed`` names what of the real module is harmless as it is; constants are
-    copied. Every other function of the real module is refused when it is called, but for the
+    ``offered`` is ours; ``passed`` names what of the real module is harmless as it is; constants
+    are copied. Every other function of the real module is refused when it is called, but for the
     ``absent`` ones: programs look whether they are there, and go another way.
     """
     module = ModuleType(real.__name__, real.__doc__)

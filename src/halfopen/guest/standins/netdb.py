@@ -1,4 +1,4 @@
-"""The functions of ``_socket`` beside its class: names, services, protocols, and descriptors by number."""
+"""The functions of ``_socket`` beside its class: names, services, protocols, descriptors."""
 
 import _socket as real
 from typing import TYPE_CHECKING, Final, SupportsFloat, SupportsIndex

@@ -1,4 +1,4 @@
-"""``posix``: the process's own numbers, its end, its chance; real files are read and never written."""
+"""``posix``: the process's own numbers, its end, its chance; real files are only read."""
 
 import errno
 import posix as real
@@ -18,10 +18,21 @@ if TYPE_CHECKING:
     from halfopen.guest.image import Image
 
 #: Functions that read files, or that compute alone.
-_PASSED: Final = ["DirEntry", "WCOREDUMP", "WEXITSTATUS", "WIFCONTINUED", "WIFEXITED", "WIFSIGNALED", "WIFSTOPPED", "WSTOPSIG", "WTERMSIG", "_path_normpath", "_path_splitroot", "_path_splitroot_ex", "access", "error", "fspath", "fstat", "fstatvfs", "getcwd", "getcwdb", "listdir", "lseek", "lstat", "major", "makedev", "minor", "pathconf", "readlink", "scandir", "sched_param", "stat", "stat_result", "statvfs", "statvfs_result", "strerror", "terminal_size", "times_result", "uname_result", "waitid_result", "waitstatus_to_exitcode", "sysconf", "confstr", "pread", "open", "_inputhook"]
+_PASSED: Final = (
+    "DirEntry WCOREDUMP WEXITSTATUS WIFCONTINUED WIFEXITED WIFSIGNALED WIFSTOPPED WSTOPSIG "
+    "WTERMSIG _path_normpath _path_splitroot _path_splitroot_ex access error fspath fstat "
+    "fstatvfs getcwd getcwdb listdir lseek lstat major makedev minor pathconf readlink "
+    "scandir sched_param stat stat_result statvfs statvfs_result strerror terminal_size "
+    "times_result uname_result waitid_result waitstatus_to_exitcode sysconf confstr pread "
+    "open _inputhook"
+)
 
 #: Programs look whether they are there, and go another way.
-_ABSENT: Final = ["sendfile", "copy_file_range", "splice", "posix_spawn", "posix_spawnp", "memfd_create", "eventfd", "eventfd_read", "eventfd_write", "pidfd_open", "getloadavg", "sched_getaffinity", "sched_setaffinity", "process_cpu_count", "forkpty", "openpty", "login_tty", "setns", "unshare"]
+_ABSENT: Final = (
+    "sendfile copy_file_range splice posix_spawn posix_spawnp memfd_create eventfd "
+    "eventfd_read eventfd_write pidfd_open getloadavg sched_getaffinity sched_setaffinity "
+    "process_cpu_count forkpty openpty login_tty setns unshare"
+)
 
 _ENVIRON: Final = {
     b"HOME": b"/",
@@ -210,7 +221,7 @@ def make(image: "Image") -> ModuleType:
     return assemble(
         real,
         offered,
-        passed=_PASSED,
-        absent=_ABSENT,
+        passed=_PASSED.split(),
+        absent=_ABSENT.split(),
         advice="a guest sees its own process and reads files, no more",
     )

@@ -1,4 +1,4 @@
-"""``_posixsubprocess``: there, so that ``subprocess`` can be imported; no process can be started."""
+"""``_posixsubprocess``: there, so that ``subprocess`` can be imported; it starts no process."""
 
 import _posixsubprocess as real
 from types import ModuleType

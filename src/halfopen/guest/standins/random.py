@@ -1,4 +1,4 @@
-"""``_random``: what is not seeded by the program draws from the process's own chance, never from entropy."""
+"""``_random``: what the program does not seed draws from the process's own chance."""
 
 import _random as real
 from types import ModuleType
@@ -20,16 +20,16 @@ def make(image: "Image") -> ModuleType:
         """The Mersenne Twister."""
 
         def __new__(cls, *args: object, **named: object) -> "Random":  # noqa: ARG004, PYI034  seeded below
-            return super().__new__(cls, 0)
+            return super().__new__(cls, 0)  # type: ignore[call-arg]
 
         def __init__(self, seed: object = None) -> None:
             self.seed(seed)
 
-        def seed(self, n: object = None, /) -> None:  # type: ignore[override]
+        def seed(self, n: object = None, /) -> None:
             """Begin anew; None begins where the process's chance stands."""
             if n is None:
                 n = int.from_bytes(rng.octets(_SEED_OCTETS), "big")
-            super().seed(n)  # type: ignore[arg-type]
+            super().seed(n)
 
     Random.__module__ = real.Random.__module__
     Random.__qualname__ = "Random"

@@ -156,7 +156,7 @@ class Epoll:
     def fromfd(cls, fd: int) -> Self:
         """Make another object for the same instance."""
         made = cls.__new__(cls)
-        made._fd = fd
+        made._fd = fd  # noqa: SLF001  of its own class
         return made
 
     def descriptor(self) -> int | None:

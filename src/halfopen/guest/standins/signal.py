@@ -3,7 +3,7 @@
 import _signal as real  # type: ignore[import-not-found]
 from collections.abc import Callable
 from types import FrameType, ModuleType
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias
 
 from halfopen.guest import tasks
 from halfopen.guest.standins.assemble import assemble
@@ -29,7 +29,9 @@ class Signals:
 
     def __init__(self, image: "Image") -> None:
         self._image = image
-        self._handlers: dict[int, Handler] = dict.fromkeys(sorted(real.valid_signals()), real.SIG_DFL)
+        self._handlers: dict[int, Handler] = dict.fromkeys(
+            sorted(real.valid_signals()), real.SIG_DFL
+        )
         self._handlers[real.SIGINT] = self.default_int_handler
         self._handlers[real.SIGPIPE] = real.SIG_IGN
         self._wakeup_fd = -1
@@ -53,7 +55,7 @@ class Signals:
         """Return the handler."""
         return self._handlers[self._valid(signalnum)]
 
-    def default_int_handler(self, signalnum: int, frame: FrameType | None, /) -> None:
+    def default_int_handler(self, signalnum: int, frame: FrameType | None, /) -> NoReturn:  # noqa: ARG002  as in C
         """Raise KeyboardInterrupt."""
         raise KeyboardInterrupt
 
@@ -81,7 +83,7 @@ class Signals:
         before, self._wakeup_fd = self._wakeup_fd, fd
         return before
 
-    def siginterrupt(self, signalnum: int, flag: bool, /) -> None:
+    def siginterrupt(self, signalnum: int, flag: bool, /) -> None:  # noqa: ARG002  as in C
         """No call is interrupted."""
         self._valid(signalnum)
 

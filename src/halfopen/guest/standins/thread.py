@@ -1,7 +1,7 @@
-"""``_thread``: locks and threads over greenlets. Of 3.11, 3.12 and 3.13 all names are there, the newest too.
+"""``_thread``: locks and threads over greenlets; the names of 3.11, 3.12 and 3.13 alike.
 
-A lock that is released while others wait goes to the first of them at once: without that a thread that
-releases and takes it again would never let anybody else have it, since nothing pre-empts it.
+A lock that is released while others wait goes to the first of them at once: without that a thread
+that releases and takes it again would never let anybody else have it, since nothing pre-empts it.
 """
 
 import _thread as real
@@ -102,7 +102,7 @@ class Lock:
 
 
 class RLock:
-    """A lock that its owner may take again. ``image`` is set by the subclass that each process gets."""
+    """A lock that its owner may take again. ``image`` is set by each process's subclass."""
 
     image: "Image"
 

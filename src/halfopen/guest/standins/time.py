@@ -1,11 +1,11 @@
-"""``time``: the world's clock. It begins at a fixed instant, in UTC, and moves only while everybody waits."""
+"""``time``: the world's clock, in UTC: begun at a fixed instant, it moves while everybody waits."""
 
 import calendar
 import importlib
 import time as real
 from collections.abc import Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING, Final, Literal, SupportsFloat, SupportsIndex, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, SupportsFloat, SupportsIndex, TypeAlias, cast
 
 from halfopen.guest import tasks
 from halfopen.guest.standins.assemble import assemble
@@ -19,6 +19,9 @@ EPOCH_NS: Final = 1_767_225_600 * 10**9
 
 #: How long the hosts have been up by then, as CLOCK_MONOTONIC shows.
 UPTIME_NS: Final = 100 * 10**9
+
+#: What C takes for a time, and judges itself.
+Parts: TypeAlias = tuple[int, int, int, int, int, int, int, int, int] | real.struct_time
 
 ClockName: TypeAlias = Literal["monotonic", "perf_counter", "process_time", "time", "thread_time"]
 
@@ -106,15 +109,11 @@ class Time:
 
     def strftime(self, form: str, parts: Sequence[int] | None = None, /) -> str:
         """Format a time, by default the present."""
-        moment = self.gmtime() if parts is None else parts
-        return real.strftime(
-            form, moment if isinstance(moment, real.struct_time) else tuple(moment)
-        )  # type: ignore[arg-type]
+        return real.strftime(form, self._parts(parts))
 
     def asctime(self, parts: Sequence[int] | None = None, /) -> str:
         """Format a time as C does."""
-        moment = self.gmtime() if parts is None else parts
-        return real.asctime(moment if isinstance(moment, real.struct_time) else tuple(moment))  # type: ignore[arg-type]
+        return real.asctime(self._parts(parts))
 
     def ctime(self, seconds: float | None = None, /) -> str:
         """Format seconds as C does."""
@@ -128,6 +127,9 @@ class Time:
 
     def tzset(self) -> None:
         """Every host is in UTC."""
+
+    def _parts(self, parts: Sequence[int] | None) -> Parts:
+        return self.gmtime() if parts is None else cast("Parts", parts)
 
     def _asked(self, call: str) -> None:
         thread = tasks.running_or_none()
