@@ -7,7 +7,7 @@ trouble, not at all ("quick ACKs"). A connection that answers what it receives i
 from typing import Final
 
 from halfopen.tcp import autotune, reassembly, timers, window
-from halfopen.tcp.output import send_ack
+from halfopen.tcp.emit import send_ack
 from halfopen.tcp.tcb import (
     ACK_NOW,
     ACK_PUSHED,

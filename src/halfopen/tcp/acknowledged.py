@@ -7,7 +7,7 @@ from halfopen.tcp import recovery, rtt, timers
 from halfopen.tcp.buffers import expand_sndbuf
 from halfopen.tcp.congestion import reno
 from halfopen.tcp.effects import WRITE
-from halfopen.tcp.output import ts_now
+from halfopen.tcp.emit import ts_now
 from halfopen.tcp.skb import LOST, RETRANS, SACKED
 from halfopen.tcp.tcb import LOSS, OPEN, PERSIST, RECOVERY, Tcb, wake
 from halfopen.wire.seq import wrap

@@ -6,7 +6,7 @@ sender's: by timestamps, or by how long a window's worth of text takes.
 
 from halfopen.base.units import MS, US
 from halfopen.tcp.buffers import space_from_window, window_from_space
-from halfopen.tcp.output import ts_now
+from halfopen.tcp.emit import ts_now
 from halfopen.tcp.tcb import Tcb
 from halfopen.wire.seq import wrap
 from halfopen.wire.tcp import Segment

@@ -7,6 +7,7 @@ from halfopen.tcp.tcb import INITIAL_CWND, TIMESTAMP_OPTION, Tcb
 SKB: Final = 256  # struct sk_buff, aligned
 SHARED_INFO: Final = 320  # struct skb_shared_info
 HEADROOM: Final = 64
+SLAB_MIN: Final = 512
 MAX_TCP_HEADER: Final = 256
 #: What a buffer of the send queue costs beside its text (Linux tcp_stream_alloc_skb).
 SEND_OVERHEAD: Final = MAX_TCP_HEADER + SHARED_INFO + SKB
@@ -18,10 +19,7 @@ GSO_MAX: Final = 65536 - 1 - MAX_TCP_HEADER
 def slab(octets: int) -> int:
     """Return the size of the memory block behind a received packet of that many octets."""
     need = octets + HEADROOM + SHARED_INFO
-    size = 512
-    while size < need:
-        size <<= 1
-    return size
+    return 1 << (need - 1).bit_length() if need > SLAB_MIN else SLAB_MIN
 
 
 def truesize(octets: int) -> int:

@@ -3,7 +3,7 @@
 from errno import ECONNRESET
 from typing import Final
 
-from halfopen.tcp import acking, autotune, handshake, output, reassembly, timers
+from halfopen.tcp import acking, autotune, emit, handshake, output, reassembly, timers
 from halfopen.tcp.buffers import SEND_OVERHEAD, size_goal
 from halfopen.tcp.congestion import usage
 from halfopen.tcp.effects import READ, STATE
@@ -35,7 +35,7 @@ def open_active(tcb: Tcb, now: int) -> None:
     tcb.snd_nxt = tcb.write_seq = skb.end_seq
     tcb.snd_sml = tcb.pushed_seq = tcb.snd_nxt
     enter(tcb, State.SYN_SENT, now, why="connect")
-    output.send_syn(tcb, SYN, now)
+    emit.send_syn(tcb, SYN, now)
     timers.set_xmit(tcb, RETRANSMIT, tcb.rto_ns, now)
 
 
@@ -49,8 +49,8 @@ def send(tcb: Tcb, data: bytes, now: int, *, push: bool = True) -> int:
     at = 0
     unsent = tcb.unsent
     usage.before_sending(tcb, now)
+    goal = size_goal(tcb)
     while at < size:
-        goal = size_goal(tcb)
         room = goal - len(unsent[-1].text) if unsent else 0
         if room > 0:
             room = min(room, size - at)
@@ -146,7 +146,7 @@ def close(tcb: Tcb, now: int, *, linger: int | None = None) -> None:
         return
     if unread:
         # LINUX(unread-data-resets)
-        output.send_reset(tcb, now)
+        emit.send_reset(tcb, now)
         done(tcb, now, why="closed with unread data")
         return
     if linger == 0:
@@ -167,7 +167,7 @@ def close(tcb: Tcb, now: int, *, linger: int | None = None) -> None:
 def _orphan_in_fin_wait_2(tcb: Tcb, now: int) -> None:
     """Wait for the peer's FIN for tcp_fin_timeout, or TCP_LINGER2, and not for ever."""
     if tcb.linger2_ns < 0:
-        output.send_reset(tcb, now)
+        emit.send_reset(tcb, now)
         done(tcb, now, why="TCP_LINGER2 is negative")
         return
     wait = timers.fin_time(tcb)
@@ -183,7 +183,7 @@ def abort(tcb: Tcb, now: int) -> None:
         return
     half_sent = tcb.snd_nxt != tcb.write_seq and tcb.state in {State.CLOSING, State.LAST_ACK}
     if tcb.state in _NEEDS_RESET or half_sent:
-        output.send_reset(tcb, now)
+        emit.send_reset(tcb, now)
     done(tcb, now, why="abort", error=ECONNRESET)
 
 

@@ -1,6 +1,6 @@
 """Answers to segments that may be an attacker's, and how often they are given (RFC 5961 7)."""
 
-from halfopen.tcp.output import send_ack
+from halfopen.tcp.emit import send_ack
 from halfopen.tcp.tcb import Tcb
 from halfopen.wire.tcp import Segment
 

@@ -29,7 +29,7 @@ class Config:
         self.timestamps = _number(sysctl, "tcp_timestamps") != 0
         self.sack = _number(sysctl, "tcp_sack") != 0
         self.window_scaling = _number(sysctl, "tcp_window_scaling") != 0
-        self.early_retrans = _number(sysctl, "tcp_early_retrans")
+        self.loss_probes = _number(sysctl, "tcp_early_retrans") in {3, 4}
         self.retrans_collapse = _number(sysctl, "tcp_retrans_collapse") != 0
         self.pingpong_thresh = _number(sysctl, "tcp_pingpong_thresh")
         self.reordering = _number(sysctl, "tcp_reordering")

@@ -7,7 +7,7 @@ beside it stand the delayed ACK, keepalive (also FIN-WAIT-2 of an orphan) and 2M
 from errno import ETIMEDOUT
 from typing import Final
 
-from halfopen.tcp import acking, output, recovery, timers
+from halfopen.tcp import acking, emit, output, recovery, timers
 from halfopen.tcp.arrives.syn_received import resend_synack
 from halfopen.tcp.rtt import model_timeout
 from halfopen.tcp.states import CONNECTING, State
@@ -265,7 +265,7 @@ def _keepalive_passed(tcb: Tcb, now: int) -> None:
         return
     _note(tcb, "keepalive")
     if _keepalive_failed(tcb, silent):
-        output.send_reset(tcb, now)
+        emit.send_reset(tcb, now)
         write_error(tcb, now)
         return
     output.wakeup(tcb, now)
@@ -287,5 +287,5 @@ def _fin_wait_2_passed(tcb: Tcb, now: int) -> None:
         if wait > 0:
             become_minisock(tcb, wait, now)
             return
-    output.send_reset(tcb, now)
+    emit.send_reset(tcb, now)
     done(tcb, now, why="no FIN came")

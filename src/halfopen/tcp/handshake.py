@@ -3,7 +3,7 @@
 from halfopen.tcp import rtt, timers
 from halfopen.tcp.acking import initial_rcv_mss
 from halfopen.tcp.buffers import expand_sndbuf, initial_space, initial_window
-from halfopen.tcp.output import send_syn, sync_mss
+from halfopen.tcp.emit import send_syn, sync_mss
 from halfopen.tcp.states import State
 from halfopen.tcp.tcb import INITIAL_CWND, RETRANSMIT, TIMESTAMP_OPTION, Tcb, enter
 from halfopen.wire.seq import unwrap

@@ -31,7 +31,9 @@ def fires_at(now: int, delay_ns: int, phase: int) -> int:
     ``phase`` is how many ns before the world began the host's tick counter stood at 0.
     """
     clock = (now + phase) // JIFFY
-    expires = clock + to_jiffies(delay_ns)
+    expires = clock - -delay_ns // JIFFY
+    if expires - clock < _FIRST_LEVEL:
+        return (expires + 1) * JIFFY - phase
     level = 0
     reach = _FIRST_LEVEL
     while expires - clock >= reach and level < _LEVELS - 1:

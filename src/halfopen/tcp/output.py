@@ -2,156 +2,23 @@
 
 from typing import Final
 
-from halfopen.tcp import reassembly, timers
+from halfopen.tcp import timers
 from halfopen.tcp.buffers import GSO_MAX
 from halfopen.tcp.congestion import usage
-from halfopen.tcp.effects import Effects
+from halfopen.tcp.emit import emit, send_syn
 from halfopen.tcp.skb import Skb
 from halfopen.tcp.states import State
-from halfopen.tcp.tcb import (
-    ACK_NOW,
-    ACK_PUSHED,
-    ACK_PUSHED2,
-    ACK_SCHED,
-    ACK_TIMER,
-    LOSS_PROBE,
-    PERSIST,
-    TIMESTAMP_OPTION,
-    Tcb,
-)
-from halfopen.tcp.window import advertise, sends_into
-from halfopen.wire.seq import wrap
-from halfopen.wire.tcp import ACK, FIN, PSH, RST, SYN, Flow, Segment
+from halfopen.tcp.tcb import PERSIST, RETRANSMIT, Tcb
+from halfopen.tcp.window import sends_into
+from halfopen.wire.tcp import ACK, FIN, PSH, SYN
 
 #: How ``push`` is asked to treat small segments (Linux nonagle).
 NAGLE: Final = 0
 NAGLE_OFF: Final = 1
 NAGLE_CORK: Final = 2
 NAGLE_PUSH: Final = 4
-MAX_SACK_BLOCKS: Final = 4
 #: As many segments as the largest burst may have (Linux GSO_MAX_SEGS).
 GSO_SEGMENTS: Final = 65535
-
-
-def ts_now(tcb: Tcb, now: int) -> int:
-    """Return TSval: the host's clock in ms, moved by the connection's own offset (RFC 7323 5.4)."""
-    return wrap(now // 1_000_000 + tcb.ts_offset)
-
-
-def emit(tcb: Tcb, seq: int, flags: int, text: bytes, now: int, *, window: int = -1) -> None:
-    """Send one segment with the ACK, window and options of the moment; an ACK that was due rides on it."""
-    segment = Segment(
-        tcb.flow,
-        wrap(seq),
-        wrap(tcb.rcv_nxt) if flags & ACK else 0,
-        flags,
-        advertise(tcb) if window < 0 else window,
-        text,
-    )
-    if tcb.ts_ok:
-        segment.ts_val = ts_now(tcb, now)
-        segment.ts_ecr = tcb.ts_recent
-    if tcb.sack_ok and (tcb.ooo or tcb.dsack is not None):
-        segment.sack = _sack_blocks(tcb)
-    if flags & ACK:
-        _ack_sent(tcb)
-    if text:
-        _data_sent(tcb, now)
-    tcb.effects.segments.append(segment)
-
-
-def _sack_blocks(tcb: Tcb) -> tuple[tuple[int, int], ...]:
-    """List what arrived out of order, the latest first; a D-SACK before all (RFC 2018 4, RFC 2883 4)."""
-    most = MAX_SACK_BLOCKS - (1 if tcb.ts_ok else 0)
-    blocks: list[tuple[int, int]] = []
-    if tcb.dsack is not None:
-        blocks.append((wrap(tcb.dsack[0]), wrap(tcb.dsack[1])))
-        tcb.dsack = None
-    runs = reassembly.blocks(tcb)
-    for begin in tcb.sack_recent:
-        if begin in runs and len(blocks) < most:
-            blocks.append((wrap(begin), wrap(runs[begin])))
-    return tuple(blocks)
-
-
-def _ack_sent(tcb: Tcb) -> None:
-    """Note that an ACK went out (Linux tcp_event_ack_sent)."""
-    if tcb.quick_acks:
-        tcb.quick_acks -= 1
-        if not tcb.quick_acks:
-            tcb.ato_ns = 40_000_000
-    tcb.ack_pending &= ~(ACK_SCHED | ACK_TIMER | ACK_PUSHED | ACK_PUSHED2 | ACK_NOW)
-    tcb.delack_at = None
-
-
-def _data_sent(tcb: Tcb, now: int) -> None:
-    """Note that text went out: soon after the peer's, it is an answer (Linux tcp_event_data_sent)."""
-    tcb.sent_at = now
-    if now - tcb.rcv_data_at < tcb.ato_ns:
-        tcb.pingpong = min(tcb.pingpong + 1, 255)
-
-
-def send_ack(tcb: Tcb, now: int) -> None:
-    """Send a bare ACK."""
-    if tcb.state is State.CLOSED:
-        return
-    emit(tcb, acceptable_seq(tcb), ACK, b"", now)
-
-
-def acceptable_seq(tcb: Tcb) -> int:
-    """Return the sequence number for a segment without text: SND.NXT, if the peer's window still holds it."""
-    end = tcb.snd_una + tcb.snd_wnd
-    if tcb.snd_nxt <= end or (tcb.wscale_ok and tcb.snd_nxt - end < 1 << tcb.rcv_wscale):
-        return tcb.snd_nxt
-    return end
-
-
-def send_reset(tcb: Tcb, now: int) -> None:
-    """Send RST,ACK from a connection of ours (Linux tcp_send_active_reset)."""
-    emit(tcb, acceptable_seq(tcb), RST | ACK, b"", now)
-
-
-def reset_for(seg: Segment) -> Segment | None:
-    """Return the RST that answers a segment of no connection (RFC 9293 3.10.7.1), or None for an RST."""
-    if seg.flags & RST:
-        return None
-    source, sport, destination, dport = seg.flow
-    flow: Flow = (destination, dport, source, sport)
-    if seg.flags & ACK:
-        return Segment(flow, seg.ack, 0, RST, 0)
-    return Segment(flow, 0, wrap(seg.seq + seg.seq_len), RST | ACK, 0)
-
-
-def refuse(seg: Segment, effects: Effects) -> None:
-    """Answer a segment with an RST, unless it is one."""
-    reset = reset_for(seg)
-    if reset is not None:
-        effects.segments.append(reset)
-
-
-def send_syn(tcb: Tcb, flags: int, now: int) -> None:
-    """Send SYN, or SYN,ACK, with what we offer: MSS, window scale, SACK, timestamps."""
-    segment = Segment(
-        tcb.flow,
-        wrap(tcb.iss),
-        wrap(tcb.rcv_nxt) if flags & ACK else 0,
-        flags,
-        min(tcb.rcv_wnd, 65535),
-        mss=tcb.adv_mss,
-        wscale=tcb.rcv_wscale if tcb.wscale_ok else -1,
-        sack_ok=tcb.sack_ok,
-    )
-    if tcb.ts_ok:
-        segment.ts_val = ts_now(tcb, now)
-        segment.ts_ecr = tcb.ts_recent
-    tcb.rcv_wup = tcb.rcv_nxt
-    tcb.effects.segments.append(segment)
-
-
-def sync_mss(tcb: Tcb) -> None:
-    """Compute the largest text of a segment from the path and the peer's MSS (Linux tcp_sync_mss)."""
-    mss = min(tcb.mtu - tcb.ip_header - 20, tcb.mss_clamp)
-    tcb.mss = max(mss - (TIMESTAMP_OPTION if tcb.ts_ok else 0), 48)
 
 
 def queue_fin(tcb: Tcb, now: int) -> None:
@@ -193,7 +60,8 @@ def _write(tcb: Tcb, now: int, nagle: int) -> bool:
         if not _write_burst(tcb, now, nagle, quota):
             break
         sent = True
-    _written(tcb, now, sent=sent, limited=limited)
+    if sent or limited:
+        _written(tcb, now, sent=sent, limited=limited)
     return not sent and not tcb.inflight and bool(tcb.unsent)
 
 
@@ -206,22 +74,32 @@ def push_one(tcb: Tcb, now: int, *, forced: bool = False) -> bool:
     if quota <= 0 and not forced:
         return False
     sent = _write_burst(tcb, now, NAGLE_PUSH, max(quota, 1))
-    _written(tcb, now, sent=sent, limited=False)
+    if sent:
+        _written(tcb, now, sent=True, limited=False)
     return sent
 
 
 def _written(tcb: Tcb, now: int, *, sent: bool, limited: bool) -> None:
-    if sent or limited:
-        usage.sent(tcb, now, limited=limited or tcb.in_flight >= tcb.cwnd)
-    if sent:
-        timers.schedule_loss_probe(tcb, now, advancing=False)
+    """See after sending whether cwnd was the limit, and to the timer of what was sent."""
+    usage.sent(tcb, now, limited=limited or tcb.in_flight >= tcb.cwnd)
+    if sent and not timers.schedule_loss_probe(tcb, now, advancing=False):
+        _arm_rto(tcb, now)
+
+
+def _arm_rto(tcb: Tcb, now: int) -> None:
+    """See to it that what was sent for the first time has a timer; a running one stays."""
+    if tcb.xmit_at is None or tcb.xmit_kind != RETRANSMIT:
+        timers.rearm_rto(tcb, now)
 
 
 def _write_burst(tcb: Tcb, now: int, nagle: int, quota: int) -> bool:
     """Send at most ``quota`` segments, and no more than leave as one; whether any went."""
     skb = tcb.unsent[0]
-    most = min(quota, burst_max(tcb)) * tcb.mss
-    if len(skb.text) < most and len(tcb.unsent) > 1:
+    several = len(tcb.unsent) > 1
+    most = 0
+    if several or len(skb.text) > tcb.mss:
+        most = min(quota, burst_max(tcb)) * tcb.mss
+    if several and len(skb.text) < most:
         _grow(tcb, skb, most - len(skb.text))
     if not sends_into(tcb, skb):
         return False
@@ -344,15 +222,12 @@ def transmit_new(tcb: Tcb, skb: Skb, now: int) -> None:
 def _transmit(tcb: Tcb, skb: Skb, now: int, flags: int = 0) -> None:
     """Send a segment and keep it until it is acknowledged (Linux tcp_event_new_data_sent)."""
     skb.sent_at = now
-    first = not tcb.inflight
     tcb.inflight.append(skb)
     if skb.end_seq > tcb.snd_nxt:
         tcb.snd_nxt = skb.end_seq
     if len(skb.text) < tcb.mss:
         tcb.snd_sml = skb.end_seq
     emit(tcb, skb.seq, skb.flags | flags | ACK, skb.text, now)
-    if first or tcb.xmit_kind == LOSS_PROBE:
-        timers.rearm_rto(tcb, now)
 
 
 def resend(tcb: Tcb, skb: Skb, now: int) -> None:
@@ -416,5 +291,6 @@ def wakeup(tcb: Tcb, now: int) -> None:
         skb.flags |= PSH
         tcb.pushed_seq = max(tcb.pushed_seq, skb.end_seq)
         transmit_new(tcb, skb, now)
+        _arm_rto(tcb, now)
     else:
         probe(tcb, now)

@@ -5,7 +5,7 @@ from errno import ECONNRESET
 from halfopen.tcp import autotune, reassembly, timers
 from halfopen.tcp.acking import data_received, enter_quickack
 from halfopen.tcp.effects import READ, STATE
-from halfopen.tcp.output import send_ack
+from halfopen.tcp.emit import send_ack
 from halfopen.tcp.states import State
 from halfopen.tcp.tcb import ACK_NOW, ACK_SCHED, MSL2, Tcb, done, enter, wake
 from halfopen.tcp.window import open_window

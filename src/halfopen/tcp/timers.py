@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from halfopen.base.units import MS
+from halfopen.base.units import MS, US
 from halfopen.tcp.jiffies import JIFFY, ceil_jiffies, fires_at
 from halfopen.tcp.tcb import LOSS_PROBE, OPEN, PERSIST, RETRANSMIT, RTO_INITIAL, Tcb
 
@@ -19,9 +19,14 @@ def arm(tcb: Tcb, at: int) -> None:
 
 def set_xmit(tcb: Tcb, kind: int, delay_ns: int, now: int) -> None:
     """Arm the one transmission timer for a purpose: RETRANSMIT, LOSS_PROBE or PERSIST."""
+    config = tcb.config
+    if delay_ns > config.rto_max_ns:
+        delay_ns = config.rto_max_ns
+    at = fires_at(now, delay_ns, config.phase)
     tcb.xmit_kind = kind
-    tcb.xmit_at = fires_at(now, min(delay_ns, tcb.config.rto_max_ns), tcb.config.phase)
-    arm(tcb, tcb.xmit_at)
+    tcb.xmit_at = at
+    if at < tcb.entry_at:
+        tcb.effects.rearm.append(tcb)
 
 
 def clear_xmit(tcb: Tcb) -> None:
@@ -86,17 +91,16 @@ def rearm_rto(tcb: Tcb, now: int) -> None:
 
 def schedule_loss_probe(tcb: Tcb, now: int, *, advancing: bool) -> bool:
     """Arm a tail loss probe after two round trips (RFC 8985 7.2; Linux tcp_schedule_loss_probe)."""
-    if tcb.config.early_retrans not in (3, 4) or not tcb.inflight or not tcb.sack_ok:
-        return False
-    if tcb.ca_state != OPEN:
+    config = tcb.config
+    if tcb.ca_state != OPEN or not tcb.inflight or not tcb.sack_ok or not config.loss_probes:
         return False
     if tcb.srtt_us8:
-        slack = tcb.config.rto_min_ns if len(tcb.inflight) == 1 else PROBE_SLACK
-        delay = ceil_jiffies((tcb.srtt_us8 >> 2) * 1_000 + slack)
+        slack = config.rto_min_ns if len(tcb.inflight) == 1 else PROBE_SLACK
+        delay = (tcb.srtt_us8 >> 2) * US + slack
     else:
         delay = RTO_INITIAL
     left = tcb.rto_ns if advancing else rto_left(tcb, now)
-    if left > 0:
-        delay = min(delay, ceil_jiffies(left))
+    if 0 < left < delay:
+        delay = left
     set_xmit(tcb, LOSS_PROBE, delay, now)
     return True

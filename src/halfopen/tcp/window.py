@@ -1,6 +1,6 @@
 """The receive window that we offer (RFC 9293 3.8.6.2; Linux tcp_select_window)."""
 
-from halfopen.tcp.buffers import free_space, truesize, window_from_space
+from halfopen.tcp.buffers import RATIO_SHIFT, free_space, truesize, window_from_space
 from halfopen.tcp.skb import Skb
 from halfopen.tcp.tcb import Tcb
 
@@ -15,10 +15,12 @@ def select_window(tcb: Tcb) -> int:
 
     Linux __tcp_select_window.
     """
-    free = free_space(tcb)
-    allowed = window_from_space(tcb, tcb.rcvbuf)
-    full = min(tcb.window_clamp, allowed)
-    mss = min(tcb.rcv_mss, full)
+    ratio = tcb.scaling_ratio
+    room = tcb.rcvbuf - tcb.rmem
+    free = room * ratio >> RATIO_SHIFT if room > 0 else 0
+    allowed = tcb.rcvbuf * ratio >> RATIO_SHIFT
+    full = tcb.window_clamp if tcb.window_clamp < allowed else allowed
+    mss = tcb.rcv_mss if tcb.rcv_mss < full else full
     if mss <= 0:
         return 0
     scale = tcb.rcv_wscale
@@ -27,7 +29,8 @@ def select_window(tcb: Tcb) -> int:
         free = free >> scale << scale
         if free < allowed >> 4 or free < mss:
             return 0
-    free = min(free, tcb.rcv_ssthresh)
+    if free > tcb.rcv_ssthresh:
+        free = tcb.rcv_ssthresh
     if scale:
         return -(-free >> scale) << scale
     window = tcb.rcv_wnd
@@ -40,14 +43,15 @@ def select_window(tcb: Tcb) -> int:
 
 def advertise(tcb: Tcb) -> int:
     """Fix the window for the segment that leaves now, and return its field, scaled."""
-    current = open_window(tcb)
+    current = tcb.rcv_wup + tcb.rcv_wnd - tcb.rcv_nxt
     window = select_window(tcb)
     scale = tcb.rcv_wscale
     if window < current:  # an offer is never taken back
         window = -(-current >> scale) << scale
     tcb.rcv_wnd = window
     tcb.rcv_wup = tcb.rcv_nxt
-    return min(window, 65535 << scale) >> scale
+    field = window >> scale
+    return field if field < 65535 else 65535
 
 
 def grow(tcb: Tcb, octets: int, memory: int) -> None:
@@ -111,5 +115,7 @@ def in_window(*, seq: int, end: int, left: int, right: int) -> bool:
 
 def sends_into(tcb: Tcb, skb: Skb) -> bool:
     """Whether the peer's window takes a first segment of this piece whole (Linux tcp_snd_wnd_test)."""
-    end = min(skb.end_seq, skb.seq + tcb.mss)
+    end = skb.seq + tcb.mss
+    if skb.end_seq < end:
+        end = skb.end_seq
     return end <= tcb.snd_una + tcb.snd_wnd

@@ -1,7 +1,7 @@
 """A segment for which there is no connection (RFC 9293 3.10.7.1)."""
 
 from halfopen.tcp.effects import Effects
-from halfopen.tcp.output import refuse
+from halfopen.tcp.emit import refuse
 from halfopen.wire.tcp import Segment
 
 

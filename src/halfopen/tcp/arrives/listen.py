@@ -1,8 +1,8 @@
 """A segment for a listener (RFC 9293 3.10.7.2): a SYN begins a connection."""
 
 from halfopen.tcp import handshake
+from halfopen.tcp.emit import refuse
 from halfopen.tcp.listening import Listening
-from halfopen.tcp.output import refuse
 from halfopen.tcp.states import State
 from halfopen.tcp.tcb import Tcb, enter
 from halfopen.wire.tcp import ACK, FIN, RST, SYN, Segment

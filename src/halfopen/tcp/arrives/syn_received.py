@@ -6,7 +6,7 @@ at once) is not an embryo; ``synchronized`` has it.
 """
 
 from halfopen.tcp import challenge, handshake, paws, timers
-from halfopen.tcp.output import refuse, send_ack, send_syn
+from halfopen.tcp.emit import refuse, send_ack, send_syn
 from halfopen.tcp.tcb import RETRANSMIT, Tcb, done
 from halfopen.tcp.window import in_window
 from halfopen.wire.seq import unwrap

@@ -4,7 +4,8 @@ from errno import ECONNREFUSED
 
 from halfopen.tcp import acknowledged, handshake, timers
 from halfopen.tcp.acking import enter_quickack, in_pingpong
-from halfopen.tcp.output import push_user, refuse, send_ack, send_syn, ts_now
+from halfopen.tcp.emit import refuse, send_ack, send_syn, ts_now
+from halfopen.tcp.output import push_user
 from halfopen.tcp.states import State
 from halfopen.tcp.tcb import ACK_SCHED, DELACK_MAX, RETRANSMIT, Tcb, done, enter
 from halfopen.wire.seq import lt, unwrap

@@ -12,7 +12,8 @@ from halfopen.tcp.acking import ack_if_due, enter_quickack
 from halfopen.tcp.calls import shutdown_write
 from halfopen.tcp.challenge import allows, challenge
 from halfopen.tcp.effects import STATE
-from halfopen.tcp.output import push_user, refuse, send_ack
+from halfopen.tcp.emit import refuse, send_ack
+from halfopen.tcp.output import push_user
 from halfopen.tcp.states import FIN_OUTSTANDING, State
 from halfopen.tcp.tcb import MSL2, Tcb, done, enter, wake
 from halfopen.tcp.window import open_window

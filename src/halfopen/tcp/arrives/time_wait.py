@@ -8,7 +8,7 @@ from typing import Final
 
 from halfopen.tcp import paws, timers
 from halfopen.tcp.challenge import allows
-from halfopen.tcp.output import refuse, send_ack
+from halfopen.tcp.emit import refuse, send_ack
 from halfopen.tcp.states import State
 from halfopen.tcp.tcb import MSL2, Tcb, done, enter
 from halfopen.tcp.window import in_window
