@@ -206,6 +206,7 @@ def _loss_probe_passed(tcb: Tcb, now: int) -> None:
             output.resend(tcb, tcb.inflight[-1], now)
             tcb.tlp_retrans = True
         tcb.tlp_high_seq = tcb.snd_nxt
+        timers.clear_xmit(tcb)  # the RTO counts from now
     timers.rearm_rto(tcb, now)
 
 

@@ -74,7 +74,9 @@ def push_one(tcb: Tcb, now: int, *, forced: bool = False) -> bool:
     if quota <= 0 and not forced:
         return False
     sent = _write_burst(tcb, now, NAGLE_PUSH, max(quota, 1))
-    if sent:
+    if sent and forced:
+        usage.sent(tcb, now, limited=tcb.in_flight >= tcb.cwnd)  # one probe for each episode
+    elif sent:
         _written(tcb, now, sent=True, limited=False)
     return sent
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
-from halfopen.base.units import MS, S, show_duration
+from halfopen.base.units import MS, S
 from halfopen.record.events import ProcessEnded
 from halfopen.record.faults import Kill
 from halfopen.record.query import Call, calls
@@ -27,7 +27,7 @@ from halfopen.scenario.model import (
     Variant,
     each,
 )
-from halfopen.scenario.notes.reading import Seen, segments_from
+from halfopen.scenario.notes.reading import Seen, segments_from, span
 from halfopen.wire.tcp import FIN, RST
 
 PORT: Final = 80
@@ -196,9 +196,9 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
         text=(
             f"Yes. Its host's kernel closes the socket at once, however the process ended: a FIN "
             f"in {fins} of {fins + resets} runs, an RST in the {resets} where it had left data "
-            f'unread. The peer\'s recv returns b"" (after {_span(ended_by["eof"])}) or raises '
+            f'unread. The peer\'s recv returns b"" (after {span(ended_by["eof"])}) or raises '
             "ECONNRESET "
-            f"(after {_span(ended_by['reset'])})."
+            f"(after {span(ended_by['reset'])})."
         ),
     )
 
@@ -224,13 +224,6 @@ def _told(trace: Trace, first: Seen) -> Call:
             return call
     msg = "the peer's program was told by no call"
     raise AssertionError(msg)
-
-
-def _span(durations: list[int]) -> str:
-    low, high = min(durations), max(durations)
-    if show_duration(low) == show_duration(high):
-        return show_duration(low)
-    return f"{show_duration(low)} to {show_duration(high)}"
 
 
 NOTE: Final = Note(

@@ -23,7 +23,7 @@ from halfopen.scenario.model import (
     Variant,
     each,
 )
-from halfopen.scenario.notes.reading import segments_from
+from halfopen.scenario.notes.reading import segments_from, span
 from halfopen.wire.tcp import FIN, RST
 
 PORT: Final = 80
@@ -219,11 +219,11 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
         text=(
             "It is not. Nothing is sent in the dead host's name: no FIN, no RST. A peer that only "
             f"reads never knows ({unaware} runs, {show_duration(24 * HOUR)} long by default); one "
-            f"that writes gets ETIMEDOUT {_span(times['default'])} after an unanswered write "
-            f"(tcp_retries2 = 15; {_span(times['ETIMEDOUT'])} after the cut with 3). Plugged in "
+            f"that writes gets ETIMEDOUT {span(times['default'])} after an unanswered write "
+            f"(tcp_retries2 = 15; {span(times['ETIMEDOUT'])} after the cut with 3). Plugged in "
             f"again in time, the connection goes on ({went_on} runs); a host that booted again "
             "answers the next retransmission with an RST: ECONNRESET "
-            f"({_span(times['ECONNRESET'])} after the cut)."
+            f"({span(times['ECONNRESET'])} after the cut)."
         ),
     )
 
@@ -256,11 +256,6 @@ def _first_error(trace: Trace) -> Call | None:
 
 def _last_send(trace: Trace) -> int:
     return [call for call in calls(trace, process="client") if call.call == "sendall"][-1].t_ns
-
-
-def _span(durations: list[int]) -> str:
-    low, high = show_duration(min(durations)), show_duration(max(durations))
-    return low if low == high else f"{low} to {high}"
 
 
 NOTE: Final = Note(

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
-from halfopen.base.units import MS, S, show_duration
+from halfopen.base.units import MS, S
 from halfopen.record.query import calls
 from halfopen.record.trace import Trace
 from halfopen.scenario.model import (
@@ -21,7 +21,7 @@ from halfopen.scenario.model import (
     Variant,
     each,
 )
-from halfopen.scenario.notes.reading import segments_from
+from halfopen.scenario.notes.reading import segments_from, span
 from halfopen.wire.tcp import ACK, RST, SYN
 
 PORT: Final = 80
@@ -117,8 +117,7 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             assert error.result == 111, "SO_ERROR tells a connect that did not wait: ECONNREFUSED"
             assert poll.returned_ns is not None
             waits.append(poll.returned_ns - syns[0].t_ns)
-    low, high = show_duration(min(waits)), show_duration(max(waits))
-    took = low if low == high else f"{low} to {high}"
+    took = span(waits)
     return Answer(
         verdict="confirmed",
         text=(

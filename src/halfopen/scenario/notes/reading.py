@@ -1,5 +1,8 @@
 """What the notes' answers read from a run: its TCP segments, with where and when they went."""
 
+from collections.abc import Sequence
+
+from halfopen.base.units import show_duration
 from halfopen.base.value import value
 from halfopen.record.query import packets
 from halfopen.record.trace import Trace
@@ -40,3 +43,9 @@ def segments(trace: Trace) -> list[Seen]:
 def segments_from(trace: Trace, host: str) -> list[Seen]:
     """List the segments that one host sent."""
     return [seen for seen in segments(trace) if seen.host == host]
+
+
+def span(durations: Sequence[int]) -> str:
+    """Write durations in ns as what they lie between: ``20 ms``, or ``10 ms to 1.2 s``."""
+    low, high = show_duration(min(durations)), show_duration(max(durations))
+    return low if low == high else f"{low} to {high}"
