@@ -3,7 +3,7 @@
 import errno
 from typing import Final
 
-from halfopen.tcp import calls
+from halfopen.tcp import icmp as tcp_icmp
 from halfopen.tcp.states import State
 from halfopen.tcp.tcb import Tcb
 from halfopen.wire import icmp, ip, seq
@@ -39,6 +39,13 @@ UNREACH: Final[tuple[Meaning, ...]] = (
     Meaning(errno.EHOSTUNREACH, fatal=True),  # ICMP_PREC_CUTOFF
 )
 
+#: Errors that say that the way is broken, and not the host: the RTO's backoff is taken back.
+REVERTS: Final = frozenset(
+    {(icmp.DEST_UNREACH, icmp.NET_UNREACH), (icmp.DEST_UNREACH, icmp.HOST_UNREACH)}
+)
+#: No way's MTU is taken to be smaller (Linux ip_rt_min_pmtu).
+MTU_MIN: Final = 552
+
 _EXC_FRAGTIME: Final = 1
 
 
@@ -64,13 +71,20 @@ def to_tcp(tcb: Tcb, message: Icmp, quote: Quote, now: int) -> None:
     once. Later all are soft: kept, and told instead of ETIMEDOUT when the connection gives up (RFC
     9293 3.9.2.2).
     """
-    number = tcp_error(message)
-    if not number or tcb.state in (State.TIME_WAIT, State.CLOSED):
+    if tcb.minisock or tcb.state is State.CLOSED:
         return
     at = seq.unwrap(quote.seq, tcb.snd_una)
     if not tcb.snd_una <= at <= tcb.snd_nxt:
         return
-    calls.icmp_error(tcb, number, hard=hard_for(tcb, message), now=now)
+    if message.kind == icmp.DEST_UNREACH and message.code == icmp.FRAG_NEEDED:
+        tcp_icmp.mtu_reduced(tcb, max(message.rest & 0xFFFF, MTU_MIN), now)
+        return
+    number = tcp_error(message)
+    if not number:
+        return
+    if (message.kind, message.code) in REVERTS:
+        tcp_icmp.revert_backoff(tcb, at, now)
+    tcp_icmp.error(tcb, number, hard=hard_for(tcb, message), now=now)
 
 
 def hard_for(tcb: Tcb, message: Icmp) -> bool:

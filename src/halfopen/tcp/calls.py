@@ -194,17 +194,3 @@ def close_listening(listening: Listening, now: int) -> None:
         tcb.orphan = True
         abort(tcb, now)
     listening.ready.clear()
-
-
-def icmp_error(tcb: Tcb, errno: int, *, hard: bool, now: int) -> None:
-    """Tell of an ICMP error: a hard one ends a connection that is not open yet.
-
-    A soft one is kept, and told instead of ETIMEDOUT if the connection gives up (RFC 9293 3.9.2.2).
-    """
-    if not hard:
-        tcb.so_error_soft = errno
-        return
-    done(tcb, now, why="ICMP error", error=errno)
-    listening = tcb.listening
-    if tcb.embryo and listening is not None:
-        listening.forget(tcb)

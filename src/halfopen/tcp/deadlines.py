@@ -72,7 +72,7 @@ def _transmit_passed(tcb: Tcb, now: int) -> None:
         _synack_passed(tcb, now)
     elif kind == RETRANSMIT:
         _note(tcb, "RTO")
-        _rto_passed(tcb, now)
+        rto_passed(tcb, now)
     elif kind == LOSS_PROBE:
         _note(tcb, "loss probe")
         _loss_probe_passed(tcb, now)
@@ -102,7 +102,7 @@ def _synack_passed(tcb: Tcb, now: int) -> None:
 # Retransmission.
 
 
-def _rto_passed(tcb: Tcb, now: int) -> None:
+def rto_passed(tcb: Tcb, now: int) -> None:
     """Send the oldest segment again, or give up (RFC 6298 5.4 to 5.7; Linux tcp_retransmit_timer)."""
     if not tcb.inflight:
         return

@@ -6,7 +6,7 @@ from halfopen.tcp import timers
 from halfopen.tcp.buffers import GSO_MAX
 from halfopen.tcp.congestion import usage
 from halfopen.tcp.emit import emit, send_syn
-from halfopen.tcp.skb import Skb
+from halfopen.tcp.skb import LOST, RETRANS, SACKED, Skb
 from halfopen.tcp.states import State
 from halfopen.tcp.tcb import PERSIST, RETRANSMIT, Tcb
 from halfopen.tcp.window import sends_into
@@ -242,10 +242,31 @@ def resend(tcb: Tcb, skb: Skb, now: int) -> None:
         return
     if skb.seq < tcb.snd_una:
         _trim(skb, tcb.snd_una)
+    if len(skb.text) > tcb.mss:
+        fragment(tcb, skb)
     _collapse(tcb, skb)
     skb.sent_at = now
     skb.ever_retrans = True
     emit(tcb, skb.seq, skb.flags | ACK, skb.text, now)
+
+
+def fragment(tcb: Tcb, skb: Skb) -> None:
+    """Cut a segment in flight into such as the way takes now; marks go with both (Linux tcp_fragment)."""
+    at = tcb.inflight.index(skb) + 1
+    while len(skb.text) > tcb.mss:
+        rest = Skb(skb.seq + tcb.mss, skb.text[tcb.mss :], skb.flags)
+        rest.cost = skb.cost - tcb.mss
+        rest.sent_at, rest.ever_retrans, rest.marks = skb.sent_at, skb.ever_retrans, skb.marks
+        tcb.sacked_out += 1 if skb.marks & SACKED else 0
+        tcb.lost_out += 1 if skb.marks & LOST else 0
+        tcb.retrans_out += 1 if skb.marks & RETRANS else 0
+        skb.text = skb.text[: tcb.mss]
+        skb.flags &= ~(FIN | PSH)
+        skb.end_seq = rest.seq
+        skb.cost = tcb.mss
+        tcb.inflight.insert(at, rest)
+        skb = rest
+        at += 1
 
 
 def _trim(skb: Skb, seq: int) -> None:
@@ -259,9 +280,9 @@ def _collapse(tcb: Tcb, skb: Skb) -> None:
     """Join small segments behind ``skb`` to it: several writes are resent as one (Linux tcp_retrans_try_collapse)."""
     if not tcb.config.retrans_collapse or not tcb.inflight or tcb.inflight[0] is not skb:
         return
-    while len(tcb.inflight) > 1 and not skb.flags & FIN and not skb.marks & 1:
+    while len(tcb.inflight) > 1 and not skb.flags & FIN and not skb.marks & SACKED:
         following = tcb.inflight[1]
-        if following.marks & 1 or len(skb.text) + len(following.text) > tcb.mss:
+        if following.marks & SACKED or len(skb.text) + len(following.text) > tcb.mss:
             break
         if following.end_seq > tcb.snd_una + tcb.snd_wnd:
             break
@@ -269,9 +290,9 @@ def _collapse(tcb: Tcb, skb: Skb) -> None:
         skb.flags |= following.flags
         skb.end_seq = following.end_seq
         skb.cost += following.cost
-        if following.marks & 4:
+        if following.marks & LOST:
             tcb.lost_out -= 1
-        if following.marks & 2:
+        if following.marks & RETRANS:
             tcb.retrans_out -= 1
         del tcb.inflight[1]
 

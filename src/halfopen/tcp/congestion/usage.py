@@ -34,14 +34,14 @@ def _application_limited(tcb: Tcb, now: int) -> None:
     if tcb.ca_state == OPEN and not tcb.no_room:
         used = max(tcb.cwnd_used, INITIAL_CWND)
         if used < tcb.cwnd:
-            tcb.ssthresh = _current_ssthresh(tcb)
+            tcb.ssthresh = current_ssthresh(tcb)
             tcb.cwnd = (tcb.cwnd + used) >> 1
         tcb.cwnd_used = 0
     tcb.cwnd_at = now
 
 
-def _current_ssthresh(tcb: Tcb) -> int:
-    """Keep three quarters of what cwnd had reached (Linux tcp_current_ssthresh)."""
+def current_ssthresh(tcb: Tcb) -> int:
+    """Keep three quarters of what cwnd had reached (Linux tcpcurrent_ssthresh)."""
     return max(tcb.ssthresh, (tcb.cwnd >> 1) + (tcb.cwnd >> 2))
 
 
@@ -53,7 +53,7 @@ def before_sending(tcb: Tcb, now: int) -> None:
     if idle <= tcb.rto_ns:
         return
     least = min(INITIAL_CWND, tcb.cwnd)
-    tcb.ssthresh = _current_ssthresh(tcb)
+    tcb.ssthresh = current_ssthresh(tcb)
     idle -= tcb.rto_ns
     while idle > 0 and tcb.cwnd > least:
         tcb.cwnd >>= 1

@@ -1,0 +1,156 @@
+"""N09: write after the peer crashed; an RST, a timeout, or an ICMP message."""
+
+import contextlib
+import socket
+import time
+from collections.abc import Mapping
+from typing import Final
+
+from halfopen.base.units import HOUR, MS, S, show_duration
+from halfopen.record.faults import Unreachable
+from halfopen.record.query import Call, calls
+from halfopen.record.trace import Trace
+from halfopen.scenario.model import Answer, Lab, Note, OnMark, Step, Variant, each
+from halfopen.scenario.notes import crashed
+from halfopen.scenario.notes.reading import segments_from, span
+from halfopen.wire.tcp import RST
+
+HORIZON_NS: Final = 7 * S
+#: With three retries an unanswered write lasts 3 s and some.
+SHORT: Final = {"net.ipv4.tcp_retries2": 3}
+BETWEEN: Final = 0.4
+
+#: What a router on the way says of every packet to a host without power (code of ICMP type 3).
+ROUTERS: Final = {"silent": None, "host unreachable": 1, "port unreachable": 3, "prohibited": 13}
+
+
+def client(lab: Lab) -> None:
+    """Write after the server's end, several times, and then read what there is to be told."""
+    sock = crashed.connected(lab)
+    time.sleep(crashed.AFTER)
+    lab.mark("writes")
+    for _ in range(int(lab.settings["writes"])):
+        with contextlib.suppress(OSError):
+            sock.sendall(crashed.PING)
+        time.sleep(BETWEEN)
+    with contextlib.suppress(OSError):
+        while sock.recv(100):
+            pass
+    sock.close()
+
+
+def _variant(settings: Mapping[str, str], *, default: bool = False) -> Variant:
+    steps: tuple[Step, ...] = ()
+    code = ROUTERS[settings.get("router", "silent")]
+    if code is not None:
+        when = OnMark(process="client", name="all is well", delay_ns=crashed.END_AFTER_NS + MS)
+        fault = Unreachable(link="client-server", towards="server", code=code, count=100)
+        steps = (Step(when=when, fault=fault),)
+    return crashed.variant(
+        settings,
+        client,
+        horizon_ns=HOUR if default else HORIZON_NS,
+        steps=steps,
+        sysctl={} if default else SHORT,
+        kernel=not default,
+        because="an unanswered write takes a quarter of an hour" if default else "",
+    )
+
+
+_PROCESS: Final = tuple(
+    _variant(settings)
+    for settings in each(**{"server ends by": ("close", "SIGKILL", "SIGSEGV")}, writes=("1", "3"))
+)
+_HOST: Final = tuple(
+    _variant(settings)
+    for settings in each(
+        **{"server ends by": ("host off",)}, writes=("1", "3"), router=tuple(ROUTERS)
+    )
+)
+_DEFAULT: Final = tuple(
+    _variant(settings, default=True)
+    for settings in each(
+        **{"server ends by": ("host off",)},
+        writes=("1",),
+        router=("silent", "host unreachable"),
+        durations=("default",),
+    )
+)
+_VARIANTS: Final[tuple[Variant, ...]] = (*_PROCESS, *_HOST, *_DEFAULT)
+
+
+def answer(runs: Mapping[str, Trace]) -> Answer:
+    """Read from every run what the writes gave, and how the connection ended."""
+    resets = []
+    for variant in _PROCESS:
+        trace = runs[variant.name]
+        first = _writes(trace)[0]
+        assert first.errno is None, "the first write succeeds"
+        (reset, *_) = [s for s in segments_from(trace, "server") if s.seg.flags & RST]
+        assert reset.arrived_ns is not None, "the RST arrived"
+        resets.append(reset.arrived_ns - first.t_ns)
+        later = [call.errno for call in _writes(trace)[1:]]
+        assert later in ([], ["EPIPE", "EPIPE"]), "after the FIN and the RST, writing is EPIPE"
+    gave: dict[str, list[int]] = {}
+    for variant in _HOST:
+        trace = runs[variant.name]
+        first, last = _writes(trace)[0], _last(trace)
+        assert first.errno is None, "the first write succeeds"
+        assert last.errno is not None, "the connection is given up"
+        gave.setdefault(last.errno, []).append(_returned(last) - first.t_ns)
+        silent = variant.settings["router"] == "silent"
+        assert (last.errno == "ETIMEDOUT") == silent, "a router's word is told instead"
+    default = [
+        show_duration(_returned(_last(runs[v.name])) - _writes(runs[v.name])[0].t_ns)
+        for v in _DEFAULT
+    ]
+    words = ", ".join(sorted(set(gave) - {"ETIMEDOUT"}))
+    return Answer(
+        verdict="qualified",
+        text=(
+            "A crashed process: the write does not block and succeeds; its host's kernel answers "
+            f"with an RST {span(resets)} later, and the next write gives EPIPE. A crashed host: no "
+            "RST. The write succeeds too, the kernel sends again and again, and gives up after "
+            f"{default[0]} with ETIMEDOUT ({span(gave['ETIMEDOUT'])} with tcp_retries2 = 3). ICMP "
+            f"does not end it sooner ({default[1]} with a router that answers every packet); it "
+            f"changes only what is told at the end: {words}."
+        ),
+    )
+
+
+def _writes(trace: Trace) -> list[Call]:
+    marks = [e.t_ns for e in trace.events if getattr(e, "name", "") == "writes"]
+    return [
+        call for call in calls(trace, process="client", call="sendall") if call.t_ns >= marks[0]
+    ]
+
+
+def _last(trace: Trace) -> Call:
+    """The first call after the first write that was told of an error."""
+    for call in calls(trace, process="client"):
+        if call.errno is not None:
+            return call
+    msg = "no call was told of an error"
+    raise AssertionError(msg)
+
+
+def _returned(call: Call) -> int:
+    assert call.returned_ns is not None, "the call returned"
+    return call.returned_ns
+
+
+NOTE: Final = Note(
+    id="N09",
+    question="The peer has crashed: does write block until a timeout, or until an ICMP message?",
+    variants=_VARIANTS,
+    answer=answer,
+    why=(
+        "RFC 9293 3.8.3",
+        "RFC 9293 3.9.2.2",
+        "RFC 5461 2.1",
+        "Linux tcp_write_err",
+        "Linux tcp_v4_err",
+        "Linux tcp_retransmit_timer",
+    ),
+    words=("write", "send", "crash", "ICMP", "unreachable", "RST", "ETIMEDOUT", "EHOSTUNREACH"),
+)
