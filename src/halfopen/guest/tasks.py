@@ -145,7 +145,8 @@ class Thread:
             result = self.enter(call, *args, wait, world.now)
             if not isinstance(result, Blocked):
                 return result
-            self.park(result)
+            if not result.missed():
+                self.park(result)
 
     def enter(self, call: Callable[..., T], *args: object) -> T:
         """Enter the kernel once with ``call(table, *args)``; afterwards do what it asks for."""

@@ -1,11 +1,12 @@
 """The socket calls, as a program enters them.
 
-A call returns its result, raises OSError with Linux's errno, or returns ``Blocked``. Then the
-caller puts itself into the queues named there (``queue.add(waiter, exclusive=blocked.exclusive)``),
-waits until one of them wakes it or the deadline has come, takes itself out of the queues again
-(``remove``), and enters the same call once more with the same ``Wait``. A blocked call that is not
-entered again is given up by ``table.abandon(wait, now)``. A non-blocking socket raises
-BlockingIOError instead. All waits are in virtual ns; ``now`` never goes back.
+A call returns its result, raises OSError with Linux's errno, or returns ``Blocked``. Then, unless a
+queue was woken meanwhile (``blocked.missed()``), the caller puts itself into the queues named there
+(``queue.add(waiter, exclusive=blocked.exclusive)``), waits until one of them wakes it or the
+deadline has come, takes itself out of the queues again (``remove``), and enters the same call once
+more with the same ``Wait``. A blocked call that is not entered again is given up by
+``table.abandon(wait, now)``. A non-blocking socket raises BlockingIOError instead. All waits are in
+virtual ns; ``now`` never goes back.
 
     socket(table, family, kind, proto, now) -> fd        kind may carry SOCK_NONBLOCK
     bind(table, fd, (address, port), now)                listen(table, fd, backlog, now)

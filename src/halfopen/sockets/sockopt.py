@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Callable
-from errno import EDOM, EINVAL, ENOPROTOOPT
+from errno import EDOM, EINVAL, ENOPROTOOPT, EOPNOTSUPP
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from halfopen.base.units import MS, US, S
@@ -422,7 +422,12 @@ def get_option(sock: "TcpSock", level: int, name: int, now: int) -> bytes:
         return get_struct(sock, now)
     if key in NOT_SIMULATED:
         raise NotSimulatedError(f"getsockopt {NOT_SIMULATED[key]} is not simulated")
-    raise fail(ENOPROTOOPT)
+    raise fail(_unknown(level, c.IPPROTO_TCP))
+
+
+def _unknown(level: int, protocol: int) -> int:
+    """Give the error of an option that can't be read (Linux do_ip_getsockopt, last in the row)."""
+    return ENOPROTOOPT if level in (c.SOL_SOCKET, c.IPPROTO_IP, protocol) else EOPNOTSUPP
 
 
 # UDP has the options of every socket.
@@ -469,7 +474,7 @@ def get_udp_option(sock: "UdpSock", level: int, name: int) -> bytes:
 
 def _get_udp_number(sock: "UdpSock", level: int, name: int) -> int:
     if level != c.SOL_SOCKET:
-        raise fail(ENOPROTOOPT)
+        raise fail(_unknown(level, c.IPPROTO_UDP))
     if name == c.SO_ERROR:
         return sock.take_error()
     if name == c.SO_RCVBUF:

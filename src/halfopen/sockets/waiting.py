@@ -27,6 +27,7 @@ class WaitQueue:
     """
 
     def __init__(self) -> None:
+        self.wakes = 0  # how often it was woken, also with nobody in it
         self._shared: list[Waiter] | None = None
         self._exclusive: list[Waiter] | None = None
 
@@ -56,6 +57,7 @@ class WaitQueue:
 
     def wake(self) -> None:
         """Wake everybody who shares, and the first of those who exclude one another."""
+        self.wakes += 1
         shared = self._shared
         if shared is not None:
             self._shared = None
@@ -104,6 +106,17 @@ class Blocked:
         self.deadline = deadline
         self.what = what  # "data", "room", "a connection", "the handshake", "an event", "the close"
         self.exclusive = exclusive  # add(waiter, exclusive=...) to the queues
+        self._wakes = self._count()
+
+    def missed(self) -> bool:
+        """Whether what the call did itself woke a queue already, as over the loopback."""
+        return self._count() != self._wakes
+
+    def _count(self) -> int:
+        wakes = 0
+        for queue in self.queues:
+            wakes += queue.wakes
+        return wakes
 
 
 class NotSimulatedError(HalfopenError):
