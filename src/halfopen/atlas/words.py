@@ -158,12 +158,12 @@ def _words(text: str) -> list[str]:
 
 def _score(wanted: Iterable[str], line: Line, note: Note | None, answer: str) -> int:
     title = f"{line.id} {line.title}"
-    scenario = ""
+    words = settings = ""
     if note is not None:
         title += f" {note.question}"
-        names = " ".join(dict.fromkeys(s for v in note.variants for s in v.settings.values()))
-        scenario = " ".join(note.words) + f" {names}"
-    weights = ((title, 3), (scenario, 3), (line.note, 2), (answer, 1))
+        words = " ".join(note.words)
+        settings = " ".join(dict.fromkeys(s for v in note.variants for s in v.settings.values()))
+    weights = ((title, 3), (words, 3), (settings, 2), (line.note, 2), (answer, 1))
     score = 0
     for word in wanted:
         score += max(weight * _strength(word, text) for text, weight in weights)

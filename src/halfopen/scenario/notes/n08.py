@@ -122,5 +122,5 @@ NOTE: Final = Note(
         "Linux tcp_fin",
         "Linux tcp_reset",
     ),
-    words=("read", "recv", "crash", "blocks", "timeout", "EOF", "ECONNRESET", "power", "killed"),
+    words=("read", "recv", "crash", "blocks", "timeout", "EOF", "ECONNRESET", "killed"),
 )

@@ -117,5 +117,5 @@ NOTE: Final = Note(
         "Linux tcp_v4_send_reset",
         "Linux tcp_keepalive_timer",
     ),
-    words=("reboot", "crash", "power", "half-open", "keepalive", "RST", "ECONNRESET", "idle"),
+    words=("reboot", "crash", "boots again", "half-open", "RST", "ECONNRESET", "idle"),
 )
