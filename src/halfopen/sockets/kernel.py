@@ -104,12 +104,13 @@ class Kernel:
         Calls do it themselves.
         """
         ip = self.ip
-        ip.settle(now)
+        effects = self.effects
+        if effects.segments or effects.gone or ip.inbox:
+            ip.settle(now)
         if ip.embryos:
             for embryo in ip.embryos:
                 self._give_socket(embryo)
             ip.embryos.clear()
-        effects = self.effects
         if effects.ready:
             for listening in effects.ready:
                 owner = listening.user

@@ -21,6 +21,8 @@ from halfopen.wire.seq import wrap
 from halfopen.wire.tcp import ACK, RST, Flow, Segment
 
 MAX_SACK_BLOCKS: Final = 4
+#: ``pingpong`` is a byte in Linux.
+PINGPONG_MAX: Final = 255
 
 
 def ts_now(tcb: Tcb, now: int) -> int:
@@ -78,7 +80,8 @@ def _data_sent(tcb: Tcb, now: int) -> None:
     """Note that text went out: soon after the peer's, it is an answer (Linux tcp_event_data_sent)."""
     tcb.sent_at = now
     if now - tcb.rcv_data_at < tcb.ato_ns:
-        tcb.pingpong = min(tcb.pingpong + 1, 255)
+        if tcb.pingpong < PINGPONG_MAX:
+            tcb.pingpong += 1
 
 
 def send_ack(tcb: Tcb, now: int) -> None:

@@ -47,6 +47,12 @@ def take(tcb: Tcb, size: int) -> bytes:
     offset = tcb.ready_offset
     first = ready[0]
     left = len(first) - offset
+    if not offset and left == tcb.rcv_queued <= size:  # the only one, whole
+        ready.popleft()
+        tcb.rmem -= tcb.ready_costs.popleft()
+        tcb.rcv_queued = 0
+        tcb.copied_seq += left
+        return first
     if left > size:
         tcb.ready_offset = offset + size
         tcb.rcv_queued -= size

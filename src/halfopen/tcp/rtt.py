@@ -11,7 +11,7 @@ from halfopen.tcp.tcb import Tcb
 
 def sample(tcb: Tcb, rtt_us: int) -> None:
     """Take in one measurement, in µs, and set the RTO anew; the backoff is over."""
-    error = max(rtt_us, 1)
+    error = rtt_us if rtt_us > 0 else 1
     floor = tcb.config.rto_min_ns // US
     if tcb.srtt_us8 == 0:
         tcb.srtt_us8 = error << 3
@@ -20,7 +20,8 @@ def sample(tcb: Tcb, rtt_us: int) -> None:
         tcb.rtt_seq = tcb.snd_nxt
     else:
         error -= tcb.srtt_us8 >> 3
-        tcb.srtt_us8 = max(tcb.srtt_us8 + error, 1)
+        srtt = tcb.srtt_us8 + error
+        tcb.srtt_us8 = srtt if srtt > 0 else 1
         if error < 0:
             error = -error - (tcb.mdev_us4 >> 2)
             if error > 0:  # a falling RTT must not look like a rising variance
@@ -42,9 +43,9 @@ def sample(tcb: Tcb, rtt_us: int) -> None:
 
 def set_rto(tcb: Tcb) -> None:
     """Compute the RTO from the estimate: whole ticks, at most ``tcp_rto_max_ms``."""
-    tcb.rto_ns = min(
-        ceil_jiffies(((tcb.srtt_us8 >> 3) + tcb.rttvar_us) * US), tcb.config.rto_max_ns
-    )
+    rto = ceil_jiffies(((tcb.srtt_us8 >> 3) + tcb.rttvar_us) * US)
+    most = tcb.config.rto_max_ns
+    tcb.rto_ns = rto if rto < most else most
 
 
 def model_timeout(boundary: int, base_ns: int, rto_max_ns: int) -> int:

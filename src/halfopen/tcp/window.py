@@ -7,7 +7,8 @@ from halfopen.tcp.tcb import Tcb
 
 def open_window(tcb: Tcb) -> int:
     """Return what is left of the window offered last: never less than it was (Linux tcp_receive_window)."""
-    return max(tcb.rcv_wup + tcb.rcv_wnd - tcb.rcv_nxt, 0)
+    left = tcb.rcv_wup + tcb.rcv_wnd - tcb.rcv_nxt
+    return left if left > 0 else 0
 
 
 def select_window(tcb: Tcb) -> int:

@@ -136,9 +136,11 @@ class Host:
         kernel = self.kernel
         if kernel is None or self.flushing:
             return
-        self.flushing = True
         effects = kernel.effects
         outbox = kernel.outbox
+        if not outbox and not effects.rearm and not effects.traced:
+            return
+        self.flushing = True
         while True:
             if effects.traced:
                 self._record(kernel)

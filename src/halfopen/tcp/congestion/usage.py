@@ -24,7 +24,8 @@ def sent(tcb: Tcb, now: int, *, limited: bool) -> None:
         tcb.cwnd_used = 0
         tcb.cwnd_at = now
         return
-    tcb.cwnd_used = max(tcb.cwnd_used, out)
+    if out > tcb.cwnd_used:
+        tcb.cwnd_used = out
     if tcb.config.slow_start_after_idle and now - tcb.cwnd_at >= tcb.rto_ns:
         _application_limited(tcb, now)
 
