@@ -87,10 +87,7 @@ def getaddrinfo(  # noqa: PLR0913, PLR0917  as in C
     ]
     if not kinds:
         raise _gaierror(_socket.EAI_SOCKTYPE)
-    canonical = ""
-    if flags & _socket.AI_CANONNAME and host is not None:
-        text = _text(host)
-        canonical = reverse(names, addresses[0]) or text if as_address(text) else text
+    canonical = _text(host) if flags & _socket.AI_CANONNAME and host is not None else ""
     found = []
     for address in addresses:
         for kind, protocol in kinds:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final, SupportsFloat, SupportsIndex
 
 from halfopen.guest import tasks
 from halfopen.guest.libc import resolver
-from halfopen.guest.standins.durations import to_ns
+from halfopen.guest.standins.numbers import to_ns
 from halfopen.sockets import calls
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ PROTOCOLS: Final = {"ip": 0, "icmp": 1, "tcp": 6, "udp": 17}
 _NUMERIC: Final = real.NI_NUMERICHOST
 _NUMERIC_SERVICE: Final = real.NI_NUMERICSERV
 _NS: Final = 10**9
+_PORT_MAX: Final = 0xFFFF
 
 
 class Netdb:
@@ -67,6 +68,10 @@ class Netdb:
         flags: int = 0,
     ) -> "list[Entry]":
         """Where a name and a service lead."""
+        if not isinstance(host, str | bytes | None):
+            raise TypeError("getaddrinfo() argument 1 must be string or None")
+        if not isinstance(port, str | bytes | int | None):
+            raise OSError("Int or String expected")
         if isinstance(port, str | bytes):
             name = port.decode() if isinstance(port, bytes) else port
             port = SERVICES.get(name, port)
@@ -75,18 +80,18 @@ class Netdb:
 
     def gethostbyname(self, hostname: str, /) -> str:
         """The first address of a name."""
-        return self._addresses(hostname)[0]
+        return self._addresses(_text(hostname, "gethostbyname"))[0]
 
     def gethostbyname_ex(self, hostname: str, /) -> tuple[str, list[str], list[str]]:
         """The name, its aliases, its addresses."""
-        return hostname, [], list(self._addresses(hostname))
+        return hostname, [], list(self._addresses(_text(hostname, "gethostbyname_ex")))
 
     def gethostbyaddr(self, host: str, /) -> tuple[str, list[str], list[str]]:
         """The name of an address.
 
         Raises herror where no host of the world has it.
         """
-        address = self._addresses(host)[0]
+        address = self._addresses(_text(host, "gethostbyaddr"))[0]
         name = resolver.reverse(self._image.names, address)
         if name is None:
             raise real.herror(1, "Unknown host")
@@ -94,6 +99,8 @@ class Netdb:
 
     def getnameinfo(self, sockaddr: tuple[str, int], flags: int, /) -> tuple[str, str]:
         """The names of an address and a port."""
+        if not isinstance(sockaddr, tuple):
+            raise TypeError("getnameinfo() argument 1 must be a tuple")
         address, port = self._addresses(sockaddr[0])[0], int(sockaddr[1])
         name = None if flags & _NUMERIC else resolver.reverse(self._image.names, address)
         if name is None and flags & real.NI_NAMEREQD:
@@ -113,6 +120,8 @@ class Netdb:
 
     def getservbyport(self, port: int, protocolname: str = "tcp", /) -> str:  # noqa: ARG002  as in C
         """The service of a port."""
+        if not 0 <= port <= _PORT_MAX:
+            raise OverflowError("getservbyport: port must be 0-65535.")
         found = _service_at(port)
         if not found:
             raise OSError("port/proto not found")
@@ -126,6 +135,17 @@ class Netdb:
 
     def _addresses(self, host: str) -> tuple[str, ...]:
         return resolver.lookup(self._image.names, host) if host else (resolver.ANY,)
+
+
+def _text(name: object, call: str) -> str:
+    """Read a name as CPython does."""
+    if isinstance(name, bytes | bytearray):
+        return name.decode("ascii")
+    if not isinstance(name, str):
+        kind = type(name).__name__
+        msg = f"{call}() argument 1 must be str, bytes or bytearray, not {kind}"
+        raise TypeError(msg)
+    return name
 
 
 def _service_at(port: int) -> str:

@@ -2,6 +2,7 @@
 
 import errno
 import posix as real
+import stat
 from types import ModuleType
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 #: Functions that read files, or that compute alone.
 _PASSED: Final = (
     "DirEntry WCOREDUMP WEXITSTATUS WIFCONTINUED WIFEXITED WIFSIGNALED WIFSTOPPED WSTOPSIG "
-    "WTERMSIG _path_normpath _path_splitroot _path_splitroot_ex access error fspath fstat "
+    "WTERMSIG _path_normpath _path_splitroot _path_splitroot_ex access error fspath "
     "fstatvfs getcwd getcwdb listdir lseek lstat major makedev minor pathconf readlink "
     "scandir sched_param stat stat_result statvfs statvfs_result strerror terminal_size "
     "times_result uname_result waitid_result waitstatus_to_exitcode sysconf confstr pread "
@@ -174,6 +175,13 @@ class Posix:
         if fd < FD_BASE:
             raise OSError(errno.EBADF, "Bad file descriptor")
         return self._image.fds.dup(fd)
+
+    def fstat(self, fd: int, /) -> object:
+        """Look at a real file; of a socket say that it is one."""
+        if fd < FD_BASE:
+            return real.fstat(fd)
+        self._image.fds.get(fd)
+        return real.stat_result((stat.S_IFSOCK | 0o777, fd, 0, 1, _USER, _USER, 0, 0, 0, 0))
 
     def kill(self, pid: int, signal: int, /) -> None:
         """Send a signal to a process of this host."""

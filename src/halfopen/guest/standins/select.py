@@ -2,20 +2,22 @@
 
 import math
 import select as real
-from collections.abc import Sequence
+from collections.abc import Iterable
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Final, Protocol, Self, SupportsFloat, SupportsIndex, TypeAlias
 
 from halfopen.guest import tasks
 from halfopen.guest.recording import recorded
 from halfopen.guest.standins.assemble import assemble
-from halfopen.guest.standins.durations import to_ns
+from halfopen.guest.standins.numbers import INT_MAX, to_ns
 from halfopen.sockets import calls
 
 if TYPE_CHECKING:
     from halfopen.guest.image import Image
 
 _MS: Final = 1_000_000
+_S: Final = 1_000_000_000
+_USHRT_MAX: Final = 0xFFFF
 # What ``select`` does not name.
 _CTL_ADD: Final = 1
 _CTL_DEL: Final = 2
@@ -51,8 +53,26 @@ def fd_of(thing: Descriptor) -> int:
     return number
 
 
-def _fds(part: Sequence[Descriptor]) -> list[int]:
-    return [fd_of(each) for each in part]
+def _asked(part: Iterable[Descriptor]) -> list[tuple[Descriptor, int]]:
+    try:
+        things = list(part)
+    except TypeError:
+        raise TypeError("arguments 1-3 must be sequences") from None
+    return [(each, fd_of(each)) for each in things]
+
+
+def _milliseconds(timeout: object, ns_per_unit: int) -> int | None:
+    """Read poll's timeout as C does: whole milliseconds, rounded up; None: for ever."""
+    if isinstance(timeout, float):
+        ns = math.ceil(timeout * ns_per_unit)
+    elif isinstance(timeout, SupportsIndex):
+        ns = timeout.__index__() * ns_per_unit
+    else:
+        raise TypeError("timeout must be an integer or None")
+    ms = -(-ns // _MS)
+    if ms > INT_MAX:
+        raise OverflowError("timeout is too large")
+    return ms * _MS if ms >= 0 else None
 
 
 class Select:
@@ -65,16 +85,11 @@ class Select:
         """None: it is made on several."""
         return None
 
-    @recorded(
-        "select",
-        show=lambda r, w, x, *rest: (_fds(r), _fds(w), _fds(x), *rest),
-        give=lambda _, ready: [_fds(part) for part in ready],
-    )
     def select(
         self,
-        rlist: Sequence[Descriptor],
-        wlist: Sequence[Descriptor],
-        xlist: Sequence[Descriptor],
+        rlist: Iterable[Descriptor],
+        wlist: Iterable[Descriptor],
+        xlist: Iterable[Descriptor],
         timeout: Seconds | None = None,
         /,
     ) -> tuple[list[Descriptor], list[Descriptor], list[Descriptor]]:
@@ -82,16 +97,31 @@ class Select:
 
         Raises ValueError for a negative timeout.
         """
+        if not isinstance(timeout, SupportsFloat | SupportsIndex | None):
+            raise TypeError("timeout must be a float or None")
         limit = None if timeout is None else to_ns(timeout)
         if limit is not None and limit < 0:
             raise ValueError("timeout must be non-negative")
-        asked = [{fd_of(each): each for each in part} for part in (rlist, wlist, xlist)]
-        reading, writing, exceptional = (list(part) for part in asked)
-        ready = tasks.running().syscall(calls.select, reading, writing, exceptional, limit)
+        asked = [_asked(part) for part in (rlist, wlist, xlist)]
+        reading, writing, exceptional = ([fd for _, fd in part] for part in asked)
+        rest = () if timeout is None else (timeout,)
+        ready = self._select(reading, writing, exceptional, *rest, limit=limit)
         first, second, third = (
-            [part[fd] for fd in fds] for part, fds in zip(asked, ready, strict=True)
+            [each for each, fd in part if fd in fds] for part, fds in zip(asked, ready, strict=True)
         )
         return first, second, third
+
+    @recorded("select", show=lambda *asked, **_: asked)
+    def _select(
+        self,
+        reading: list[int],
+        writing: list[int],
+        exceptional: list[int],
+        *timeout: Seconds,  # noqa: ARG002  recorded as given
+        limit: int | None,
+    ) -> tuple[list[int], list[int], list[int]]:
+        unique = (list(dict.fromkeys(part)) for part in (reading, writing, exceptional))
+        return tasks.running().syscall(calls.select, *unique, limit)
 
 
 class Poll:
@@ -132,10 +162,7 @@ class Poll:
     @recorded("poll")
     def poll(self, timeout: Seconds | None = None, /) -> list[tuple[int, int]]:
         """Wait so many milliseconds; None or negative: for ever."""
-        limit = None
-        if timeout is not None:
-            ms = math.ceil(float(timeout))
-            limit = ms * _MS if ms >= 0 else None
+        limit = None if timeout is None else _milliseconds(timeout, _MS)
         return tasks.running().syscall(calls.poll, list(self._asked.items()), limit)
 
 
@@ -148,7 +175,7 @@ class Epoll:
         if sizehint != -1 and sizehint <= 0:
             raise ValueError("negative sizehint")
         if flags & ~real.EPOLL_CLOEXEC:
-            raise OSError(22, "Invalid argument")
+            raise OSError("invalid flags")
         thread = tasks.running()
         self._fd: int = thread.enter(calls.epoll_create, self.image.world.now)
 
@@ -203,11 +230,7 @@ class Epoll:
         elif maxevents < 1:
             msg = f"maxevents must be greater than 0, got {maxevents}"
             raise ValueError(msg)
-        limit = None
-        if timeout is not None:
-            ns = to_ns(timeout)
-            # The system call counts in milliseconds, rounded up.
-            limit = -(-ns // _MS) * _MS if ns >= 0 else None
+        limit = None if timeout is None else _milliseconds(timeout, _S)
         return tasks.running().syscall(calls.epoll_wait, fd, maxevents, limit)
 
     def _control(self, op: int, fd: Descriptor, events: int) -> None:
@@ -234,8 +257,12 @@ class Epoll:
 
 
 def _mask(events: int) -> int:
-    if not 0 <= events <= 0xFFFF:
-        raise OverflowError("unsigned short is greater than maximum")
+    if not isinstance(events, int):
+        raise TypeError("an integer is required")
+    if events < 0:
+        raise ValueError("value must be positive")
+    if events > _USHRT_MAX:
+        raise OverflowError("Python int too large for C unsigned short")
     return int(events)
 
 

@@ -1,22 +1,23 @@
-"""``_socket``: the C class under ``socket.socket``, over the simulated kernel, and the module's functions.
+"""``_socket``: the C class under ``socket.socket``, over the simulated kernel.
 
-As in CPython a timeout is no matter of the kernel: the descriptor does not block, and the call polls
-before it is made.
+As in CPython a timeout is no matter of the kernel: the descriptor does not block, and the call
+polls before it is made.
 """
 
 import _socket as real
 import errno
 import warnings
 from collections.abc import Iterable
+from contextlib import suppress
 from types import ModuleType
-from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias, TypeVar, cast
 
 from halfopen.guest import fence, tasks
 from halfopen.guest.libc import resolver
 from halfopen.guest.recording import recorded
 from halfopen.guest.standins.assemble import assemble
-from halfopen.guest.standins.durations import to_ns
 from halfopen.guest.standins.netdb import Netdb
+from halfopen.guest.standins.numbers import INT_MAX, integer, to_ns, whole
 from halfopen.sockets import calls
 from halfopen.sockets.errors import fail
 from halfopen.sockets.waiting import Blocked
@@ -40,6 +41,7 @@ _POLLIN: Final = 1
 _POLLOUT: Final = 4
 _POLLERR: Final = 8
 _PORT_MAX: Final = 0xFFFF
+_DATAGRAM_MAX: Final = 0xFFFF
 _NS: Final = 10**9
 
 
@@ -62,7 +64,9 @@ class Socket:
     ) -> None:
         self._fd = -1
         self._timeout_ns: int | None = None
-        self._family, self._type, self._proto = int(family), int(type), int(proto)
+        self._family = integer(family)
+        self._type = integer(type)
+        self._proto = integer(proto)
         if fileno is not None:
             self._adopt(fileno)
         else:
@@ -92,9 +96,7 @@ class Socket:
         )
 
     def _adopt(self, fileno: int) -> None:
-        if isinstance(fileno, float):
-            raise TypeError("integer argument expected, got float")
-        fd = int(fileno)
+        fd = integer(fileno)
         if fd < 0:
             raise ValueError("negative file descriptor")
         _kernel(calls.getsockname, fd)
@@ -164,10 +166,8 @@ class Socket:
         """Close it; a connection that was reset meanwhile is closed all the same."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
-            try:
+            with suppress(ConnectionResetError):
                 _blocking(calls.close, fd)
-            except ConnectionResetError:
-                pass
 
     @recorded("bind")
     def bind(self, address: object, /) -> None:
@@ -178,7 +178,7 @@ class Socket:
     @recorded("listen")
     def listen(self, backlog: int = min(real.SOMAXCONN, 128), /) -> None:
         """Let connections come."""
-        _kernel(calls.listen, self._fd, max(int(backlog), 0), self.image.world.now)
+        _kernel(calls.listen, self._fd, max(integer(backlog), 0), self.image.world.now)
 
     @recorded("accept")
     def _accept(self) -> tuple[int, Address]:
@@ -202,15 +202,15 @@ class Socket:
     @recorded("send")
     def send(self, data: "Buffer", flags: int = 0, /) -> int:
         """Send what fits."""
-        return self._timed(_POLLOUT, calls.send, _octets(data), int(flags))
+        return self._timed(_POLLOUT, calls.send, _octets(data), integer(flags))
 
     @recorded("sendall")
     def sendall(self, data: "Buffer", flags: int = 0, /) -> None:
         """Send everything; the timeout is one for all of it."""
-        rest = _octets(data)
+        rest, flags = _octets(data), integer(flags)
         until = self._until()
         while True:
-            rest = rest[self._timed_until(until, _POLLOUT, calls.send, rest, int(flags)) :]
+            rest = rest[self._timed_until(until, _POLLOUT, calls.send, rest, flags) :]
             if not rest:
                 return
 
@@ -221,7 +221,7 @@ class Socket:
             msg = f"sendto() takes 2 or 3 arguments ({1 + len(rest)} given)"
             raise TypeError(msg)
         there = self._address(rest[-1], "sendto")
-        flags = _integer(rest[0]) if len(rest) == 2 else 0
+        flags = integer(rest[0]) if len(rest) == 2 else 0
         return self._timed(_POLLOUT, calls.sendto, _octets(data), flags, there)
 
     @recorded("sendmsg")
@@ -236,22 +236,28 @@ class Socket:
         """Send what several buffers hold."""
         if list(ancdata):
             fence.refuse("sendmsg with ancillary data")
-        data = b"".join(_octets(each) for each in buffers)
+        try:
+            parts = iter(buffers)
+        except TypeError:
+            raise TypeError("sendmsg() argument 1 must be an iterable") from None
+        data = b"".join(_octets(each) for each in parts)
         there = None if address is None else self._address(address, "sendmsg")
-        return self._timed(_POLLOUT, calls.sendto, data, int(flags), there)
+        return self._timed(_POLLOUT, calls.sendto, data, integer(flags), there)
 
     @recorded("recv")
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
         """Receive what there is."""
-        size = _size(bufsize, "recv")
-        return self._timed(_POLLIN, calls.recv, size, int(flags))
+        size, flags = _size(bufsize, "recv"), integer(flags)
+        return self._timed(_POLLIN, calls.recv, size, flags) if size else b""
 
     @recorded("recv_into")
     def recv_into(self, buffer: "Buffer", nbytes: int = 0, flags: int = 0) -> int:
         """Receive into a buffer."""
-        with memoryview(buffer).cast("B") as room:
-            size = _room(room, nbytes, "recv_into")
-            data: bytes = self._timed(_POLLIN, calls.recv, size, int(flags))
+        with _writable(buffer, "recv_into") as room:
+            size, flags = _room(room, nbytes, "recv_into"), integer(flags)
+            if size > len(room):
+                raise ValueError("buffer too small for requested bytes")
+            data = self._timed(_POLLIN, calls.recv, size, flags) if size else b""
             room[: len(data)] = data
         return len(data)
 
@@ -259,16 +265,18 @@ class Socket:
     def recvfrom(self, bufsize: int, flags: int = 0, /) -> tuple[bytes, Address | None]:
         """Receive, and tell from where."""
         size = _size(bufsize, "recvfrom")
-        return self._timed(_POLLIN, calls.recvfrom, size, int(flags))
+        return self._timed(_POLLIN, calls.recvfrom, size, integer(flags))
 
     @recorded("recvfrom_into")
     def recvfrom_into(
         self, buffer: "Buffer", nbytes: int = 0, flags: int = 0
     ) -> tuple[int, Address | None]:
         """Receive into a buffer, and tell from where."""
-        with memoryview(buffer).cast("B") as room:
+        with _writable(buffer, "recvfrom_into") as room:
             size = _room(room, nbytes, "recvfrom_into")
-            data, source = self._timed(_POLLIN, calls.recvfrom, size, int(flags))
+            if size > len(room):
+                raise ValueError("nbytes is greater than the length of the buffer")
+            data, source = self._timed(_POLLIN, calls.recvfrom, size, integer(flags))
             room[: len(data)] = data
         return len(data), source
 
@@ -277,10 +285,15 @@ class Socket:
         self, bufsize: int, ancbufsize: int = 0, flags: int = 0, /
     ) -> tuple[bytes, list[object], int, Address | None]:
         """Receive with ancillary data, of which there is none."""
-        size = _size(bufsize, "recvmsg")
-        _size(ancbufsize, "recvmsg")
-        data, source = self._timed(_POLLIN, calls.recvfrom, size, int(flags))
-        return data, [], 0, source
+        size, flags = whole(bufsize), integer(flags)
+        if size < 0:
+            raise ValueError("negative buffer size in recvmsg()")
+        if whole(ancbufsize) < 0:
+            raise ValueError("invalid ancillary data buffer length")
+        room = _DATAGRAM_MAX if self._type == real.SOCK_DGRAM else size
+        data, source = self._timed(_POLLIN, calls.recvfrom, max(size, room), flags)
+        cut = real.MSG_TRUNC if len(data) > size else 0
+        return data[:size], [], cut, source
 
     def recvmsg_into(self, *_: object) -> NoReturn:
         """Not simulated."""
@@ -293,7 +306,7 @@ class Socket:
     @recorded("shutdown")
     def shutdown(self, how: int, /) -> None:
         """End one direction, or both."""
-        _kernel(calls.shutdown, self._fd, int(how), self.image.world.now)
+        _kernel(calls.shutdown, self._fd, integer(how), self.image.world.now)
 
     @recorded("getsockname")
     def getsockname(self) -> Address:
@@ -309,25 +322,34 @@ class Socket:
     def getsockopt(self, level: int, option: int, buflen: int = 0, /) -> int | bytes:
         """Read an option: as an int, or as so many bytes."""
         now = self.image.world.now
+        level, option, buflen = integer(level), integer(option), integer(buflen)
         if not 0 <= buflen <= 1024:
             raise OSError("getsockopt buflen out of range")
-        return _kernel(calls.getsockopt, self._fd, int(level), int(option), buflen, now)
+        return _kernel(calls.getsockopt, self._fd, level, option, buflen, now)
 
     @recorded("setsockopt")
     def setsockopt(
-        self, level: int, option: int, value: "int | Buffer | None", optlen: int = 0, /
+        self, level: int, option: int, value: "int | Buffer | None", *optlen: int
     ) -> None:
-        """Set an option to an int, to bytes, or to nothing of a length."""
-        if value is None:
-            value = bytes(optlen)
-        given = int(value) if isinstance(value, int) else _octets(value)
-        now = self.image.world.now
-        _kernel(calls.setsockopt, self._fd, int(level), int(option), given, now)
+        """Set an option to an int, to bytes, or (None, and a length) to nothing of a length."""
+        level, option = integer(level), integer(option)
+        given: int | bytes
+        if optlen:
+            (size,) = optlen
+            if value is not None:
+                msg = f"setsockopt() argument 3 must be None, not {type(value).__name__}"
+                raise TypeError(msg)
+            given = bytes(integer(size))
+        elif isinstance(value, int) and abs(value) <= INT_MAX:
+            given = int(value)
+        else:
+            given = _octets(value)
+        _kernel(calls.setsockopt, self._fd, level, option, given, self.image.world.now)
 
     @recorded("setblocking")
     def setblocking(self, flag: bool, /) -> None:
         """Block for ever, or never."""
-        self._set_timeout(None if flag else 0)
+        self._set_timeout(None if integer(flag) else 0)
 
     @recorded("settimeout")
     def settimeout(self, value: "Seconds | None", /) -> None:
@@ -356,7 +378,7 @@ class Socket:
             msg = f"{call}(): AF_INET address must be tuple, not {kind}"
             raise TypeError(msg)
         if len(address) != 2:
-            msg = f"{call}(): AF_INET address must be a pair (host, port)"
+            msg = "AF_INET address must be a pair (host, port)"
             raise TypeError(msg)
         host, port = address
         if isinstance(host, bytes | bytearray):
@@ -364,7 +386,7 @@ class Socket:
         if not isinstance(host, str):
             msg = f"str, bytes or bytearray expected, not {type(host).__name__}"
             raise TypeError(msg)
-        number = _integer(port)
+        number = whole(port)
         if not 0 <= number <= _PORT_MAX:
             msg = f"{call}(): port must be 0-65535."
             raise OverflowError(msg)
@@ -388,6 +410,7 @@ class Socket:
         self._wait_ready(self._until(), _POLLOUT | _POLLERR)
         now = self.image.world.now
         code = _kernel(calls.getsockopt, self._fd, real.SOL_SOCKET, real.SO_ERROR, 0, now)
+        assert isinstance(code, int), "SO_ERROR is a number"
         if code and code != errno.EISCONN:
             raise fail(code)
 
@@ -432,6 +455,11 @@ def _kernel(call: "Callable[..., T]", *args: object) -> T:
     return tasks.running().enter(call, *args)
 
 
+def set_timeout(sock: Socket, ns: int | None) -> None:
+    """Do what ``settimeout`` does, from outside the program: it stands in no trace."""
+    sock._set_timeout(ns)  # noqa: SLF001  ours
+
+
 def timeout_ns(value: "Seconds") -> int:
     """Read a timeout as CPython does: rounded up, never negative."""
     ns = to_ns(value)
@@ -440,27 +468,34 @@ def timeout_ns(value: "Seconds") -> int:
     return ns
 
 
-def _octets(data: "Buffer") -> bytes:
+def _octets(data: object) -> bytes:
     if isinstance(data, bytes):
         return data
     try:
-        return memoryview(data).tobytes()
-    except TypeError as error:
+        view = memoryview(cast("Buffer", data))  # it says itself what it can't take
+    except TypeError:
         msg = f"a bytes-like object is required, not '{type(data).__name__}'"
-        raise TypeError(msg) from error
+        raise TypeError(msg) from None
+    if not view.c_contiguous:
+        raise BufferError("memoryview: underlying buffer is not C-contiguous")
+    return view.tobytes()
 
 
-def _integer(value: object) -> int:
-    if isinstance(value, int):
-        return int(value)
-    if hasattr(value, "__index__"):
-        return int(value.__index__())
-    msg = f"'{type(value).__name__}' object cannot be interpreted as an integer"
-    raise TypeError(msg)
+def _writable(buffer: "Buffer", call: str) -> memoryview:
+    """Give the octets of a buffer that can be written to."""
+    try:
+        view = memoryview(buffer)
+    except TypeError:
+        view = memoryview(b"")
+    if view.readonly:
+        kind = type(buffer).__name__
+        msg = f"{call}() argument 1 must be read-write bytes-like object, not {kind}"
+        raise TypeError(msg)
+    return view.cast("B")
 
 
 def _size(size: int, call: str) -> int:
-    number = _integer(size)
+    number = whole(size)
     if number < 0:
         msg = f"negative buffersize in {call}"
         raise ValueError(msg)
@@ -468,11 +503,9 @@ def _size(size: int, call: str) -> int:
 
 
 def _room(room: memoryview, nbytes: int, call: str) -> int:
-    if nbytes < 0:
+    if whole(nbytes) < 0:
         msg = f"negative buffersize in {call}"
         raise ValueError(msg)
-    if nbytes > len(room):
-        raise ValueError("buffer too small for requested bytes")
     return nbytes or len(room)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, SupportsFloat, SupportsIndex
 
 from halfopen.guest import tasks
 from halfopen.guest.standins.assemble import assemble
-from halfopen.guest.standins.durations import to_ns
+from halfopen.guest.standins.numbers import to_ns
 from halfopen.guest.tasks import Thread
 
 if TYPE_CHECKING:

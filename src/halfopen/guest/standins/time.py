@@ -1,7 +1,9 @@
 """``time``: the world's clock, in UTC: begun at a fixed instant, it moves while everybody waits."""
 
 import calendar
+import errno
 import importlib
+import os
 import time as real
 from collections.abc import Sequence
 from types import ModuleType
@@ -9,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal, SupportsFloat, SupportsIndex, 
 
 from halfopen.guest import tasks
 from halfopen.guest.standins.assemble import assemble
-from halfopen.guest.standins.durations import to_ns
+from halfopen.guest.standins.numbers import integer, to_ns
 
 if TYPE_CHECKING:
     from halfopen.guest.image import Image
@@ -26,6 +28,10 @@ Parts: TypeAlias = tuple[int, int, int, int, int, int, int, int, int] | real.str
 ClockName: TypeAlias = Literal["monotonic", "perf_counter", "process_time", "time", "thread_time"]
 
 _SECOND: Final = 10**9
+_EPOCH: Final = real.gmtime(0)
+_CLOCKS: Final = frozenset(
+    number for name, number in vars(real).items() if name.startswith("CLOCK_")
+)
 _REALTIME: Final = frozenset({"CLOCK_REALTIME", "CLOCK_TAI"})
 
 
@@ -64,7 +70,12 @@ class Time:
         return self.process_time_ns() / _SECOND
 
     def clock_gettime_ns(self, clk_id: int) -> int:
-        """Read a clock by its number."""
+        """Read a clock by its number.
+
+        Raises OSError EINVAL for a number that Linux does not know.
+        """
+        if integer(clk_id) not in _CLOCKS:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         if clk_id in self._realtime:
             return self.time_ns()
         if clk_id in {real.CLOCK_PROCESS_CPUTIME_ID, real.CLOCK_THREAD_CPUTIME_ID}:
@@ -105,7 +116,11 @@ class Time:
 
     def mktime(self, parts: Sequence[int], /) -> float:
         """Convert from local time, which is UTC."""
-        return float(calendar.timegm(tuple(parts)))
+        if not isinstance(parts, tuple):
+            raise TypeError("Tuple or struct_time argument required")
+        if len(parts) != len(_EPOCH):
+            raise TypeError("mktime(): illegal time tuple argument")
+        return float(calendar.timegm(parts))
 
     def strftime(self, form: str, parts: Sequence[int] | None = None, /) -> str:
         """Format a time, by default the present."""
