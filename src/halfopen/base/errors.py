@@ -1,4 +1,7 @@
-"""The mistakes of our users. What a program can meet is an ``OSError``; our own bugs are assertions."""
+"""The mistakes of our users.
+
+What a program can meet is an ``OSError``; our own bugs are assertions.
+"""
 
 
 class HalfopenError(Exception):

@@ -14,7 +14,10 @@ class Rng:
         self._random = random.Random(int.from_bytes(digest, "big"))
 
     def split(self, *names: str) -> "Rng":
-        """Return a source of its own for a host or a purpose; it never depends on what others drew."""
+        """Return a source of its own for a host or a purpose.
+
+        It never depends on what others drew.
+        """
         return Rng(self.seed, "/".join((self.path, *names)))
 
     def below(self, limit: int) -> int:

@@ -10,7 +10,10 @@ HOUR: Final = 60 * MINUTE
 
 
 def show_duration(ns: int) -> str:
-    """Write a duration as people read it: ``50 µs``, ``1.004 s``, ``15 min 24.6 s``, ``2 h 11 min 15 s``."""
+    """Write a duration as people read it.
+
+    ``50 µs``, ``1.004 s``, ``15 min 24.6 s``, ``2 h 11 min 15 s``.
+    """
     if ns < 0:
         return "-" + show_duration(-ns)
     if ns < MS:

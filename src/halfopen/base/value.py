@@ -10,7 +10,7 @@ T = TypeVar("T")
 def value(cls: type[T]) -> type[T]:
     """Make a keyword-only, slotted value class.
 
-    Type checkers see it as frozen, and it is hashed by its fields; at run time nothing is paid for that
-    (``frozen=True`` costs 2.3 to 2.5 times a plain slotted dataclass).
+    Type checkers see it as frozen, and it is hashed by its fields; at run time nothing is paid for
+    that (``frozen=True`` costs 2.3 to 2.5 times a plain slotted dataclass).
     """
     return dataclass(slots=True, kw_only=True, unsafe_hash=True)(cls)

@@ -55,7 +55,10 @@ class Routes:
         self._known.clear()
 
     def remove_address(self, own: str) -> None:
-        """Be at an address no longer; routes that prefer it go with it (Linux fib_sync_down_addr)."""
+        """Be at an address no longer; routes that prefer it go with it.
+
+        Linux fib_sync_down_addr.
+        """
         self.local.pop(own, None)
         self.table = [route for route in self.table if route.source != own]
         self._known.clear()

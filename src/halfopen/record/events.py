@@ -1,7 +1,8 @@
-"""What a run consists of: events, each at one instant of one host, in the order in which they happened.
+"""What a run consists of: events, each at one instant of one host, in order.
 
-A call is two events (entry and return), a packet two (sent, and arrived or lost): a run that ends in between
-shows which call never returned and which packet never arrived. ``record.query`` pairs them up again.
+A call is two events (entry and return), a packet two (sent, and arrived or lost): a run that ends
+in between shows which call never returned and which packet never arrived. ``record.query`` pairs
+them up again.
 """
 
 from typing import TypeAlias
@@ -9,12 +10,15 @@ from typing import TypeAlias
 from halfopen.base.value import value
 from halfopen.record.faults import Fault
 
-Json: TypeAlias = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 
 
 @value
 class CallEntry:
-    """A program enters a socket call, at the boundary of the C modules (``_socket``, ``select``)."""
+    """A program enters a socket call, at the boundary of the C modules.
+
+    ``_socket``, ``select``.
+    """
 
     t_ns: int
     call_id: int
@@ -29,11 +33,15 @@ class CallEntry:
 
 @value
 class CallReturn:
-    """The call ends: a result, or an errno by name (``ECONNRESET``; ``timeout`` for Python's TimeoutError)."""
+    """The call ends: a result, or an errno by name (``ECONNRESET``.
+
+    ``timeout`` for Python's TimeoutError).
+    """
 
     t_ns: int
     call_id: int
-    result: Json  # bytes as {"len": n, "head": "text of the first 32, latin-1"}; addresses as [host, port]
+    # bytes as {"len": n, "head": "text of the first 32, latin-1"}; addresses as [host, port]
+    result: Json
     errno: str | None
 
 
@@ -64,7 +72,10 @@ class PacketArrived:
 
 @value
 class PacketLost:
-    """The packet goes no further; ``why`` says which fault or limit took it (``cable out``, ``host off``)."""
+    """The packet goes no further; ``why`` says which fault or limit took it.
+
+    ``cable out``, ``host off``.
+    """
 
     t_ns: int
     packet_id: int
@@ -85,7 +96,10 @@ class StateChange:
 
 @value
 class TimerFired:
-    """A deadline of a connection passes and something is done about it. Only the world can see it."""
+    """A deadline of a connection passes and something is done about it.
+
+    Only the world can see it.
+    """
 
     t_ns: int
     host: str
@@ -95,7 +109,10 @@ class TimerFired:
 
 @value
 class FaultFired:
-    """A fault happens; ``effect`` False: it found nothing to act on (the process had ended), and so did not fire."""
+    """A fault happens; ``effect`` False.
+
+    It found nothing to act on (the process had ended), and so did not fire.
+    """
 
     t_ns: int
     fault: Fault
@@ -113,7 +130,7 @@ class ProcessStarted:
 
 @value
 class ProcessEnded:
-    """A process is over: ``exit 0``, ``exit 1``, ``SIGKILL``, ``SIGSEGV``, ``power off``, ``uncaught OSError: ...``."""
+    """A process is over: ``exit 0``, ``SIGKILL``, ``power off``, ``uncaught OSError: ...``."""
 
     t_ns: int
     host: str

@@ -32,7 +32,8 @@ class PowerOn:
 class CableOut:
     """Let a link carry nothing, in both directions, or only towards ``towards``.
 
-    ``seen_by`` lists the hosts whose interface loses carrier (a near cable); empty: nobody sees it (a far cable).
+    ``seen_by`` lists the hosts whose interface loses carrier (a near cable); empty: nobody sees it
+    (a far cable).
     """
 
     link: str
@@ -148,8 +149,8 @@ class Unreachable:
 class Forge:
     """Send a segment to a host in its peer's name.
 
-    It goes on where the peer's last segment on this link ended: ``seq`` and ``ack`` move its numbers
-    from there. ``flags`` as ``RST,ACK``; ``text`` is ASCII.
+    It goes on where the peer's last segment on this link ended: ``seq`` and ``ack`` move its
+    numbers from there. ``flags`` as ``RST,ACK``; ``text`` is ASCII.
     """
 
     link: str

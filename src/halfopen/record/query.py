@@ -38,7 +38,10 @@ class Call:
 
 @value
 class Packet:
-    """One packet's way over one link. Neither arrived nor lost: still under way when the run ended."""
+    """One packet's way over one link.
+
+    Neither arrived nor lost: still under way when the run ended.
+    """
 
     packet_id: int
     t_ns: int

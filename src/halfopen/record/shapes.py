@@ -20,6 +20,8 @@ def result_to_json(call: str, result: object) -> Json:
         return {"len": len(result), "head": bytes(result[:_HEAD]).decode("latin-1")}
     if isinstance(result, tuple | list):
         return [result_to_json("", part) for part in result]
+    if isinstance(result, dict):
+        return {str(name): result_to_json("", part) for name, part in result.items()}
     if result is None or isinstance(result, bool | int | float | str):
         return result
     return str(result)

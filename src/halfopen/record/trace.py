@@ -31,8 +31,8 @@ _EVENTS: Final[dict[str, Any]] = {
 class Trace:
     """The events of one run.
 
-    ``meta`` says what it ran on: ``arm`` (``world`` or ``kernel``), and for a kernel its ``release`` and the
-    ``date`` of the run. ``ended_ns`` is the instant at which the run was over.
+    ``meta`` says what it ran on: ``arm`` (``world`` or ``kernel``), and for a kernel its
+    ``release`` and the ``date`` of the run. ``ended_ns`` is the instant at which the run was over.
     """
 
     def __init__(self, meta: dict[str, Json]) -> None:
@@ -50,6 +50,11 @@ class Trace:
         """Append what happened just now."""
         self.events.append(event)
 
+    def take(self, event: Event) -> None:
+        """Append what was read back; ``next_id`` goes on behind it."""
+        self.events.append(event)
+        self._ids = max(self._ids, getattr(event, "call_id", 0), getattr(event, "packet_id", 0))
+
     def dumps(self) -> str:
         """Write the run as JSON lines; the same run gives the same bytes."""
         head = {"meta": self.meta, "ended_ns": self.ended_ns}
@@ -66,25 +71,35 @@ def loads(text: str) -> Trace:
 
     Raises MisuseError where a line is not one of ours.
     """
-    lines = text.splitlines()
-    head = json.loads(lines[0]) if lines else {}
-    if "meta" not in head:
-        msg = "not a trace: its first line has no 'meta'"
+    traces = loads_all(text)
+    if len(traces) != 1:
+        msg = f"a trace is one run, here are {len(traces)}"
         raise MisuseError(msg)
-    trace = Trace(head["meta"])
-    trace.ended_ns = head["ended_ns"]
-    for number, line in enumerate(lines[1:], start=2):
+    return traces[0]
+
+
+def loads_all(text: str) -> list[Trace]:
+    """Read several runs, written by ``Trace.dumps`` one behind the other.
+
+    Raises MisuseError where a line is not one of ours.
+    """
+    traces: list[Trace] = []
+    for number, line in enumerate(text.splitlines(), start=1):
         try:
-            trace.add(_from_json(json.loads(line)))
+            body = json.loads(line)
+            if "meta" in body:
+                traces.append(Trace(body["meta"]))
+                traces[-1].ended_ns = body["ended_ns"]
+                continue
+            event = _from_json(body)
         except (KeyError, TypeError, ValueError) as error:
             msg = f"line {number} of the trace is damaged: {error}"
             raise MisuseError(msg) from error
-        trace._ids = max(
-            trace._ids,
-            getattr(trace.events[-1], "call_id", 0),
-            getattr(trace.events[-1], "packet_id", 0),
-        )
-    return trace
+        if not traces:
+            msg = "not a trace: its first line has no 'meta'"
+            raise MisuseError(msg)
+        traces[-1].take(event)
+    return traces
 
 
 def _to_json(event: Event) -> dict[str, Any]:

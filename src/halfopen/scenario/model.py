@@ -1,8 +1,9 @@
 """A scenario as data: hosts, links, programs, and what goes wrong when.
 
-A note's file (``scenario/notes/n07.py``) holds its programs, its variants, and how its answer is read from
-the runs. A program is an ordinary function over the standard library's ``socket``; it gets a ``Lab`` and
-nothing else, and runs unchanged as a guest of the world and as a real process in a network namespace.
+A note's file (``scenario/notes/n07.py``) holds its programs, its variants, and how its answer is
+read from the runs. A program is an ordinary function over the standard library's ``socket``; it
+gets a ``Lab`` and nothing else, and runs unchanged as a guest of the world and as a real process in
+a network namespace.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -63,7 +64,10 @@ When: TypeAlias = At | OnMark | OnExit
 
 @value
 class Host:
-    """A host with its addresses; the first is the one that ``lab.address`` gives. ``sysctl`` by kernel name."""
+    """A host with its addresses; the first is the one that ``lab.address`` gives.
+
+    ``sysctl`` by kernel name.
+    """
 
     name: str
     addresses: tuple[str, ...]
@@ -86,7 +90,10 @@ class Link:
 
 @value
 class Process:
-    """A program on a host. It starts at boot-up of the run, or tied to another's mark; ``boots``: after a reboot again."""
+    """A program on a host.
+
+    It starts at boot-up of the run, or tied to another's mark; ``boots``: after a reboot again.
+    """
 
     host: str
     name: str
@@ -107,7 +114,8 @@ class Step:
 class Variant:
     """One run: everything that happens is in here. ``horizon_ns`` is where both arms stop looking.
 
-    ``kernel`` False: only the world can run it in reasonable time (default durations); ``because`` says why.
+    ``kernel`` False: only the world can run it in reasonable time (default durations); ``because``
+    says why.
     """
 
     settings: Mapping[str, str]
@@ -137,8 +145,8 @@ class Answer:
 class Note:
     """A line of the notes, with the scenario that answers it.
 
-    ``answer`` reads the world's traces, by variant name, and must not know the outcome beforehand: it states
-    what it finds, and raises AssertionError where the runs do not bear the sentence out.
+    ``answer`` reads the world's traces, by variant name, and must not know the outcome beforehand:
+    it states what it finds, and raises AssertionError where the runs do not bear the sentence out.
     """
 
     id: str

@@ -34,7 +34,8 @@ _KIND_MASK: Final = 0xF
 def socket(table: FdTable, family: int, kind: int, proto: int, now: int) -> int:  # noqa: ARG001  as every call
     """Make a socket and return its descriptor.
 
-    Raises OSError: EAFNOSUPPORT, ESOCKTNOSUPPORT, EPROTONOSUPPORT, EINVAL, EMFILE (Linux inet_create).
+    Raises OSError: EAFNOSUPPORT, ESOCKTNOSUPPORT, EPROTONOSUPPORT, EINVAL, EMFILE (Linux
+    inet_create).
     """
     if family in (c.AF_UNIX, c.AF_INET6):
         name = "AF_UNIX" if family == c.AF_UNIX else "AF_INET6"
@@ -85,7 +86,10 @@ def bind(table: FdTable, fd: int, address: Address, now: int) -> None:  # noqa: 
 
 
 def may_bind(file: TcpSock | UdpSock, host: str) -> bool:
-    """Whether the address is the host's own, or stands for all (Linux inet_addr_valid_or_nonlocal)."""
+    """Whether the address is the host's own, or stands for all.
+
+    Linux inet_addr_valid_or_nonlocal.
+    """
     kernel = file.kernel
     routes = kernel.ip.routes
     return (
@@ -113,7 +117,7 @@ def get_port(sock: TcpSock, port: int) -> bool:
     return True
 
 
-def connect(table: FdTable, fd: int, address: Address, wait: Wait, now: int) -> None | Blocked:
+def connect(table: FdTable, fd: int, address: Address, wait: Wait, now: int) -> Blocked | None:
     """Open a connection (Linux __inet_stream_connect).
 
     Raises OSError: what ended the attempt, once; ECONNABORTED where it was told already; EISCONN,
@@ -214,8 +218,8 @@ def _unique(sock: TcpSock, flow: Flow, now: int, *, picked: bool) -> bool:
     """Whether a flow is free, or held by a TIME-WAIT that may be taken over.
 
     Linux tcp_twsk_unique: with timestamps the old one's segments can be told from the new one's. A
-    port that the user bound is taken over at once; one that the kernel picks under tcp_tw_reuse only
-    (2: on the loopback), and after tcp_tw_reuse_delay.
+    port that the user bound is taken over at once; one that the kernel picks under tcp_tw_reuse
+    only (2: on the loopback), and after tcp_tw_reuse_delay.
     """
     old = sock.kernel.ip.demux.flows.get(arriving(flow))
     if old is None:

@@ -55,7 +55,10 @@ class Interest:
 
 
 class Epoll:
-    """An epoll instance. Level-triggered interests stay in the list until they are found not ready."""
+    """An epoll instance.
+
+    Level-triggered interests stay in the list until they are found not ready.
+    """
 
     def __init__(self, kernel: "Kernel") -> None:
         self.kernel = kernel

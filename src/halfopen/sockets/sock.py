@@ -1,4 +1,4 @@
-"""An open TCP socket: what Linux keeps in ``struct socket`` and ``struct sock``, around a Tcb or a Listening."""
+"""A TCP socket: Linux's ``struct socket`` and ``struct sock``, around a Tcb or a Listening."""
 
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -67,7 +67,10 @@ class TcpSock:
 
     @property
     def sk_state(self) -> State:
-        """The protocol's state as the API sees it: what is left of a TIME-WAIT is no socket any more."""
+        """The protocol's state as the API sees it.
+
+        What is left of a TIME-WAIT is no socket any more.
+        """
         tcb = self.tcb
         if tcb is not None:
             return State.CLOSED if tcb.minisock else tcb.state
@@ -118,7 +121,10 @@ class TcpSock:
             self.release(now)
 
     def exit(self, now: int) -> None:
-        """Its last descriptor may have gone with the process; nobody lingers then (Linux PF_EXITING)."""
+        """Its last descriptor may have gone with the process; nobody lingers then.
+
+        Linux PF_EXITING.
+        """
         if not self.calls and not self.descriptors:
             self.release(now)
 
@@ -197,7 +203,10 @@ class TcpSock:
 
 
 def writeable(tcb: Tcb) -> bool:
-    """Whether a third of the send buffer is free (Linux sk_stream_is_writeable); if not, wake us when it is."""
+    """Whether a third of the send buffer is free (Linux sk_stream_is_writeable).
+
+    If not, wake us when it is.
+    """
     free = tcb.sndbuf - tcb.snd_queued
     if free > 0 and free >= tcb.snd_queued >> 1:
         return True

@@ -33,7 +33,7 @@ _MSS_UNCONNECTED: Final = 536
 
 
 class Number:
-    """An option that is a number: kept in a field of ``Options``, and of the Tcb where there is one.
+    """An option that is a number: a field of ``Options``, and of the Tcb where there is one.
 
     Outside of ``low`` to ``high`` it is EINVAL. ``unit`` ns make one of it.
     """

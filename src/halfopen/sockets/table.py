@@ -1,4 +1,4 @@
-"""A process's descriptors, numbered from ``FD_BASE`` so that real files are never taken for sockets."""
+"""A process's descriptors, from ``FD_BASE`` on: real files are never taken for sockets."""
 
 from errno import EBADF, EMFILE, ENOTSOCK
 from typing import TYPE_CHECKING, Final

@@ -1,4 +1,7 @@
-"""send and recv, in the order in which Linux looks at things (tcp_sendmsg_locked, tcp_recvmsg_locked)."""
+"""send and recv, in the order in which Linux looks at things.
+
+tcp_sendmsg_locked, tcp_recvmsg_locked.
+"""
 
 import errno
 from typing import Final
@@ -22,9 +25,9 @@ PIECE: Final = 1 << 18
 def send(table: FdTable, fd: int, data: bytes, flags: int, wait: Wait, now: int) -> int | Blocked:
     """Hand bytes to the connection and return how many; a blocking send takes all of them.
 
-    Raises OSError: ECONNRESET, ETIMEDOUT and the like once, then EPIPE; EPIPE also where nothing was
-    ever connected, and after shutdown; EAGAIN. SIGPIPE is the caller's affair: it comes with EPIPE,
-    unless MSG_NOSIGNAL is among the flags.
+    Raises OSError: ECONNRESET, ETIMEDOUT and the like once, then EPIPE; EPIPE also where nothing
+    was ever connected, and after shutdown; EAGAIN. SIGPIPE is the caller's affair: it comes with
+    EPIPE, unless MSG_NOSIGNAL is among the flags.
     """
     file = table.entered(fd, wait)
     blocked = False

@@ -1,4 +1,7 @@
-"""A UDP socket (Linux struct udp_sock): datagrams out and in, whole or cut off, never waited for."""
+"""A UDP socket (Linux struct udp_sock).
+
+Datagrams out and in, whole or cut off, never waited for.
+"""
 
 import errno
 from typing import TYPE_CHECKING, Final
@@ -72,7 +75,10 @@ class UdpSock:
         self._hold(host, port or self._pick(host))
 
     def connect(self, address: tuple[str, int]) -> None:
-        """Take and give datagrams of one peer only; nothing is sent (Linux __ip4_datagram_connect)."""
+        """Take and give datagrams of one peer only; nothing is sent.
+
+        Linux __ip4_datagram_connect.
+        """
         host, port = address
         if host == ANY:
             host = LOOPBACK

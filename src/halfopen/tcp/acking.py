@@ -1,7 +1,8 @@
 """When to acknowledge: at once, or a little later in the hope of a segment to ride on.
 
-RFC 1122 4.2.3.2 allows 500 ms; Linux waits 40 to 200 ms, and for the first segments of a connection, or after
-trouble, not at all ("quick ACKs"). A connection that answers what it receives is in "ping-pong" and does wait.
+RFC 1122 4.2.3.2 allows 500 ms; Linux waits 40 to 200 ms, and for the first segments of a
+connection, or after trouble, not at all ("quick ACKs"). A connection that answers what it receives
+is in "ping-pong" and does wait.
 """
 
 from typing import Final
@@ -33,12 +34,15 @@ HALF_SECOND: Final = 500_000_000
 
 
 def in_pingpong(tcb: Tcb) -> bool:
-    """Whether we answered the data that we received, so that the next ACK may ride on the next answer."""
+    """Whether we answer what we receive, so that the next ACK may ride on the next answer."""
     return tcb.pingpong >= tcb.config.pingpong_thresh
 
 
 def quicken(tcb: Tcb, most: int = MAX_QUICK) -> None:
-    """Acknowledge the next segments at once: as many as half a window has (Linux tcp_incr_quickack)."""
+    """Acknowledge the next segments at once: as many as half a window has.
+
+    Linux tcp_incr_quickack.
+    """
     count = tcb.rcv_wnd // (2 * tcb.rcv_mss) or 2
     tcb.quick_acks = max(tcb.quick_acks, min(count, most))
 
@@ -51,7 +55,10 @@ def enter_quickack(tcb: Tcb) -> None:
 
 
 def data_received(tcb: Tcb, octets: int, flags: int, now: int) -> None:
-    """Note the arrival of text in order: an ACK is due, sooner or later (Linux tcp_event_data_recv)."""
+    """Note the arrival of text in order: an ACK is due, sooner or later.
+
+    Linux tcp_event_data_recv.
+    """
     tcb.ack_pending |= ACK_SCHED
     _measure_mss(tcb, octets, flags)
     autotune.measure_rtt(tcb, now)
@@ -72,7 +79,10 @@ def data_received(tcb: Tcb, octets: int, flags: int, now: int) -> None:
 
 
 def _measure_mss(tcb: Tcb, octets: int, flags: int) -> None:
-    """Guess the peer's segment size; a short or pushed segment ends a write (Linux tcp_measure_rcv_mss)."""
+    """Guess the peer's segment size; a short or pushed segment ends a write.
+
+    Linux tcp_measure_rcv_mss.
+    """
     last = tcb.rcv_last_size
     tcb.rcv_last_size = 0
     if octets >= tcb.rcv_mss:
@@ -94,7 +104,10 @@ def _measure_mss(tcb: Tcb, octets: int, flags: int) -> None:
 
 
 def ack_if_due(tcb: Tcb, now: int) -> None:
-    """After a segment was taken in: acknowledge now, or arm the timer (Linux __tcp_ack_snd_check)."""
+    """After a segment was taken in: acknowledge now, or arm the timer.
+
+    Linux __tcp_ack_snd_check.
+    """
     if not tcb.ack_pending & (ACK_SCHED | ACK_NOW):
         return
     if (
@@ -131,7 +144,10 @@ def _delay(tcb: Tcb, now: int) -> None:
 
 
 def delack_passed(tcb: Tcb, now: int) -> bool:
-    """Send the ACK that waited long enough (Linux tcp_delack_timer_handler); return whether one was due."""
+    """Send the ACK that waited long enough (Linux tcp_delack_timer_handler).
+
+    Return whether one was due.
+    """
     tcb.ack_pending &= ~ACK_TIMER
     if not tcb.ack_pending & ACK_SCHED:
         return False
@@ -145,7 +161,10 @@ def delack_passed(tcb: Tcb, now: int) -> bool:
 
 
 def user_read(tcb: Tcb, copied: int, now: int) -> None:
-    """After the user took data: acknowledge, or open the window, if that is due (Linux __tcp_cleanup_rbuf)."""
+    """After the user took data: acknowledge, or open the window, if that is due.
+
+    Linux __tcp_cleanup_rbuf.
+    """
     due = False
     if tcb.ack_pending & ACK_SCHED:
         pushed = tcb.ack_pending & ACK_PUSHED2 or (

@@ -1,4 +1,6 @@
-"""What an acceptable ACK does: SND.UNA moves, the window opens, the clock is read (RFC 9293 3.10.7.4, fifth check).
+"""What an acceptable ACK does: SND.UNA moves, the window opens, the clock is read.
+
+RFC 9293 3.10.7.4, fifth check.
 
 The sequence is that of Linux tcp_ack.
 """
@@ -51,14 +53,17 @@ def process(tcb: Tcb, seg: Segment, now: int, *, seq: int, ack: int) -> None:
         )
     elif not tcb.inflight or acked:
         tcb.retrans_at = None
-    if acked and tcb.ca_state not in (RECOVERY,):
+    if acked and tcb.ca_state != RECOVERY:
         reno.acked(tcb, acked)
     if acked:
         _room(tcb)
 
 
 def update_window(tcb: Tcb, seg: Segment, *, seq: int, ack: int) -> bool:
-    """Take the peer's window from the newest segment (SND.WL1, SND.WL2); whether it changed or the ACK is newer."""
+    """Take the peer's window from the newest segment (SND.WL1, SND.WL2).
+
+    Whether it changed or the ACK is newer.
+    """
     window = seg.wnd << tcb.snd_wscale
     changed = False
     if (
@@ -76,9 +81,12 @@ def update_window(tcb: Tcb, seg: Segment, *, seq: int, ack: int) -> bool:
 
 
 def _release(tcb: Tcb, seg: Segment, now: int) -> bool:
-    """Drop acknowledged segments and measure the RTT; whether one of them was sent only once, before a timeout.
+    """Drop acknowledged segments and measure the RTT.
 
-    Karn's rule (RFC 6298 3): a segment that was sent again measures nothing, unless timestamps tell which one it was.
+    Whether one of them was sent only once, before a timeout.
+
+    Karn's rule (RFC 6298 3): a segment that was sent again measures nothing, unless timestamps tell
+    which one it was.
     """
     first_at = -1
     resent = never_resent = False
@@ -123,7 +131,10 @@ def _probe_answered(tcb: Tcb, ack: int, *, advanced: bool, plain: bool) -> None:
 
 
 def _window_probed(tcb: Tcb, now: int) -> None:
-    """Stop probing where the window has opened, else start the backoff anew (Linux tcp_ack_probe)."""
+    """Stop probing where the window has opened, else start the backoff anew.
+
+    Linux tcp_ack_probe.
+    """
     if not tcb.unsent or tcb.xmit_kind not in (0, PERSIST):
         return
     if tcb.unsent[0].end_seq <= tcb.snd_una + tcb.snd_wnd:
@@ -136,7 +147,10 @@ def _window_probed(tcb: Tcb, now: int) -> None:
 
 
 def _room(tcb: Tcb) -> None:
-    """Wake a writer that was turned away, once a third of the buffer is free (Linux tcp_check_space)."""
+    """Wake a writer that was turned away, once a third of the buffer is free.
+
+    Linux tcp_check_space.
+    """
     if not tcb.no_room:
         return
     if tcb.in_flight < tcb.cwnd:  # cwnd is not what fills the buffer

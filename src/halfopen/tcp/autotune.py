@@ -1,4 +1,6 @@
-"""How the receive buffer grows: to twice what the user reads in a round trip (dynamic right-sizing).
+"""How the receive buffer grows: to twice what the user reads in a round trip.
+
+Dynamic right-sizing.
 
 Linux tcp_rcv_space_adjust. The round trip is the receiver's own measure, which may differ from the
 sender's: by timestamps, or by how long a window's worth of text takes.
@@ -27,7 +29,10 @@ def user_read(tcb: Tcb, now: int) -> None:
 
 
 def _grow(tcb: Tcb) -> None:
-    """Make room for twice of it: a sender in slow start doubles its rate (Linux tcp_rcvbuf_grow)."""
+    """Make room for twice of it: a sender in slow start doubles its rate.
+
+    Linux tcp_rcvbuf_grow.
+    """
     config = tcb.config
     if not config.moderate_rcvbuf or tcb.rcvbuf_locked:
         return
@@ -41,7 +46,10 @@ def _grow(tcb: Tcb) -> None:
 
 
 def measure_rtt(tcb: Tcb, now: int) -> None:
-    """Measure how long a window's worth of text takes: no less than a round trip (tcp_rcv_rtt_measure)."""
+    """Measure how long a window's worth of text takes: no less than a round trip.
+
+    tcp_rcv_rtt_measure.
+    """
     if tcb.rcv_rtt_at is not None:
         if tcb.rcv_nxt < tcb.rcv_rtt_seq:
             return

@@ -1,4 +1,4 @@
-"""What queued data costs against SO_SNDBUF and SO_RCVBUF, as the kernel's ``sk_buff`` accounting has it."""
+"""What queued data costs of SO_SNDBUF and SO_RCVBUF, by the kernel's ``sk_buff`` accounting."""
 
 from typing import Final
 
@@ -23,7 +23,10 @@ def slab(octets: int) -> int:
 
 
 def truesize(octets: int) -> int:
-    """Return what a received packet of that many octets takes of SO_RCVBUF: block and ``sk_buff``."""
+    """Return what a received packet of that many octets takes of SO_RCVBUF.
+
+    Block and ``sk_buff``.
+    """
     return slab(octets) + SKB
 
 
@@ -33,7 +36,10 @@ def tailroom(octets: int) -> int:
 
 
 def expand_sndbuf(tcb: Tcb) -> None:
-    """Let the send buffer hold two congestion windows, unless the user fixed it (Linux tcp_sndbuf_expand)."""
+    """Let the send buffer hold two congestion windows, unless the user fixed it.
+
+    Linux tcp_sndbuf_expand.
+    """
     if tcb.sndbuf_locked:
         return
     per_segment = 1
@@ -44,7 +50,10 @@ def expand_sndbuf(tcb: Tcb) -> None:
 
 
 def size_goal(tcb: Tcb) -> int:
-    """Return how much text one buffer of the send queue takes: whole segments, at most half the largest window."""
+    """Return how much text one buffer of the send queue takes.
+
+    Whole segments, at most half the largest window.
+    """
     goal = min(GSO_MAX, max(tcb.max_window >> 1, 68) if tcb.max_window else GSO_MAX)
     return max(goal // tcb.mss, 1) * tcb.mss
 

@@ -1,4 +1,7 @@
-"""What a user asks of a connection: OPEN SEND RECEIVE CLOSE ABORT STATUS (RFC 9293 3.10.1 to 3.10.6)."""
+"""What a user asks of a connection: OPEN SEND RECEIVE CLOSE ABORT STATUS.
+
+RFC 9293 3.10.1 to 3.10.6.
+"""
 
 from errno import ECONNRESET
 from typing import Final
@@ -90,7 +93,10 @@ def _mark_pushed(tcb: Tcb) -> None:
 
 
 def _push_on(tcb: Tcb, last: Skb, now: int) -> None:
-    """A buffer is full and more follows: send it already, with PSH once half a window was written."""
+    """A buffer is full and more follows.
+
+    Send it already, with PSH once half a window was written.
+    """
     if tcb.write_seq > tcb.pushed_seq + (tcb.max_window >> 1):
         last.flags |= PSH
         tcb.pushed_seq = tcb.write_seq
@@ -122,7 +128,10 @@ def shutdown_read(tcb: Tcb, now: int) -> None:  # noqa: ARG001  as every call
 
 
 def shutdown_write(tcb: Tcb, now: int) -> None:
-    """CLOSE the way to the peer, and go on receiving: half-close (RFC 9293 3.6; Linux tcp_shutdown)."""
+    """CLOSE the way to the peer, and go on receiving: half-close.
+
+    RFC 9293 3.6; Linux tcp_shutdown.
+    """
     tcb.snd_shutdown = True
     if tcb.state is State.ESTABLISHED:
         enter(tcb, State.FIN_WAIT_1, now, why="shutdown")
@@ -145,8 +154,7 @@ def close(tcb: Tcb, now: int, *, linger: int | None = None) -> None:
     if tcb.minisock or tcb.state is State.CLOSED:
         return
     if unread:
-        # LINUX(unread-data-resets)
-        emit.send_reset(tcb, now)
+        emit.send_reset(tcb, now)  # LINUX(unread-data-resets)
         done(tcb, now, why="closed with unread data")
         return
     if linger == 0:
@@ -178,7 +186,10 @@ def _orphan_in_fin_wait_2(tcb: Tcb, now: int) -> None:
 
 
 def abort(tcb: Tcb, now: int) -> None:
-    """ABORT: forget the connection; tell the peer with an RST (RFC 9293 3.10.5; Linux tcp_disconnect)."""
+    """ABORT: forget the connection; tell the peer with an RST.
+
+    RFC 9293 3.10.5; Linux tcp_disconnect.
+    """
     if tcb.minisock or tcb.state is State.CLOSED:
         return
     half_sent = tcb.snd_nxt != tcb.write_seq and tcb.state in {State.CLOSING, State.LAST_ACK}
@@ -188,7 +199,10 @@ def abort(tcb: Tcb, now: int) -> None:
 
 
 def close_listening(listening: Listening, now: int) -> None:
-    """Stop listening: who waits for accept is reset, embryos are forgotten (Linux inet_csk_listen_stop)."""
+    """Stop listening: who waits for accept is reset, embryos are forgotten.
+
+    Linux inet_csk_listen_stop.
+    """
     listening.closed = True
     for tcb in listening.ready:
         tcb.orphan = True

@@ -1,4 +1,7 @@
-"""What a host's sysctls say to TCP, in our units. Read once, when a socket is made, as Linux reads most of them."""
+"""What a host's sysctls say to TCP, in our units.
+
+Read once, when a socket is made, as Linux reads most of them.
+"""
 
 from collections.abc import Mapping
 
@@ -8,8 +11,8 @@ from halfopen.base.units import MS, US, S
 class Config:
     """One host's settings for TCP; durations in ns, sizes in bytes.
 
-    ``phase`` is the host's tick phase (``jiffies.fires_at``). Built from sysctls by kernel name; a missing one is
-    a KeyError, because the host's table holds them all.
+    ``phase`` is the host's tick phase (``jiffies.fires_at``). Built from sysctls by kernel name; a
+    missing one is a KeyError, because the host's table holds them all.
     """
 
     def __init__(self, sysctl: Mapping[str, int | str], phase: int) -> None:

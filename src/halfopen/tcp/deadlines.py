@@ -103,7 +103,10 @@ def _synack_passed(tcb: Tcb, now: int) -> None:
 
 
 def rto_passed(tcb: Tcb, now: int) -> None:
-    """Send the oldest segment again, or give up (RFC 6298 5.4 to 5.7; Linux tcp_retransmit_timer)."""
+    """Send the oldest segment again, or give up.
+
+    RFC 6298 5.4 to 5.7; Linux tcp_retransmit_timer.
+    """
     if not tcb.inflight:
         return
     if not tcb.snd_wnd and not tcb.orphan and tcb.state not in CONNECTING:
@@ -129,8 +132,7 @@ def _back_off(tcb: Tcb, now: int) -> None:
     """Wait twice as long next time; the first SYNs are sent at even distances."""
     config = tcb.config
     if tcb.state is not State.SYN_SENT or tcb.total_rto > config.syn_linear_timeouts:
-        # LINUX(linear-syn-timeouts)
-        tcb.backoff += 1
+        tcb.backoff += 1  # LINUX(linear-syn-timeouts)
         tcb.rto_ns = min(tcb.rto_ns << 1, config.rto_max_ns)
     timers.set_xmit(tcb, RETRANSMIT, _within_user_timeout(tcb, now), now)
 
@@ -179,7 +181,10 @@ def _orphan_retries(tcb: Tcb, *, alive: bool) -> int:
 
 
 def _probe_timed_out(tcb: Tcb, now: int) -> bool:
-    """Whether a window that was taken back was answered for too long (Linux tcp_rtx_probe0_timed_out)."""
+    """Whether a window that was taken back was answered for too long.
+
+    Linux tcp_rtx_probe0_timed_out.
+    """
     silence = now - tcb.rcv_ack_at
     limit = 2 * tcb.config.rto_max_ns
     if tcb.user_timeout_ns:
@@ -197,7 +202,10 @@ def write_error(tcb: Tcb, now: int) -> None:
 
 
 def _loss_probe_passed(tcb: Tcb, now: int) -> None:
-    """Send something that makes the peer tell what it has (RFC 8985 7.3; Linux tcp_send_loss_probe)."""
+    """Send something that makes the peer tell what it has.
+
+    RFC 8985 7.3; Linux tcp_send_loss_probe.
+    """
     if not tcb.inflight:
         return
     if tcb.tlp_high_seq is None:

@@ -1,4 +1,7 @@
-"""What a connection asks of the layers around it: segments to send, users to wake, timers to arm."""
+"""What a connection asks of the layers around it.
+
+Segments to send, users to wake, timers to arm.
+"""
 
 from typing import TYPE_CHECKING, Final
 
@@ -27,7 +30,10 @@ class Transition:
 
 
 class Effects:
-    """One for each host. Whoever called into ``tcp`` drains it afterwards; ``tcp`` never calls upward."""
+    """One for each host.
+
+    Whoever called into ``tcp`` drains it afterwards; ``tcp`` never calls upward.
+    """
 
     def __init__(self, *, traced: bool = False) -> None:
         self.segments: list[Segment] = []  # to be sent, in order

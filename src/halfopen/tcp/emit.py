@@ -31,7 +31,10 @@ def ts_now(tcb: Tcb, now: int) -> int:
 
 
 def emit(tcb: Tcb, seq: int, flags: int, text: bytes, now: int, *, window: int = -1) -> None:
-    """Send one segment with the ACK, window and options of the moment; an ACK that was due rides on it."""
+    """Send one segment with the ACK, window and options of the moment.
+
+    An ACK that was due rides on it.
+    """
     segment = Segment(
         tcb.flow,
         wrap(seq),
@@ -53,7 +56,10 @@ def emit(tcb: Tcb, seq: int, flags: int, text: bytes, now: int, *, window: int =
 
 
 def _sack_blocks(tcb: Tcb) -> tuple[tuple[int, int], ...]:
-    """List what arrived out of order, the latest first; a D-SACK before all (RFC 2018 4, RFC 2883 4)."""
+    """List what arrived out of order, the latest first; a D-SACK before all.
+
+    RFC 2018 4, RFC 2883 4.
+    """
     most = MAX_SACK_BLOCKS - (1 if tcb.ts_ok else 0)
     blocks: list[tuple[int, int]] = []
     if tcb.dsack is not None:
@@ -77,11 +83,13 @@ def _ack_sent(tcb: Tcb) -> None:
 
 
 def _data_sent(tcb: Tcb, now: int) -> None:
-    """Note that text went out: soon after the peer's, it is an answer (Linux tcp_event_data_sent)."""
+    """Note that text went out: soon after the peer's, it is an answer.
+
+    Linux tcp_event_data_sent.
+    """
     tcb.sent_at = now
-    if now - tcb.rcv_data_at < tcb.ato_ns:
-        if tcb.pingpong < PINGPONG_MAX:
-            tcb.pingpong += 1
+    if now - tcb.rcv_data_at < tcb.ato_ns and tcb.pingpong < PINGPONG_MAX:
+        tcb.pingpong += 1
 
 
 def send_ack(tcb: Tcb, now: int) -> None:
@@ -92,7 +100,10 @@ def send_ack(tcb: Tcb, now: int) -> None:
 
 
 def acceptable_seq(tcb: Tcb) -> int:
-    """Return the sequence number for a segment without text: SND.NXT, if the peer's window still holds it."""
+    """Return the sequence number for a segment without text.
+
+    SND.NXT, if the peer's window still holds it.
+    """
     end = tcb.snd_una + tcb.snd_wnd
     if tcb.snd_nxt <= end or (tcb.wscale_ok and tcb.snd_nxt - end < 1 << tcb.rcv_wscale):
         return tcb.snd_nxt
@@ -105,7 +116,7 @@ def send_reset(tcb: Tcb, now: int) -> None:
 
 
 def reset_for(seg: Segment) -> Segment | None:
-    """Return the RST that answers a segment of no connection (RFC 9293 3.10.7.1), or None for an RST."""
+    """Return the RST that answers a stray segment; None for an RST (RFC 9293 3.10.7.1)."""
     if seg.flags & RST:
         return None
     source, sport, destination, dport = seg.flow
@@ -142,6 +153,9 @@ def send_syn(tcb: Tcb, flags: int, now: int) -> None:
 
 
 def sync_mss(tcb: Tcb) -> None:
-    """Compute the largest text of a segment from the path and the peer's MSS (Linux tcp_sync_mss)."""
+    """Compute the largest text of a segment from the path and the peer's MSS.
+
+    Linux tcp_sync_mss.
+    """
     mss = min(tcb.mtu - tcb.ip_header - 20, tcb.mss_clamp)
     tcb.mss = max(mss - (TIMESTAMP_OPTION if tcb.ts_ok else 0), 48)

@@ -1,4 +1,4 @@
-"""What the three-way handshake agrees on (RFC 9293 3.5), for the files in ``arrives`` and ``calls``."""
+"""What the three-way handshake agrees on (RFC 9293 3.5), for ``arrives`` and ``calls``."""
 
 from halfopen.tcp import rtt, timers
 from halfopen.tcp.acking import initial_rcv_mss
@@ -61,7 +61,10 @@ def send_synack(tcb: Tcb, now: int) -> None:
 
 
 def hatched(tcb: Tcb, seg: Segment, now: int) -> None:
-    """Make a connection of an embryo whose SYN,ACK was acknowledged (Linux tcp_create_openreq_child)."""
+    """Make a connection of an embryo whose SYN,ACK was acknowledged.
+
+    Linux tcp_create_openreq_child.
+    """
     tcb.snd_una = tcb.snd_nxt
     tcb.snd_sml = tcb.pushed_seq = tcb.snd_up = tcb.rtt_seq = tcb.high_seq = tcb.snd_una
     timers.clear_xmit(tcb)

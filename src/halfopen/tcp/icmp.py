@@ -1,6 +1,7 @@
 """What an ICMP error does to a connection (RFC 9293 3.9.2.2; Linux tcp_v4_err).
 
-Whether the message is about this connection at all, and what errno it means, ``net.icmp`` has found.
+Whether the message is about this connection at all, and what errno it means, ``net.icmp`` has
+found.
 """
 
 from halfopen.tcp import deadlines, output, recovery, timers
@@ -47,7 +48,10 @@ def revert_backoff(tcb: Tcb, seq: int, now: int) -> None:
 
 
 def mtu_reduced(tcb: Tcb, mtu: int, now: int) -> None:
-    """Make smaller segments, and send again what was too big for the way (RFC 1191 6; Linux tcp_v4_mtu_reduced)."""
+    """Make smaller segments, and send again what was too big for the way.
+
+    RFC 1191 6; Linux tcp_v4_mtu_reduced.
+    """
     if mtu >= tcb.mtu or tcb.state in CONNECTING:
         return
     tcb.mtu = mtu

@@ -1,7 +1,8 @@
 """The kernel's clock tick, HZ = 250: timers fire on ticks, and far timers on coarser ones.
 
-A timer never fires early. Its instant is rounded up to the granularity of the wheel level that its distance
-falls into: one tick (4 ms) below 63 ticks, then 8 times as coarse for each level (Linux calc_wheel_index).
+A timer never fires early. Its instant is rounded up to the granularity of the wheel level that its
+distance falls into: one tick (4 ms) below 63 ticks, then 8 times as coarse for each level (Linux
+calc_wheel_index).
 """
 
 from typing import Final
@@ -44,7 +45,10 @@ def fires_at(now: int, delay_ns: int, phase: int) -> int:
 
 
 def granularity(delay_ns: int) -> int:
-    """Return by how much a timer of this length may be late, in ns; the arms are compared with it."""
+    """Return by how much a timer of this length may be late, in ns.
+
+    The arms are compared with it.
+    """
     ticks = to_jiffies(delay_ns)
     level = 0
     reach = _FIRST_LEVEL

@@ -1,7 +1,8 @@
 """Every place where Linux departs from the RFC, and the code follows Linux.
 
-A comment, LINUX and a tag in brackets, stands at the line that departs. Here it is registered with the RFC's rule, the kernel
-function that decides, and the scenario or test in which a real kernel was seen doing so.
+A comment, LINUX and a tag in brackets, stands at the line that departs. Here it is registered with
+the RFC's rule, the kernel function that decides, and the scenario or test in which a real kernel
+was seen doing so.
 """
 
 from typing import Final

@@ -1,4 +1,7 @@
-"""What is sent, and what may be sent now: Nagle, cork, windows, probes (RFC 9293 3.8.6.2.1, 3.7.4)."""
+"""What is sent, and what may be sent now: Nagle, cork, windows, probes.
+
+RFC 9293 3.8.6.2.1, 3.7.4.
+"""
 
 from typing import Final
 
@@ -22,7 +25,10 @@ GSO_SEGMENTS: Final = 65535
 
 
 def queue_fin(tcb: Tcb, now: int) -> None:
-    """Put our FIN at the end of what is to be sent: on the last unsent text, or on its own (Linux tcp_send_fin)."""
+    """Put our FIN at the end of what is to be sent: on the last unsent text, or on its own.
+
+    Linux tcp_send_fin.
+    """
     if tcb.unsent:
         last = tcb.unsent[-1]
         last.flags |= FIN
@@ -115,7 +121,10 @@ def _write_burst(tcb: Tcb, now: int, nagle: int, quota: int) -> bool:
 
 
 def _grow(tcb: Tcb, skb: Skb, missing: int) -> None:
-    """Let the first piece take text from the next, so that whole segments leave (Linux tcp_grow_skb)."""
+    """Let the first piece take text from the next, so that whole segments leave.
+
+    Linux tcp_grow_skb.
+    """
     following = tcb.unsent[1]
     size = min(missing, len(following.text))
     if not size:
@@ -135,7 +144,9 @@ def _grow(tcb: Tcb, skb: Skb, missing: int) -> None:
 
 
 def _split_point(tcb: Tcb, skb: Skb, most: int, nagle: int) -> int:
-    """Return how much of a long piece goes now: what cwnd and the window take (Linux tcp_mss_split_point).
+    """Return how much of a long piece goes now: what cwnd and the window take.
+
+    Linux tcp_mss_split_point.
 
     Where the window ends within a segment, a shorter one goes up to there, unless Nagle forbids.
     """
@@ -149,7 +160,10 @@ def _split_point(tcb: Tcb, skb: Skb, most: int, nagle: int) -> int:
 
 
 def burst_max(tcb: Tcb) -> int:
-    """Return how many segments leave as one (Linux tcp_tso_autosize): a ms's worth, at least two."""
+    """Return how many segments leave as one (Linux tcp_tso_autosize).
+
+    A ms's worth, at least two.
+    """
     if not tcb.srtt_us8:
         return GSO_SEGMENTS
     ratio = 200 if tcb.cwnd < tcb.ssthresh >> 1 else 120
@@ -181,7 +195,10 @@ def _nagle_waits(tcb: Tcb, nagle: int) -> bool:
 
 
 def split(tcb: Tcb, skb: Skb, octets: int) -> None:
-    """Cut the first unsent piece in two, so that ``octets`` can go; PSH and FIN stay with the rest."""
+    """Cut the first unsent piece in two, so that ``octets`` can go.
+
+    PSH and FIN stay with the rest.
+    """
     rest = Skb(skb.seq + octets, skb.text[octets:], skb.flags)
     head = Skb(skb.seq, skb.text[:octets], skb.flags & ~(FIN | PSH))
     rest.cost = skb.cost - len(head.text)
@@ -233,7 +250,7 @@ def _transmit(tcb: Tcb, skb: Skb, now: int, flags: int = 0) -> None:
 
 
 def resend(tcb: Tcb, skb: Skb, now: int) -> None:
-    """Send a piece again, as it stands (Linux __tcp_retransmit_skb), joined with small ones behind it."""
+    """Send a piece again, joined with small ones behind it (Linux __tcp_retransmit_skb)."""
     tcb.total_retrans += 1
     if skb.flags & SYN:
         skb.sent_at = now
@@ -251,7 +268,10 @@ def resend(tcb: Tcb, skb: Skb, now: int) -> None:
 
 
 def fragment(tcb: Tcb, skb: Skb) -> None:
-    """Cut a segment in flight into such as the way takes now; marks go with both (Linux tcp_fragment)."""
+    """Cut a segment in flight into such as the way takes now; marks go with both.
+
+    Linux tcp_fragment.
+    """
     at = tcb.inflight.index(skb) + 1
     while len(skb.text) > tcb.mss:
         rest = Skb(skb.seq + tcb.mss, skb.text[tcb.mss :], skb.flags)
@@ -277,7 +297,10 @@ def _trim(skb: Skb, seq: int) -> None:
 
 
 def _collapse(tcb: Tcb, skb: Skb) -> None:
-    """Join small segments behind ``skb`` to it: several writes are resent as one (Linux tcp_retrans_try_collapse)."""
+    """Join small segments behind ``skb`` to it: several writes are resent as one.
+
+    Linux tcp_retrans_try_collapse.
+    """
     if not tcb.config.retrans_collapse or not tcb.inflight or tcb.inflight[0] is not skb:
         return
     while len(tcb.inflight) > 1 and not skb.flags & FIN and not skb.marks & SACKED:
@@ -298,12 +321,18 @@ def _collapse(tcb: Tcb, skb: Skb) -> None:
 
 
 def probe(tcb: Tcb, now: int) -> None:
-    """Send what makes the peer answer: an ACK with an old sequence number (Linux tcp_xmit_probe_skb)."""
+    """Send what makes the peer answer: an ACK with an old sequence number.
+
+    Linux tcp_xmit_probe_skb.
+    """
     emit(tcb, tcb.snd_una - 1, ACK, b"", now)
 
 
 def wakeup(tcb: Tcb, now: int) -> None:
-    """Probe the window: with text where it holds some, else with an old ACK (Linux tcp_write_wakeup)."""
+    """Probe the window: with text where it holds some, else with an old ACK.
+
+    Linux tcp_write_wakeup.
+    """
     end = tcb.snd_una + tcb.snd_wnd
     if tcb.unsent and tcb.unsent[0].seq < end:
         skb = tcb.unsent[0]

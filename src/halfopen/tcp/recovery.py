@@ -1,7 +1,7 @@
 """Loss: noticing it, and sending again (RFC 6298 5, RFC 6582, RFC 6675, RFC 5682).
 
-Kept small on purpose: marks on the segments in flight, and three states (OPEN and DISORDER, RECOVERY, LOSS).
-CUBIC, RACK and PRR have their place here and in ``congestion``.
+Kept small on purpose: marks on the segments in flight, and three states (OPEN and DISORDER,
+RECOVERY, LOSS). CUBIC, RACK and PRR have their place here and in ``congestion``.
 """
 
 from halfopen.tcp.congestion import reno
@@ -51,7 +51,10 @@ def mark_lost(tcb: Tcb, skb: Skb) -> None:
 
 
 def retransmit(tcb: Tcb, skb: Skb, now: int) -> bool:
-    """Send a segment again and count it, unless it lies beyond the peer's window (Linux tcp_retransmit_skb)."""
+    """Send a segment again and count it, unless it lies beyond the peer's window.
+
+    Linux tcp_retransmit_skb.
+    """
     if skb.seq >= tcb.snd_una + tcb.snd_wnd and skb.seq > tcb.snd_una and tcb.snd_wnd:
         return False
     resend(tcb, skb, now)
@@ -87,7 +90,9 @@ def enter_loss(tcb: Tcb) -> None:
 def ack_arrived(
     tcb: Tcb, now: int, *, advanced: bool, dupack: bool, sacked: int, never_resent: bool
 ) -> None:
-    """Judge an ACK that is not plain progress (Linux tcp_fastretrans_alert), and send what it calls for.
+    """Judge an ACK that is not plain progress, and send what it calls for.
+
+    Linux tcp_fastretrans_alert.
 
     ``never_resent``: it covers a segment that was sent only once.
     """
@@ -129,7 +134,10 @@ def ack_arrived(
 
 
 def _still_in_loss(tcb: Tcb, *, advanced: bool, dupack: bool, never_resent: bool) -> bool:
-    """Follow F-RTO (RFC 5682 3.1) after a timeout; return whether lost segments are to be sent now."""
+    """Follow F-RTO (RFC 5682 3.1) after a timeout.
+
+    Return whether lost segments are to be sent now.
+    """
     if tcb.frto and advanced and never_resent:  # the original arrived: the timeout was spurious
         for skb in tcb.inflight:
             if skb.marks & LOST:
@@ -173,7 +181,10 @@ def _mark_by_sack(tcb: Tcb) -> None:
 
 
 def send_lost(tcb: Tcb, now: int) -> None:
-    """Send lost segments again, oldest first, as far as cwnd allows (Linux tcp_xmit_retransmit_queue)."""
+    """Send lost segments again, oldest first, as far as cwnd allows.
+
+    Linux tcp_xmit_retransmit_queue.
+    """
     for skb in list(tcb.inflight):
         if tcb.in_flight >= tcb.cwnd:
             break

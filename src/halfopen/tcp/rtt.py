@@ -1,7 +1,9 @@
-"""Round-trip time and retransmission timeout: RFC 6298 with Linux's arithmetic (Linux tcp_rtt_estimator).
+"""Round-trip time and retransmission timeout: RFC 6298 with Linux's arithmetic.
 
-Linux differs from the RFC in two ways: the variance is never less than ``tcp_rto_min_us`` (so the RTO is the
-smoothed RTT and 200 ms, not the larger of them), and it falls only once in a round trip.
+Linux tcp_rtt_estimator.
+
+Linux differs from the RFC in two ways: the variance is never less than ``tcp_rto_min_us`` (so the
+RTO is the smoothed RTT and 200 ms, not the larger of them), and it falls only once in a round trip.
 """
 
 from halfopen.base.units import US
@@ -49,9 +51,12 @@ def set_rto(tcb: Tcb) -> None:
 
 
 def model_timeout(boundary: int, base_ns: int, rto_max_ns: int) -> int:
-    """Return how long ``boundary`` retransmissions last when each waits twice as long (Linux tcp_model_timeout).
+    """Return how long ``boundary`` retransmissions last when each waits twice as long.
 
-    ``tcp_retries2`` is a number of retransmissions, but it acts as this time: 15 of them from 200 ms last 924.6 s.
+    Linux tcp_model_timeout.
+
+    ``tcp_retries2`` is a number of retransmissions, but it acts as this time: 15 of them from 200
+    ms last 924.6 s.
     """
     thresh = max((rto_max_ns // base_ns).bit_length() - 1, 0)
     if boundary <= thresh:

@@ -8,7 +8,7 @@ LOST: Final = 4
 
 
 class Skb:
-    """Text with its sequence numbers and flags (FIN, SYN, PSH), as Linux's ``sk_buff`` in the write queue."""
+    """Text with its numbers and flags (FIN, SYN, PSH): Linux's ``sk_buff`` in the write queue."""
 
     __slots__ = ("cost", "end_seq", "ever_retrans", "flags", "marks", "sent_at", "seq", "text")
 

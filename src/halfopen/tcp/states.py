@@ -1,6 +1,7 @@
 """The states of a connection and the moves between them (RFC 9293 3.3.2), as data.
 
-``TRANSITIONS`` is the law: ``tcb.enter`` refuses every move that is not in it, and the pages are drawn from it.
+``TRANSITIONS`` is the law: ``tcb.enter`` refuses every move that is not in it, and the pages are
+drawn from it.
 """
 
 from enum import IntEnum

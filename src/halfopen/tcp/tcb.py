@@ -49,7 +49,8 @@ ACK_NOW: Final = 16
 class Tcb:
     """One connection.
 
-    With slots: beyond 30 attributes CPython keeps a dictionary for each instance, three times as big.
+    With slots: beyond 30 attributes CPython keeps a dictionary for each instance, three times as
+    big.
     """
 
     __slots__ = (
@@ -346,7 +347,8 @@ class Tcb:
         self.keepalive_at: int | None = None
         self.time_wait_at = 0  # it became a minisock, or had its TIME-WAIT begun again
         self.msl_at: int | None = None  # end of TIME-WAIT, or of an orphan's FIN-WAIT-2
-        self.minisock = False  # an orphan in FIN-WAIT-2, and TIME-WAIT, keep next to nothing (Linux inet_timewait_sock)
+        # an orphan in FIN-WAIT-2, and TIME-WAIT, keep next to nothing (Linux inet_timewait_sock)
+        self.minisock = False
         self.embryo = False  # in a listener's SYN queue (Linux request_sock)
         self.listening: Listening | None = None  # whom it came to, while an embryo
 
@@ -367,7 +369,10 @@ class Tcb:
 
     @property
     def writeable(self) -> bool:
-        """Whether poll says POLLOUT: a third of the buffer is free (Linux sk_stream_is_writeable)."""
+        """Whether poll says POLLOUT: a third of the buffer is free.
+
+        Linux sk_stream_is_writeable.
+        """
         return self.sndbuf - self.snd_queued >= self.snd_queued >> 1
 
     @property
@@ -402,7 +407,9 @@ def wake(tcb: Tcb, bits: int) -> None:
 
 
 def done(tcb: Tcb, now: int, *, why: str, error: int = 0) -> None:
-    """End the connection (Linux tcp_done): both directions shut, timers off, the send queue dropped.
+    """End the connection (Linux tcp_done).
+
+    Both directions shut, timers off, the send queue dropped.
 
     What was received stays readable. ``error`` is what the user's next call gets, once.
     """

@@ -107,7 +107,10 @@ def check_fin(tcb: Tcb, now: int) -> None:
 
 
 def time_wait(tcb: Tcb, now: int, *, why: str) -> None:
-    """Enter TIME-WAIT for 2MSL: only the sequence numbers are kept (RFC 9293 3.4.2; Linux tcp_time_wait)."""
+    """Enter TIME-WAIT for 2MSL: only the sequence numbers are kept.
+
+    RFC 9293 3.4.2; Linux tcp_time_wait.
+    """
     enter(tcb, State.TIME_WAIT, now, why=why)
     become_minisock(tcb, MSL2, now)
 

@@ -1,4 +1,7 @@
-"""Arming and clearing the timers of a connection: a timer is a field, and firing is ``deadlines.deadline_passed``."""
+"""Arming and clearing the timers of a connection.
+
+A timer is a field, and firing is ``deadlines.deadline_passed``.
+"""
 
 from typing import Final
 
@@ -7,7 +10,8 @@ from halfopen.tcp.jiffies import JIFFY, ceil_jiffies, fires_at
 from halfopen.tcp.tcb import LOSS_PROBE, OPEN, PERSIST, RETRANSMIT, RTO_INITIAL, Tcb
 
 TIMEOUT_MIN: Final = 2 * JIFFY
-#: What a loss probe waits beside two round trips for an ACK that is delayed (Linux TCP_TIMEOUT_MIN_US).
+#: What a loss probe waits beside two round trips for an ACK that is delayed (Linux
+#: TCP_TIMEOUT_MIN_US).
 PROBE_SLACK: Final = 2 * MS
 
 
@@ -79,7 +83,10 @@ def rto_left(tcb: Tcb, now: int) -> int:
 
 
 def rearm_rto(tcb: Tcb, now: int) -> None:
-    """Arm the retransmission timer for the oldest segment, or take it down (Linux tcp_rearm_rto)."""
+    """Arm the retransmission timer for the oldest segment, or take it down.
+
+    Linux tcp_rearm_rto.
+    """
     if not tcb.inflight:
         clear_xmit(tcb)
         return

@@ -6,7 +6,10 @@ from halfopen.tcp.tcb import Tcb
 
 
 def open_window(tcb: Tcb) -> int:
-    """Return what is left of the window offered last: never less than it was (Linux tcp_receive_window)."""
+    """Return what is left of the window offered last: never less than it was.
+
+    Linux tcp_receive_window.
+    """
     left = tcb.rcv_wup + tcb.rcv_wnd - tcb.rcv_nxt
     return left if left > 0 else 0
 
@@ -73,7 +76,10 @@ def grow(tcb: Tcb, octets: int, memory: int) -> None:
 
 
 def _grow_for_small(tcb: Tcb, octets: int, memory: int) -> int:
-    """Decide whether segments that waste memory may make the window grow (Linux __tcp_grow_window)."""
+    """Decide whether segments that waste memory may make the window grow.
+
+    Linux __tcp_grow_window.
+    """
     size = window_from_space(tcb, memory) >> 1
     window = window_from_space(tcb, tcb.config.rmem_max) >> 1
     while tcb.rcv_ssthresh <= window:
@@ -115,7 +121,10 @@ def in_window(*, seq: int, end: int, left: int, right: int) -> bool:
 
 
 def sends_into(tcb: Tcb, skb: Skb) -> bool:
-    """Whether the peer's window takes a first segment of this piece whole (Linux tcp_snd_wnd_test)."""
+    """Whether the peer's window takes a first segment of this piece whole.
+
+    Linux tcp_snd_wnd_test.
+    """
     end = skb.seq + tcb.mss
     if skb.end_seq < end:
         end = skb.end_seq

@@ -20,10 +20,10 @@ from halfopen.record.faults import (
     Stop,
     Unreachable,
 )
+from halfopen.wire.impairment import Impairment
 from halfopen.wire.ip import Packet
 from halfopen.wire.onpath import forged
 from halfopen.world.host import Host
-from halfopen.world.impairment import Impairment
 from halfopen.world.link import FORGER, Direction, Link
 from halfopen.world.process import RUNNING, STOPPED
 from halfopen.world.tampering import Tampering
@@ -45,7 +45,7 @@ def inject(world: World, fault: Fault, now: int) -> bool:
     return act
 
 
-def finds_target(world: World, fault: Fault) -> bool:  # noqa: PLR0911  one arm for each fault
+def finds_target(world: World, fault: Fault) -> bool:
     """Whether the fault would find something to act on now."""
     match fault:
         case Kill() | Stop() | Continue():
@@ -69,7 +69,7 @@ def finds_target(world: World, fault: Fault) -> bool:  # noqa: PLR0911  one arm 
             return not isinstance(fault, Forge) or _forgery(way, fault) is not None
 
 
-def _act(world: World, fault: Fault, now: int) -> None:  # noqa: C901  one arm for each fault
+def _act(world: World, fault: Fault, now: int) -> None:
     match fault:
         case Kill() | Stop() | Continue():
             _signal(world, fault, now)

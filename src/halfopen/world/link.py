@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Final
 from halfopen.record.events import PacketArrived, PacketLost, PacketSent
 from halfopen.record.faults import Duplicate, Unreachable
 from halfopen.wire import ip
+from halfopen.wire.impairment import Impairment
 from halfopen.wire.onpath import unreachable
 from halfopen.world.events import NEVER, Event
-from halfopen.world.impairment import Impairment, Straggler
+from halfopen.world.impairment import Straggler
 from halfopen.world.tampering import Tampering
 
 if TYPE_CHECKING:

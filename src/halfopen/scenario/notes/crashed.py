@@ -59,7 +59,7 @@ def connected(lab: Lab) -> socket.socket:
     return sock
 
 
-def variant(
+def variant(  # noqa: PLR0913  each is another part of a Variant
     settings: Mapping[str, str],
     client: Callable[[Lab], None],
     *,

@@ -1,7 +1,6 @@
 """N09: write after the peer crashed; an RST, a timeout, or an ICMP message."""
 
 import contextlib
-import socket
 import time
 from collections.abc import Mapping
 from typing import Final

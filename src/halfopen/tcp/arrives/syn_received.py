@@ -14,7 +14,7 @@ from halfopen.wire.tcp import ACK, FIN, RST, SYN, Segment
 
 
 def segment_arrives(tcb: Tcb, seg: Segment, now: int) -> bool:
-    """Let the checks look; True: the handshake is over, and the segment goes on as the connection's.
+    """Let the checks look; True: the handshake is over, and the segment is the connection's.
 
     Requires: its listener still listens.
     """

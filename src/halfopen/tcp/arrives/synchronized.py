@@ -54,11 +54,11 @@ def check_sequence(tcb: Tcb, seg: Segment, now: int, *, seq: int) -> bool:
 
     Linux tcp_validate_incoming, steps 0 and 1: PAWS before all. False: it is dealt with.
     """
-    end = seq + len(seg.text) + (seg.flags & FIN)
-    if tcb.ts_ok and seg.ts_val >= 0 and paws.discards(tcb, seg, seq, now):
-        if not seg.flags & RST:
-            _answer_unacceptable(tcb, seg, now, seq=seq, end=end)
-            return False
+    end = seq + seg.seq_len
+    old = tcb.ts_ok and seg.ts_val >= 0 and paws.discards(tcb, seg, seq, now)
+    if old and not seg.flags & RST:
+        _answer_unacceptable(tcb, seg, now, seq=seq, end=end)
+        return False
     if end >= tcb.rcv_wup and seq <= tcb.rcv_nxt + open_window(tcb):
         return True
     if seg.flags & RST:
@@ -94,12 +94,18 @@ def check_rst(tcb: Tcb, now: int, *, seq: int) -> None:
 
 
 def _resets_behind_fin(tcb: Tcb, seq: int) -> bool:
-    """Whether an RST has the number that was right before the peer's FIN (Linux tcp_reset_check)."""
+    """Whether an RST has the number that was right before the peer's FIN.
+
+    Linux tcp_reset_check.
+    """
     return seq == tcb.rcv_nxt - 1 and tcb.state in _AFTER_FIN
 
 
 def _resets_behind_sacked(tcb: Tcb, seq: int) -> bool:
-    """Whether an RST has the number behind all that we have reported by SACK (Linux tcp_validate_incoming)."""
+    """Whether an RST has the number behind all that we have reported by SACK.
+
+    Linux tcp_validate_incoming.
+    """
     return tcb.sack_ok and bool(tcb.ooo) and seq == tcb.ooo[-1][1]
 
 
