@@ -1,5 +1,6 @@
-"""A process as Python sees it: its modules, streams, threads, and how its interpreter starts and ends."""
+"""A process as Python sees it: its modules, streams, threads, its beginning and its end."""
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from types import ModuleType, TracebackType
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from halfopen.guest.standins.atexit import Atexit
 
 _TEXT_MAX: Final = 1000
-_OURS: Final = __file__.rpartition("/")[0]
+_OURS: Final = f"{os.path.dirname(os.path.dirname(__file__))}{os.sep}"
 
 #: What the thread that a program begins in is called.
 MAIN: Final = "main"
@@ -89,13 +90,13 @@ class Image:
         return places.show(*places.innermost(sys._getframe(1)))  # noqa: SLF001  the one way to the frames
 
     def start(self, body: Callable[[], None]) -> Thread:
-        """Begin with the main thread; when ``body`` is done, the interpreter ends as CPython's does."""
+        """Begin with the main thread; after ``body`` the interpreter ends as CPython's does."""
         assert self.main is None, "a process begins once"
         self.main = self.start_thread(lambda: self._main(body))
         return self.main
 
     def start_thread(self, body: Callable[[], None]) -> Thread:
-        """Add a thread. Its number comes from the process's own counter, the first is the process's."""
+        """Add a thread, numbered by the process's own counter, beginning with its pid."""
         thread = Thread(self, body, self.idents)
         self.idents += 1
         self.threads[thread.ident] = thread
@@ -123,7 +124,7 @@ class Image:
                 self.echo(event)
 
     def count_call(self, thread: Thread) -> None:
-        """Count a call towards what may happen at one instant: a loop that only asks the time must end."""
+        """Count a call towards what may happen at one instant: a loop of calls must end."""
         world = self.world
         world.instant_events += 1
         if world.instant_events > world.instant_events_max:
@@ -160,7 +161,8 @@ class Image:
         except fence.FenceError as refused:
             return 1, f"uncaught FenceError: {refused}"
         except BaseException as error:  # noqa: BLE001  the end of the program: CPython shows every error here
-            sys.excepthook(type(error), error, _of_the_guest(error.__traceback__))
+            shown = error.with_traceback(_of_the_guest(error.__traceback__))
+            sys.excepthook(type(shown), shown, shown.__traceback__)
             return 1, f"uncaught {type(error).__name__}: {error}"[:_TEXT_MAX]
         return 0, ""
 
@@ -174,7 +176,7 @@ class Image:
         return 1
 
     def _shutdown(self) -> None:
-        """End the interpreter (Py_FinalizeEx): join threads, call ``atexit``, flush, clear the modules."""
+        """End the interpreter (Py_FinalizeEx): join threads, call ``atexit``, flush, clear."""
         threading = sys.modules.get("threading")
         if threading is not None:
             threading._shutdown()  # noqa: SLF001  what CPython calls at its end
@@ -186,7 +188,10 @@ class Image:
         sys.stderr.flush()
 
     def _clear_modules(self) -> None:
-        """Let go of what the program's own modules hold, as finalize_modules does; the library keeps what it has."""
+        """Let go of what the program's own modules hold, as finalize_modules does.
+
+        The library keeps what it has.
+        """
         for name, module in list(sys.modules.items()):
             path = getattr(module, "__file__", None)
             if path is None or not places.is_program(path):
@@ -205,7 +210,14 @@ def _maker(image: Image, make: Callable[[Image], ModuleType]) -> Callable[[], Mo
 
 
 def _of_the_guest(trace: TracebackType | None) -> TracebackType | None:
-    """Leave out the frames that are ours, at the beginning of a traceback."""
-    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_OURS):
+    """Leave out the frames that are ours: in CPython they are C, and have none."""
+    kept = []
+    while trace is not None:
+        path = trace.tb_frame.f_code.co_filename
+        if not path.startswith(_OURS) or places.is_program(path):
+            kept.append(trace)
         trace = trace.tb_next
-    return trace
+    shown = None
+    for each in reversed(kept):
+        shown = TracebackType(shown, each.tb_frame, each.tb_lasti, each.tb_lineno)
+    return shown

@@ -1,9 +1,9 @@
-"""Writes a guest's socket calls to the trace, at the boundary of the C modules, as the kernel arm does."""
+"""Writes a guest's socket calls to the trace, at the boundary of the C modules."""
 
 import sys
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 from halfopen.guest import modules, places, tasks
 from halfopen.record.events import CallEntry, CallReturn
@@ -49,6 +49,7 @@ def recorded(
             assert thread.image is image, "a call on what another process owns"
             thread.leave_if_over()
             thread.call = name
+            thread.subject = self
             if not image.recording:
                 return method(self, *args, **named)
             shown = (*args, *named.values()) if show is None else show(*args, **named)
@@ -62,7 +63,7 @@ def recorded(
             _leave(thread, number, result_to_json(name, value), None)
             return result
 
-        return call
+        return cast("Callable[Concatenate[R, P], T]", call)
 
     return decorate
 

@@ -1,14 +1,17 @@
 """A thread of a guest is a greenlet; a socket call that can't go on parks it.
 
-The world resumes a thread (``resume``), it runs until it parks or ends, and the greenlet that resumed
-it, the hub, goes on. While a thread runs, its process's modules are in place and the fence watches.
+The world resumes a thread (``resume``), it runs until it parks or ends, and the greenlet that
+resumed it, the hub, goes on. While a thread runs, its process's modules are in place and the fence
+watches.
 
-A thread of a process that is over is never resumed and never collected: both would run the program's
-``finally`` blocks, ``__exit__``, ``except`` and ``__del__``. ``_dead`` holds it for as long as the
-interpreter lives, and an extra reference holds that list while the interpreter goes down.
+A thread of a process that is over is never resumed and never collected: both would run the
+program's ``finally`` blocks, ``__exit__``, ``except`` and ``__del__``. ``_dead`` holds it for
+as long as the interpreter lives, and an extra reference holds that list while the interpreter goes
+down.
 """
 
 import ctypes
+import gc
 import linecache
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
@@ -60,7 +63,7 @@ def keep(thing: object) -> None:
 def running() -> "Thread":
     """Return the thread that runs now.
 
-    Raises NotPossibleHereError's cause, FenceError, where none does: guest code outside a run can't wait.
+    Raises FenceError where none does: guest code outside a run can't wait.
     """
     thread = _running.thread
     if thread is None:
@@ -82,6 +85,7 @@ class Thread:
         self.process = image.process
         self.world = image.world
         self.call = ""  # the call that it is in, for reports
+        self.subject: object = None  # the stand-in that the call is made on
         self.over = False
         self.waiting: Blocked | None = None
         self.since_ns = 0
@@ -110,9 +114,10 @@ class Thread:
             fence.leave()
 
     def abandon(self) -> None:
-        """Never run again."""
+        """Never run again. What the program left in cycles is not collected either."""
         self.over = True
         self.image.over = True
+        gc.freeze()
 
     def describe(self) -> Waiting | None:
         """Say what it waits for and where in the program."""
