@@ -1,13 +1,25 @@
 """Explorations as text: counts first, then each finding with its smallest run and its token."""
 
+from collections.abc import Iterator
 from textwrap import wrap
 from typing import Final
 
 from halfopen.atlas.ladder import ladder
 from halfopen.atlas.phrases import show_call
-from halfopen.base.units import show_duration
-from halfopen.explore.report import Finding, Report
-from halfopen.explore.verdict import Outcome, crashes
+from halfopen.base.units import S, show_duration
+from halfopen.explore.advice import TIMEOUT_NS, Advice
+from halfopen.explore.points import (
+    AFTER_ARRIVAL,
+    AFTER_DEPARTURE,
+    BEFORE_ARRIVAL,
+    BEFORE_DEPARTURE,
+    CALL,
+    RETURN,
+    describe_point,
+)
+from halfopen.explore.report import FaultCount, Finding, Report
+from halfopen.explore.request import Replay
+from halfopen.explore.verdict import Crash, Outcome, crashes
 from halfopen.explore.worker import Replayed
 from halfopen.record.events import ProcessEnded
 from halfopen.record.faults import describe_fault
@@ -19,15 +31,27 @@ _WIDTH: Final = 80
 _LADDER_MAX: Final = 18
 _PLACE: Final = 44
 
+#: A server that has nothing to do waits in these.
+_AT_REST: Final = frozenset({"accept", "select", "poll", "epoll_wait"})
+
+#: How the kinds of points are counted out.
+_AT: Final = {
+    CALL: "at a call's entry",
+    RETURN: "at its return",
+    BEFORE_DEPARTURE: "before a departure",
+    AFTER_DEPARTURE: "after it",
+    BEFORE_ARRIVAL: "before an arrival",
+    AFTER_ARRIVAL: "after it",
+}
+
 
 def report_lines(report: Report, *, took_s: float) -> list[str]:
     """Write an exploration that took so many seconds."""
     lines = [*wrap(_counts(report, took_s), _WIDTH)]
+    lines += _hung(_kinds(report), 2)
     for count in report.faults:
-        verdicts = ", ".join(f"{number} {verdict}" for verdict, number in count.verdicts.items())
-        fired = f"{describe_fault(count.fault)}: {count.fired} of {count.points} points fired"
-        lines += _hung(f"{fired}; {verdicts}" if verdicts else fired, 2)
-    lines += [f"error: {error}" for error in report.errors]
+        lines += _hung(_fired(count), 2)
+    lines += [line for error in report.errors for line in _hung(f"error: {error}", 0)]
     for finding in report.findings:
         lines += ["", *_finding(finding)]
     if report.clean:
@@ -35,16 +59,31 @@ def report_lines(report: Report, *, took_s: float) -> list[str]:
     return lines
 
 
-def replay_lines(replayed: Replayed, token: str) -> list[str]:
-    """Write one disturbed run in full."""
+def replay_lines(replayed: Replayed, asked: Replay, token: str) -> list[str]:
+    """Write one disturbed run in full, and whether it is the one that the token names."""
     outcome = replayed.outcome
-    lines = [outcome.verdict, *_outcome(outcome)]
-    lines += ["", *ladder(loads(replayed.trace), forever=outcome.verdict == "hang"), ""]
+    trace = loads(replayed.trace)
+    fault = describe_fault(asked.fault) if asked.fault is not None else "no fault"
+    met = f", {describe_point(replayed.point, trace)}" if replayed.point is not None else ""
+    lines = wrap(f"{outcome.verdict}  {fault}{met}", _WIDTH, subsequent_indent="      ")
+    lines += _outcome(outcome)
+    lines += ["", *ladder(trace, forever=outcome.verdict == "hang"), ""]
+    if is_another(replayed, asked):
+        lines += wrap(
+            "This is not the run that the token was made for: the program, its modules or halfopen "
+            "have changed since. Explore again.",
+            _WIDTH,
+        )
     return [*lines, f"again: halfopen replay {token}"]
 
 
+def is_another(replayed: Replayed, asked: Replay) -> bool:
+    """Whether a replay came out otherwise than the run that its token names."""
+    return asked.digest not in {"", replayed.digest}
+
+
 def run_lines(replayed: Replayed) -> tuple[list[str], bool]:
-    """Write an undisturbed run, and say whether every program came to its end."""
+    """Write an undisturbed run; all is well where nobody crashed, or waits but for work."""
     trace = loads(replayed.trace)
     waiting = [
         call for call in calls(trace) if call.returned_ns is None and not _is_over(call, trace)
@@ -60,8 +99,9 @@ def run_lines(replayed: Replayed) -> tuple[list[str], bool]:
         since = show_duration(call.t_ns)
         lines += _hung(f"{call.host}:{call.process}  {call.where}  {shown}  since {since}", 2)
     for crash in crashed:
-        lines += _hung(f"{crash.host}:{crash.process}  {crash.how}", 2)
-    return lines, not waiting and not crashed
+        lines += _crashed(crash)
+    at_rest = all(call.call in _AT_REST for call in waiting)
+    return lines, at_rest and not crashed
 
 
 def _is_over(call: Call, trace: Trace) -> bool:
@@ -77,23 +117,78 @@ def _is_over(call: Call, trace: Trace) -> bool:
 def _counts(report: Report, took_s: float) -> str:
     verdicts = ", ".join(f"{number} {verdict}" for verdict, number in report.verdicts.items())
     causes = len(report.findings)
-    said = f"{report.points} points, {len(report.faults)} faults: {report.runs} runs"
+    idle = report.points * len(report.faults) - report.runs
+    said = f"{report.points} points x {len(report.faults)} faults: {report.runs} runs"
     said += f" in {took_s:.1f} s"
     if verdicts:
         said += f": {verdicts}"
-    return said + (f" ({causes} {'cause' if causes == 1 else 'causes'})" if causes else "")
+    said += f" ({causes} {'cause' if causes == 1 else 'causes'})" if causes else ""
+    return f"{said}; {idle} times a fault found nothing to act on" if idle else said
+
+
+def _kinds(report: Report) -> str:
+    """Say how many points of which kind there are."""
+    counted = ", ".join(f"{number} {_AT[kind]}" for kind, number in report.kinds.items() if number)
+    return f"points: {counted}" if counted else "points: none"
+
+
+def _fired(count: FaultCount) -> str:
+    verdicts = ", ".join(f"{number} {verdict}" for verdict, number in count.verdicts.items())
+    fired = f"{describe_fault(count.fault)}: {count.fired} of {count.points} fired"
+    return f"{fired}; {verdicts}" if verdicts else fired
 
 
 def _finding(finding: Finding) -> list[str]:
-    first = f"{finding.verdict}  {describe_fault(finding.fault)}, {finding.where}"
-    points = len(finding.points)
-    counted = f"{points} {'point' if points == 1 else 'points'}, first and smallest: "
-    lines = [*wrap(first, _WIDTH, subsequent_indent="      "), *_outcome(finding.outcome)]
-    lines += _hung(f"{counted}{finding.point.number} ({finding.where})", 2)
+    headline = f"{finding.verdict}  {describe_fault(finding.fault)}, {finding.where}"
+    lines = [*wrap(headline, _WIDTH, subsequent_indent="      ")]
+    if finding.waits is not None:
+        lines += _waiting(finding.waits, forever=finding.verdict == "hang")
+        lines += _pending(finding.outcome)
+    elif finding.crash is not None:
+        lines += _crashed(finding.crash)
+    else:
+        lines += _outcome(finding.outcome)
+    lines += _hung(f"{_points(finding)}; smallest: {finding.point.number}", 2)
     if finding.trace:
         drawn = ladder(loads(finding.trace), forever=finding.verdict == "hang")
         lines += ["", *_shortened(drawn), ""]
+    lines += [line for said in _advice(finding.advice) for line in _hung(said, 2)]
     return [*lines, f"  again: halfopen replay {finding.token}"]
+
+
+def _points(finding: Finding) -> str:
+    """Say at how many points each fault leads here."""
+    parts = [
+        f"{len(points)} {'point' if len(points) == 1 else 'points'} of {describe_fault(fault)}"
+        for fault, points in finding.faults
+    ]
+    return ", ".join(parts)
+
+
+def _advice(tried: tuple[Advice, ...]) -> Iterator[str]:
+    """Say what ended the wait when it was tried, and what did not."""
+    helped = [
+        f"{_means(advice)}: {_noticed(advice)} at {show_duration(advice.at_ns)}"
+        for advice in tried
+        if advice.at_ns is not None
+    ]
+    if helped:
+        yield f"would have been noticed: {'; '.join(helped)}"
+    in_vain = [_means(advice) for advice in tried if advice.at_ns is None]
+    if in_vain:
+        yield f"tried in vain: {'; '.join(in_vain)}"
+
+
+def _means(advice: Advice) -> str:
+    if advice.means == "settimeout":
+        return f"sock.settimeout({TIMEOUT_NS // S})"
+    return "SO_KEEPALIVE with system defaults"
+
+
+def _noticed(advice: Advice) -> str:
+    if advice.errno is None:
+        return "it returns"
+    return "TimeoutError" if advice.errno == "timeout" else advice.errno
 
 
 def _outcome(outcome: Outcome) -> list[str]:
@@ -101,7 +196,7 @@ def _outcome(outcome: Outcome) -> list[str]:
     for waits in outcome.waiting:
         lines += _waiting(waits, forever=outcome.verdict == "hang")
     for crash in outcome.crashes:
-        lines += _hung(f"{crash.host}:{crash.process}  {crash.how}", 2)
+        lines += _crashed(crash)
     if outcome.detail:
         lines += _hung(outcome.detail, 2)
     if outcome.waiting:
@@ -110,13 +205,21 @@ def _outcome(outcome: Outcome) -> list[str]:
 
 
 def _waiting(waits: Waiting, *, forever: bool) -> list[str]:
+    """Write the line that blocks, then who waits there, for what and since when."""
+    stands = f"{waits.where}  {waits.line}" if waits.line else f"{waits.where}  {waits.call}"
+    ending = "waits for ever" if forever else "still waits"
     who = f"{waits.host}:{waits.process}"
     if waits.thread not in {"main", "MainThread"}:
         who += f"/{waits.thread}"
-    stands = f"{waits.where}  {waits.line}" if waits.line else f"{waits.where}  {waits.call}"
-    ending = "waits for ever" if forever else "still waits"
-    ending += f", for {waits.what}, since {show_duration(waits.since_ns)}"
-    return _hung(f"{who}  {stands:<{_PLACE - len(who)}}  {ending}", 2)
+    since = f"{who} waits in {waits.call} for {waits.what} since {show_duration(waits.since_ns)}"
+    return [
+        *_hung(f"{stands:<{_PLACE}}  {ending}", 2),
+        *_hung(since, 2),
+    ]
+
+
+def _crashed(crash: Crash) -> list[str]:
+    return _hung(f"{crash.host}:{crash.process}  {crash.how}", 2)
 
 
 def _pending(outcome: Outcome) -> list[str]:

@@ -119,7 +119,7 @@ class Reader:
                 yield from self._started(event)
             case ProcessEnded():
                 yield from self._ended(event)
-            case Output():
+            case Output(stream=1):  # a traceback on stderr is told by how the process ends
                 text = f"prints {event.text.strip()[:30]!r}"
                 yield Moment(t_ns=event.t_ns, kind="end", host=event.host, text=text)
             case _:

@@ -1,5 +1,6 @@
 """``halfopen explore``: a fault at every point of a run."""
 
+import json
 from time import monotonic
 from typing import Annotated
 
@@ -12,10 +13,14 @@ _HOURS: float = 3.0
 
 
 @leaves_with_status
-def explore(
-    target: Annotated[str, typer.Argument(help="A function that builds a world: client.py:world.")],
+def explore(  # noqa: PLR0913  one for each option
+    target: Annotated[
+        str, typer.Argument(help="A file and its function that returns a World: client.py:world.")
+    ],
     *,
-    seed: Annotated[int, typer.Option(help="What chance is drawn from.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option(help="What chance is drawn from; by default the world's own.")
+    ] = None,
     horizon: Annotated[
         float, typer.Option(help="Hours of virtual time that a run is watched after its fault.")
     ] = _HOURS,
@@ -23,10 +28,10 @@ def explore(
         list[str] | None, typer.Option(help="An exception by which a program may end.")
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Runs side by side.")] = 2,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON instead of text.")] = False,
 ) -> int:
     """Let each fault happen at each point of a run, and say what hangs."""
-    from halfopen.atlas.finding import report_lines  # with the whole world below it
-    from halfopen.base.units import HOUR
+    from halfopen.base.units import HOUR  # these bring the whole world with them
     from halfopen.explore.request import Request
     from halfopen.explore.run import explore as explore_target
 
@@ -40,5 +45,13 @@ def explore(
     began = monotonic()
     with progress_to("exploring") as done:
         report = explore_target(request, done)
-    show(report_lines(report, took_s=monotonic() - began))
+    took_s = monotonic() - began
+    if as_json:
+        from halfopen.atlas.exploration_json import report_json
+
+        print(json.dumps(report_json(report), indent=1))
+    else:
+        from halfopen.atlas.finding import report_lines
+
+        show(report_lines(report, took_s=took_s))
     return EXPECTED if report.clean else FINDING

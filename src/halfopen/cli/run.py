@@ -10,9 +10,13 @@ from halfopen.cli.leaving import EXPECTED, FINDING, leaves_with_status
 
 @leaves_with_status
 def run(
-    target: Annotated[str, typer.Argument(help="A function that builds a world: client.py:world.")],
+    target: Annotated[
+        str, typer.Argument(help="A file and its function that returns a World: client.py:world.")
+    ],
     *,
-    seed: Annotated[int, typer.Option(help="What chance is drawn from.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option(help="What chance is drawn from; by default the world's own.")
+    ] = None,
 ) -> int:
     """Run a world without a fault, and show what happened."""
     from halfopen.atlas.finding import run_lines  # with the whole world below it

@@ -16,8 +16,10 @@ from types import TracebackType
 from typing import Final
 
 from halfopen.base.value import value
+from halfopen.explore.leash import die_with
 from halfopen.explore.running import Running
 from halfopen.explore.verdict import Baseline, Disturbed, Outcome
+from halfopen.guest import modules
 from halfopen.record.faults import Fault
 from halfopen.world.faults import finds_target
 
@@ -57,7 +59,14 @@ class Forker:
         self.writer: int | None = None  # in a child: where its outcome goes
 
     def point(self, kind: str, host: str, number: int, now: int) -> None:  # noqa: ARG002
-        """Fork once for every fault that would find something to act on here."""
+        """Fork once for every fault that would find something to act on here.
+
+        Departures are met inside a guest's call, with its modules in place and its fence up.
+        """
+        with modules.hosted():
+            self._point(now)
+
+    def _point(self, now: int) -> None:
         self.points += 1
         for fault in self.faults:
             if not finds_target(self.running.world, fault):
@@ -74,11 +83,13 @@ class Forker:
         # Children then share the parent's objects, and no collection copies their pages.
         gc.freeze()
         reader, writer = os.pipe()
+        parent = os.getpid()
         pid = os.fork()
         if pid:
             os.close(writer)
             self.children.append(Child(pid=pid, reader=reader, point=self.points, fault=fault))
             return
+        die_with(parent)
         os.close(reader)
         self.writer = writer
         sys.excepthook = _leave_failed

@@ -1,19 +1,31 @@
 """What an exploration found: numbers first, then each cause once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from halfopen.base.value import value
-from halfopen.explore.points import Point, describe_point
+from halfopen.explore.advice import Advice, Remedy, hanging_call, outcome, remedies
+from halfopen.explore.points import KINDS, Point, describe_point
 from halfopen.explore.request import Replay, Request, write_token
-from halfopen.explore.verdict import SEVERITY, Baseline, Disturbed, Outcome, Verdict, place
+from halfopen.explore.verdict import (
+    SEVERITY,
+    UNCAUGHT,
+    Baseline,
+    Crash,
+    Disturbed,
+    Outcome,
+    Verdict,
+    place,
+)
 from halfopen.record.faults import Fault, describe_fault
 from halfopen.record.trace import loads
+from halfopen.world.process import Waiting
 
 if TYPE_CHECKING:
     from halfopen.explore.worker import Replayed, Undisturbed
 
-Cause: TypeAlias = tuple[object, ...]
+Replayer: TypeAlias = "Callable[[Sequence[Replay]], Sequence[Replayed]]"
 
 
 class Tally:
@@ -35,17 +47,28 @@ class FaultCount:
 
 
 @value
-class Finding:
-    """One cause: its smallest run first, and every point at which it comes up."""
+class Cause:
+    """What makes runs one finding: a thread that waits at a line, a crash, or something said."""
 
     verdict: Verdict
+    key: tuple[object, ...]
+
+
+@value
+class Finding:
+    """One cause: the smallest run that shows it, and every fault and point at which it comes up."""
+
+    verdict: Verdict
+    waits: Waiting | None
+    crash: Crash | None
     fault: Fault
     outcome: Outcome
     point: Point
     where: str  # "segment 9 has arrived at server"
-    points: tuple[int, ...]
+    faults: tuple[tuple[Fault, tuple[int, ...]], ...]  # each with its points
     token: str
     trace: str  # of the smallest run, as Trace.dumps writes it
+    advice: tuple[Advice, ...]
 
 
 @value
@@ -54,6 +77,7 @@ class Report:
 
     target: str
     points: int
+    kinds: dict[str, int]  # of points
     runs: int
     faults: tuple[FaultCount, ...]
     verdicts: dict[Verdict, int]
@@ -68,20 +92,21 @@ class Report:
         return not self.errors and not self.findings
 
 
-def make_report(request: Request, tally: Tally, replay: "Callable[[Replay], Replayed]") -> Report:
+def make_report(request: Request, tally: Tally, replay: Replayer) -> Report:
     """Count the runs and group them by cause; the smallest run of each cause is run once more."""
     undisturbed = tally.undisturbed
     runs = sorted(tally.disturbed, key=lambda run: run.point)
     counts = tuple(_count(fault, runs, len(undisturbed.points)) for fault in undisturbed.faults)
     causes: dict[Cause, list[Disturbed]] = {}
     for run in runs:
-        if run.outcome.verdict != "clean":
-            causes.setdefault(_cause(run), []).append(run)
-    findings = [_finding(request, undisturbed, found, replay) for found in causes.values()]
+        for cause in causes_of(run.outcome):
+            causes.setdefault(cause, []).append(run)
+    findings = _findings(request, undisturbed, causes, replay)
     findings.sort(key=lambda finding: (SEVERITY.index(finding.verdict), finding.point.number))
     return Report(
         target=request.target,
         points=len(undisturbed.points),
+        kinds={kind: sum(p.kind == kind for p in undisturbed.points) for kind in KINDS},
         runs=len(runs),
         faults=counts,
         verdicts=_verdicts(runs),
@@ -90,6 +115,29 @@ def make_report(request: Request, tally: Tally, replay: "Callable[[Replay], Repl
         baseline=undisturbed.baseline,
         horizon_ns=request.horizon_ns,
     )
+
+
+def causes_of(found: Outcome) -> list[Cause]:
+    """Name what a run shows: one cause for each thread that waits, or each program that crashed.
+
+    Which fault led there is none: a line that waits for ever is to be mended once.
+    """
+    keys: list[tuple[object, ...]]
+    match found.verdict:
+        case "clean":
+            keys = []
+        case "hang" | "stuck":
+            keys = [(*place(waits), waits.what) for waits in found.waiting]
+        case "crash":
+            keys = [_crash_key(crash) for crash in found.crashes]
+        case "wrong" | "spin" | "broken":
+            keys = [(found.detail,)]
+    return [Cause(verdict=found.verdict, key=key) for key in dict.fromkeys(keys)]
+
+
+def _crash_key(crash: Crash) -> tuple[object, ...]:
+    """Tell crashes apart by process and class; texts may hold figures."""
+    return (crash.host, crash.process, crash.how.removeprefix(UNCAUGHT).split(":", 1)[0])
 
 
 def _verdicts(runs: list[Disturbed]) -> dict[Verdict, int]:
@@ -106,51 +154,100 @@ def _count(fault: Fault, runs: list[Disturbed], points: int) -> FaultCount:
     return FaultCount(fault=fault, fired=len(own), points=points, verdicts=_verdicts(own))
 
 
-def _cause(run: Disturbed) -> Cause:
-    """What makes two runs one finding: the fault, and who was left where."""
-    outcome = run.outcome
-    if outcome.verdict in {"hang", "stuck"}:
-        left: Cause = tuple((*place(waits), waits.what) for waits in outcome.waiting)
-    elif outcome.verdict == "crash":
-        left = tuple((crash.process, crash.how) for crash in outcome.crashes)
-    else:
-        left = (outcome.detail,)
-    return (outcome.verdict, describe_fault(run.fault), left)
-
-
-def _finding(
+def _findings(
     request: Request,
     undisturbed: "Undisturbed",
-    runs: list[Disturbed],
-    replay: "Callable[[Replay], Replayed]",
-) -> Finding:
-    first = runs[0]
-    again = Replay(request=request, point=first.point, fault=first.fault)
-    broken = first.outcome.verdict == "broken"
-    point = undisturbed.points[first.point - 1]
-    return Finding(
-        verdict=first.outcome.verdict,
-        fault=first.fault,
-        outcome=first.outcome,
-        point=point,
-        where=describe_point(point, loads(undisturbed.trace)),
-        points=tuple(run.point for run in runs),
-        token=write_token(again),
-        trace="" if broken else replay(again).trace,
-    )
+    causes: dict[Cause, list[Disturbed]],
+    replay: Replayer,
+) -> list[Finding]:
+    """Run the smallest run of each cause once more, and then with every remedy."""
+    cases = [_Case(cause, runs, request) for cause, runs in causes.items()]
+    told = [case for case in cases if case.cause.verdict != "broken"]  # or its replay breaks too
+    for case, again in zip(told, replay([case.again for case in told]), strict=True):
+        case.shown = again
+    tries = [(case, remedy) for case in told for remedy in case.remedies()]
+    tried = replay([replace(case.again, remedy=remedy) for case, remedy in tries])
+    for (case, remedy), run in zip(tries, tried, strict=True):
+        case.advice.append(outcome(loads(run.trace), remedy))
+    trace = loads(undisturbed.trace)
+    found = []
+    for case in cases:
+        point = undisturbed.points[case.first.point - 1]
+        found.append(case.finding(point, describe_point(point, trace)))
+    return found
+
+
+class _Case:
+    """A cause, its runs, and what running the smallest of them again has shown so far."""
+
+    def __init__(self, cause: Cause, runs: list[Disturbed], request: Request) -> None:
+        self.cause = cause
+        self.runs = runs
+        self.first = min(runs, key=_size)
+        self.again = Replay(request=request, point=self.first.point, fault=self.first.fault)
+        self.shown: Replayed | None = None
+        self.advice: list[Advice] = []
+
+    def remedies(self) -> tuple[Remedy, ...]:
+        """Name what can be tried. Requires: the smallest run was run again."""
+        assert self.shown is not None, "a remedy is asked for a run that was not repeated"
+        waits = self._waits()
+        call = hanging_call(loads(self.shown.trace), waits) if waits is not None else None
+        return remedies(call) if call is not None else ()
+
+    def finding(self, point: Point, where: str) -> Finding:
+        """Put it all together."""
+        faults: dict[Fault, list[int]] = {}
+        for run in self.runs:
+            faults.setdefault(run.fault, []).append(run.point)
+        shown = self.shown
+        return Finding(
+            verdict=self.cause.verdict,
+            waits=self._waits(),
+            crash=self._crash(),
+            fault=self.first.fault,
+            outcome=self.first.outcome,
+            point=point,
+            where=where,
+            faults=tuple((fault, tuple(points)) for fault, points in faults.items()),
+            token=write_token(replace(self.again, digest="" if shown is None else shown.digest)),
+            trace="" if shown is None else shown.trace,
+            advice=tuple(self.advice),
+        )
+
+    def _waits(self) -> Waiting | None:
+        for waits in self.first.outcome.waiting:
+            if (*place(waits), waits.what) == self.cause.key:
+                return waits
+        return None
+
+    def _crash(self) -> Crash | None:
+        if self.cause.verdict == "crash":
+            for crash in self.first.outcome.crashes:
+                if _crash_key(crash) == self.cause.key:
+                    return crash
+        return None
+
+
+def _size(run: Disturbed) -> tuple[int, int]:
+    """Of runs with one cause that one tells most in which least else waits, and the shortest."""
+    return len(run.outcome.waiting), run.point
 
 
 def _errors(undisturbed: "Undisturbed", counts: tuple[FaultCount, ...]) -> list[str]:
     """Say what makes the exploration prove nothing."""
     found = []
+    baseline = undisturbed.baseline
     if undisturbed.spun:
         found.append(f"the undisturbed run itself spins: {undisturbed.spun}")
     elif not undisturbed.points:
         found.append("the undisturbed run makes no socket call and sends nothing: no fault point")
     found.extend(
-        f"without any fault, {crash.process} ends by {crash.how.removeprefix('uncaught ')}"
-        for crash in undisturbed.baseline.crashes
+        f"without any fault, {crash.process} ends by {crash.how.removeprefix(UNCAUGHT)}"
+        for crash in baseline.crashes
     )
+    if baseline.wrong:
+        found.append(f"without any fault, a check fails: {baseline.wrong}")
     if undisturbed.points and not undisturbed.spun:
         found.extend(
             f"{describe_fault(count.fault)}: 0 of {count.points} fired"

@@ -9,6 +9,7 @@ from typing import Final
 from halfopen.base.errors import MisuseError
 from halfopen.base.units import HOUR
 from halfopen.base.value import value
+from halfopen.explore.advice import Remedy
 from halfopen.record.faults import Fault, fault_from_json, fault_to_json
 
 #: A disturbed run is watched so long beyond the end of the undisturbed one, and the fault. Linux
@@ -23,7 +24,7 @@ class Request:
     """A target and everything that its runs depend on."""
 
     target: str  # "client.py:world"
-    seed: int = 0
+    seed: int | None = None  # None: the one that the world names
     hash_seed: int = 0
     horizon_ns: int = HORIZON_NS
     expected: tuple[str, ...] = ()  # exceptions by which a program may end
@@ -34,11 +35,16 @@ class Request:
 
 @value
 class Replay:
-    """One disturbed run of a target. ``point`` 0: the undisturbed one."""
+    """One disturbed run of a target. ``point`` 0: the undisturbed one.
+
+    ``digest`` is that of the run which a token was written for; a remedy is never in a token.
+    """
 
     request: Request
     point: int
     fault: Fault | None
+    digest: str = ""
+    remedy: Remedy | None = None
 
 
 def write_token(replay: Replay) -> str:
@@ -53,6 +59,7 @@ def write_token(replay: Replay) -> str:
         "expected": list(request.expected),
         "point": replay.point,
         "fault": None if replay.fault is None else fault_to_json(replay.fault),
+        "run": replay.digest,
     }
     text = json.dumps(body, sort_keys=True, separators=(",", ":"))
     return base64.urlsafe_b64encode(zlib.compress(text.encode())).decode().rstrip("=")
@@ -79,6 +86,7 @@ def read_token(token: str) -> Replay:
             ),
             point=body["point"],
             fault=None if body["fault"] is None else fault_from_json(body["fault"]),
+            digest=body["run"],
         )
     except (binascii.Error, zlib.error, ValueError, KeyError, TypeError) as error:
         msg = f"not a replay token, or one that was cut short: {token[:20]}..."

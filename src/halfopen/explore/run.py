@@ -2,9 +2,11 @@
 
 import os
 import pickle
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing, suppress
 
 from halfopen.base.errors import HalfopenError
 from halfopen.explore.report import Report, Tally, make_report
@@ -26,27 +28,28 @@ def explore(request: Request, progress: Callable[[int, int], None] | None = None
     ``progress`` is told how many points are done, and of how many. Raises MisuseError where the
     target can't be loaded or named wrongly.
     """
+    return make_report(request, gather(request, progress), replay_all)
+
+
+def gather(request: Request, progress: Callable[[int, int], None] | None = None) -> Tally:
+    """Do the runs of an exploration."""
     tally: Tally | None = None
-    for message in _messages(request):
-        match message:
-            case Undisturbed():
-                tally = Tally(undisturbed=message)
-            case Disturbed():
-                assert tally is not None, "a disturbed run came before the undisturbed one"
-                tally.disturbed.append(message)
-                if progress is not None:
-                    progress(message.point, len(message_points(tally)))
-            case Failed():
-                raise rebuild_error(message)
-            case Replayed() | Done():
-                pass
+    with closing(_messages(request)) as messages:
+        for message in messages:
+            match message:
+                case Undisturbed():
+                    tally = Tally(undisturbed=message)
+                case Disturbed():
+                    assert tally is not None, "a disturbed run came before the undisturbed one"
+                    tally.disturbed.append(message)
+                    if progress is not None:
+                        progress(message.point, len(tally.undisturbed.points))
+                case Failed():
+                    raise rebuild_error(message)
+                case Replayed() | Done():
+                    pass
     assert tally is not None, "the worker ended without a word"
-    return make_report(request, tally, replay)
-
-
-def message_points(tally: Tally) -> tuple[object, ...]:
-    """The points of the undisturbed run."""
-    return tally.undisturbed.points
+    return tally
 
 
 def replay(asked: Replay | str) -> Replayed:
@@ -55,29 +58,43 @@ def replay(asked: Replay | str) -> Replayed:
     Raises MisuseError where it is no token of ours, or its target can't be loaded.
     """
     wanted = read_token(asked) if isinstance(asked, str) else asked
-    for message in _messages(wanted):
-        if isinstance(message, Failed):
-            raise rebuild_error(message)
-        if isinstance(message, Replayed):
-            return message
-    msg = "the replay failed; what went wrong stands above, on standard error"
-    raise HalfopenError(msg)
+    return replay_all((wanted,))[0]
 
 
-def _messages(asked: Request | Replay) -> Iterator[Message]:
-    """Start a worker, and yield what it says until it is done."""
-    request = asked if isinstance(asked, Request) else asked.request
+def replay_all(asked: Sequence[Replay]) -> tuple[Replayed, ...]:
+    """Run several runs of one request once more, each in a process of its own."""
+    if not asked:
+        return ()
+    found = []
+    with closing(_messages(tuple(asked))) as messages:
+        for message in messages:
+            if isinstance(message, Failed):
+                raise rebuild_error(message)
+            assert isinstance(message, Replayed), "a replay was answered by something else"
+            found.append(message)
+    assert len(found) == len(asked), "the worker left out a replay"
+    return tuple(found)
+
+
+def _messages(asked: Request | tuple[Replay, ...]) -> Generator[Message, None, None]:
+    """Start a worker, and yield what it says until it is done.
+
+    It leads a process group of its own, so that Ctrl-C comes to us alone; whatever ends us, the
+    whole group ends with us.
+    """
+    request = asked if isinstance(asked, Request) else asked[0].request
     worker = subprocess.Popen(
-        [sys.executable, "-m", "halfopen.explore.worker"],
+        [sys.executable, "-P", "-m", "halfopen.explore"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONHASHSEED": str(request.hash_seed)},
+        process_group=0,
     )
     assert worker.stdin is not None, "a pipe was asked for"
     assert worker.stdout is not None, "a pipe was asked for"
     try:
-        with worker.stdin:
-            pickle.dump(asked, worker.stdin)
+        with suppress(BrokenPipeError), worker.stdin:
+            pickle.dump((os.getpid(), asked), worker.stdin)
         while True:
             try:
                 yield pickle.load(worker.stdout)
@@ -89,5 +106,5 @@ def _messages(asked: Request | Replay) -> Iterator[Message]:
     finally:
         worker.stdout.close()
         if worker.poll() is None:
-            worker.kill()
+            os.killpg(worker.pid, signal.SIGKILL)
             worker.wait()

@@ -1,12 +1,17 @@
 """One run of a target, driven step by step so that it can be judged wherever it ends."""
 
+import traceback
+from dataclasses import replace
 from hashlib import sha256
 from typing import Final
 
+from halfopen.base.errors import NotPossibleHereError
 from halfopen.explore.request import Request
 from halfopen.explore.target import build
 from halfopen.explore.verdict import Baseline, Outcome, judge
+from halfopen.guest import places
 from halfopen.record.faults import Fault
+from halfopen.record.trace import Trace
 from halfopen.world.events import InstantLimitError
 from halfopen.world.faults import inject
 
@@ -16,19 +21,22 @@ RUN_EVENTS_MAX: Final = 2_000_000
 #: Events at one instant before a disturbed run spins: no honest program comes near.
 SPIN_EVENTS_MAX: Final = 100_000
 
+_DIGEST_OCTETS: Final = 8
+
 
 class Running:
     """A target's world on its way. Without a fault it runs to its rest, or to the horizon."""
 
     def __init__(self, request: Request) -> None:
         self.request = request
-        built = build(request.target, request.seed)
-        self.world = built.world
-        self.trace = built.trace
+        self.stage = build(request.target, request.seed)
+        self.world = self.stage.world
+        self.trace = self.stage.trace
         self.world.instant_events_max = SPIN_EVENTS_MAX
         self.until_ns = request.horizon_ns
         self.events_max = RUN_EVENTS_MAX
         self.spun = ""
+        self.gap = ""  # what the program wanted and is not simulated
 
     def strike(self, fault: Fault, baseline: Baseline, now: int) -> bool:
         """Let a fault happen now, and look as far ahead from here as the request says."""
@@ -48,24 +56,49 @@ class Running:
                     return
         except InstantLimitError as error:
             self.spun = str(error)
+        except NotPossibleHereError as error:
+            self.gap = str(error)
         if world.queue.pending():
             world.now = max(world.now, self.until_ns)
         self.trace.ended_ns = world.now
 
     def outcome(self, baseline: Baseline) -> Outcome:
         """Judge what the run came to. Requires: it has been driven."""
-        digest = ""
-        if self.request.digests:
-            digest = sha256(self.trace.dumps().encode()).hexdigest()
+        digest = digest_of(self.trace) if self.request.digests else ""
+        ended_ns = self.world.now
+        if self.gap:
+            return Outcome(verdict="broken", ended_ns=ended_ns, detail=self.gap, digest=digest)
         if self.spun:
-            return Outcome(verdict="spin", ended_ns=self.world.now, detail=self.spun, digest=digest)
+            return Outcome(verdict="spin", ended_ns=ended_ns, detail=self.spun, digest=digest)
         found = judge(self.world, self.trace, baseline, self.request.expected)
-        return Outcome(
-            verdict=found.verdict,
-            ended_ns=found.ended_ns,
-            waiting=found.waiting,
-            crashes=found.crashes,
-            pending=found.pending,
-            repeats=found.repeats,
-            digest=digest,
-        )
+        if found.verdict in {"crash", "clean"}:
+            wrong = self.checked()
+            if wrong and wrong != baseline.wrong:
+                found = replace(found, verdict="wrong", detail=wrong)
+        return replace(found, digest=digest)
+
+    def checked(self) -> str:
+        """Let the world's own checks look at the run; what the first of them objects to."""
+        run = self.stage.look()
+        for check in self.stage.plan.checks:
+            try:
+                check(run)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # noqa: BLE001  a check of the user's may fail as it likes
+                return _objection(check, error)
+        return ""
+
+
+def digest_of(trace: Trace) -> str:
+    """Tell traces apart, byte for byte."""
+    return sha256(trace.dumps().encode()).hexdigest()[: 2 * _DIGEST_OCTETS]
+
+
+def _objection(check: object, error: BaseException) -> str:
+    said = traceback.format_exception_only(error)[-1].strip()
+    where = ""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        if places.is_program(frame.f_code.co_filename):
+            where = f" ({places.show(frame.f_code.co_filename, line)})"
+    return f"{getattr(check, '__name__', 'check')}: {said}{where}"

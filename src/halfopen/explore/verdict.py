@@ -2,9 +2,10 @@
 
 ``hang``: a thread waits that did not wait so at the end of the undisturbed run, and nothing is
 pending, or everything pending only repeats itself; this is exact. ``stuck``: such a thread waits,
-and something else is still pending at the horizon. ``crash``: a program ended by an exception that
-the user did not name. ``spin``: calls or events without end at one instant, or computing without a
-call for too long (a bound). ``broken``: the run itself failed, which is our bug. ``clean``: none.
+and something else is still pending at the horizon. ``wrong``: a check of the user's own
+objects. ``crash``: a program ended by an exception that the user did not name. ``spin``: calls or
+events without end at one instant, or computing without a call for too long (a bound). ``broken``:
+the run itself failed, or met what is not simulated. ``clean``: none of these.
 """
 
 import builtins
@@ -19,10 +20,18 @@ from halfopen.record.trace import Trace
 from halfopen.world.process import Waiting
 from halfopen.world.world import World
 
-Verdict: TypeAlias = Literal["hang", "stuck", "crash", "spin", "broken", "clean"]
+Verdict: TypeAlias = Literal["hang", "stuck", "wrong", "crash", "spin", "broken", "clean"]
 
 #: The worst first: a run has one verdict.
-SEVERITY: Final[tuple[Verdict, ...]] = ("broken", "spin", "hang", "stuck", "crash", "clean")
+SEVERITY: Final[tuple[Verdict, ...]] = (
+    "broken",
+    "spin",
+    "hang",
+    "stuck",
+    "wrong",
+    "crash",
+    "clean",
+)
 
 UNCAUGHT: Final = "uncaught "
 
@@ -47,6 +56,7 @@ class Baseline:
     waiting: tuple[Waiting, ...]
     crashes: tuple[Crash, ...]
     ended_ns: int
+    wrong: str = ""  # what a check objects to already
 
 
 @value
@@ -77,7 +87,7 @@ def place(waits: Waiting) -> Place:
     return (waits.host, waits.process, waits.thread, waits.where, waits.call)
 
 
-def read_baseline(world: World, trace: Trace) -> Baseline:
+def read_baseline(world: World, trace: Trace, *, wrong: str) -> Baseline:
     """Read what the undisturbed run came to."""
     waiting = world.waiting()
     return Baseline(
@@ -85,6 +95,7 @@ def read_baseline(world: World, trace: Trace) -> Baseline:
         waiting=waiting,
         crashes=tuple(crashes(trace)),
         ended_ns=world.now,
+        wrong=wrong,
     )
 
 

@@ -1,8 +1,8 @@
 """A process of its own for the runs of one request, with one thread and a known hash seed.
 
 Forks are made from here, never from the user's process, which may have threads. It reads a pickled
-Request or Replay from its standard input, and writes pickled messages to its standard output; what
-the programs print goes to standard error.
+Request, or several Replays of one, from its standard input, and writes pickled messages to its
+standard output; what checks print goes to standard error.
 """
 
 import gc
@@ -10,15 +10,19 @@ import os
 import pickle
 import sys
 import threading
+from collections.abc import Callable
 from typing import BinaryIO, TypeAlias
 
 from halfopen.base.errors import HalfopenError, MisuseError, NotPossibleHereError
 from halfopen.base.value import value
+from halfopen.explore.advice import apply
 from halfopen.explore.fork import Forker
-from halfopen.explore.points import Point, Recorder
+from halfopen.explore.leash import die_with
+from halfopen.explore.points import CALL, Point, Recorder
 from halfopen.explore.request import Replay, Request
-from halfopen.explore.running import Running
+from halfopen.explore.running import Running, digest_of
 from halfopen.explore.verdict import Baseline, Disturbed, Outcome, read_baseline
+from halfopen.guest import modules
 from halfopen.record.events import ProcessStarted
 from halfopen.record.faults import CableOut, Fault, Kill, PowerOff
 
@@ -36,11 +40,12 @@ class Undisturbed:
 
 @value
 class Replayed:
-    """The only message of a replay."""
+    """The message for each replay. ``point`` None: it has no such point, and no fault struck."""
 
     outcome: Outcome
     point: Point | None
     trace: str
+    digest: str
 
 
 @value
@@ -70,7 +75,7 @@ Message: TypeAlias = Undisturbed | Disturbed | Replayed | Failed | Done
 
 
 class Striker:
-    """Lets one fault happen at one point, in this process."""
+    """Lets one fault happen at one point, in this process, and applies a remedy if there is one."""
 
     def __init__(self, running: Running, baseline: Baseline, replay: Replay) -> None:
         self.running = running
@@ -80,26 +85,38 @@ class Striker:
         self.struck: Point | None = None
 
     def point(self, kind: str, host: str, number: int, now: int) -> None:
-        """Count up to the point, and strike."""
+        """Count up to the point, and strike. Departures are met inside a guest's call."""
+        with modules.hosted():
+            self._point(kind, host, number, now)
+
+    def _point(self, kind: str, host: str, number: int, now: int) -> None:
+        remedy = self.replay.remedy
+        if remedy is not None and kind == CALL and number == remedy.call_id:
+            apply(remedy)
+        if self.struck is not None:
+            return
         self.recorder.point(kind, host, number, now)
         here = self.recorder.points[-1]
         if here.number == self.replay.point and self.replay.fault is not None:
             self.struck = here
             self.running.strike(self.replay.fault, self.baseline, now)
+            if remedy is not None:
+                self.running.world.observer = self  # the call may still be to come
 
 
 def main() -> None:
     """Serve the request that stands on standard input."""
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    asked = pickle.load(sys.stdin.buffer)
+    parent, asked = pickle.load(sys.stdin.buffer)
+    die_with(parent)
     assert threading.active_count() == 1, "the process that forks worlds has threads"
+    gc.disable()  # it would run destructors of guests, at instants of its own choice
     try:
-        if isinstance(asked, Replay):
-            _send(out, _replay(asked))
-        else:
-            assert isinstance(asked, Request), "a request is of another kind"
+        if isinstance(asked, Request):
             _explore(asked, out)
+        else:
+            _replay_all(asked, out)
     except HalfopenError as error:
         _send(out, Failed(kind=type(error).__name__, text=str(error)))
     sys.stdout.flush()
@@ -113,7 +130,7 @@ def _send(out: BinaryIO, message: Message) -> None:
 
 
 def _explore(request: Request, out: BinaryIO) -> None:
-    first = _in_child(request)
+    first = _undisturbed_in_child(request)
     _send(out, first)
     if first.spun or not first.points:
         _send(out, Done(points=len(first.points)))
@@ -128,33 +145,50 @@ def _explore(request: Request, out: BinaryIO) -> None:
     _send(out, Done(points=forker.points))
 
 
-def _in_child(request: Request) -> Undisturbed:
-    """Run undisturbed in a child, so that the run from which we fork is a process's first."""
+def _replay_all(asked: tuple[Replay, ...], out: BinaryIO) -> None:
+    """Replay one after another, each in a child, so that each is a process's first run."""
+    baseline = _undisturbed_in_child(asked[0].request).baseline
+    for replay in asked:
+        found = _in_child(lambda replay=replay: _replay(replay, baseline))  # type: ignore[misc]
+        assert isinstance(found, Replayed), "a replay gave something else than its run"
+        _send(out, found)
+
+
+def _undisturbed_in_child(request: Request) -> Undisturbed:
+    found = _in_child(lambda: _undisturbed(request))
+    assert isinstance(found, Undisturbed), "the undisturbed run gave something else"
+    return found
+
+
+def _in_child(run: Callable[[], Message]) -> Message:
+    """Do a run in a child, so that the run from which we fork is a process's first."""
     reader, writer = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
+    parent = os.getpid()
     pid = os.fork()
     if pid == 0:
+        die_with(parent)
         os.close(reader)
         with os.fdopen(writer, "wb") as pipe:
-            found: Undisturbed | Failed
+            found: Message
             try:
-                found = _undisturbed(request)
+                found = run()
             except HalfopenError as error:
                 found = Failed(kind=type(error).__name__, text=str(error))
             pickle.dump(found, pipe)
+        sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
     os.close(writer)
     with os.fdopen(reader, "rb") as pipe:
         raw = pipe.read()
     os.waitpid(pid, 0)
-    assert raw, "the undisturbed run failed; its words: stderr"
-    found = pickle.loads(raw)
-    if isinstance(found, Failed):
-        raise rebuild_error(found)
-    assert isinstance(found, Undisturbed), "the undisturbed run failed"
-    return found
+    assert raw, "a run failed; its words: stderr"
+    message: Message = pickle.loads(raw)
+    if isinstance(message, Failed):
+        raise rebuild_error(message)
+    return message
 
 
 def _undisturbed(request: Request) -> Undisturbed:
@@ -162,11 +196,13 @@ def _undisturbed(request: Request) -> Undisturbed:
     recorder = Recorder()
     running.world.observer = recorder
     running.drive()
+    if running.gap:
+        raise NotPossibleHereError(running.gap)
     faults = request.faults if request.faults is not None else _every_fault(running)
     return Undisturbed(
         points=tuple(recorder.points),
         faults=faults,
-        baseline=read_baseline(running.world, running.trace),
+        baseline=read_baseline(running.world, running.trace, wrong=running.checked()),
         trace=running.trace.dumps(),
         spun=running.spun,
     )
@@ -185,18 +221,15 @@ def _every_fault(running: Running) -> tuple[Fault, ...]:
     )
 
 
-def _replay(replay: Replay) -> Replayed:
-    first = _in_child(replay.request)
+def _replay(replay: Replay, baseline: Baseline) -> Replayed:
     running = Running(replay.request)
-    striker = Striker(running, first.baseline, replay)
+    striker = Striker(running, baseline, replay)
     running.world.observer = striker
+    gc.collect()
     running.drive()
     return Replayed(
-        outcome=running.outcome(first.baseline),
+        outcome=running.outcome(baseline),
         point=striker.struck,
         trace=running.trace.dumps(),
+        digest=digest_of(running.trace),
     )
-
-
-if __name__ == "__main__":
-    main()

@@ -1,11 +1,15 @@
 """The report: numbers first, one cause once, and never silent about a fault that did not fire."""
 
-from halfopen.explore.points import AFTER_ARRIVAL, CALL, Point
+from collections.abc import Sequence
+from dataclasses import replace
+
+from halfopen.explore.advice import Advice
+from halfopen.explore.points import AFTER_ARRIVAL, CALL, RETURN, Point
 from halfopen.explore.report import Report, Tally, make_report
 from halfopen.explore.request import Replay, Request, read_token
 from halfopen.explore.verdict import Baseline, Crash, Disturbed, Outcome
 from halfopen.explore.worker import Replayed, Undisturbed
-from halfopen.record.events import CallEntry, PacketSent
+from halfopen.record.events import CallEntry, CallReturn, PacketSent
 from halfopen.record.faults import CableOut, Fault, Kill, PowerOff
 from halfopen.record.trace import Trace
 from halfopen.world.process import Waiting
@@ -30,7 +34,9 @@ def waits(line: int, since: int) -> Waiting:
     )
 
 
-def undisturbed(*, points: int = 4, crashes: tuple[Crash, ...] = ()) -> Undisturbed:
+def undisturbed(
+    *, points: int = 4, crashes: tuple[Crash, ...] = (), wrong: str = ""
+) -> Undisturbed:
     trace = Trace({})
     trace.add(PacketSent(t_ns=1, packet_id=trace.next_id(), host="a", link="l", raw=b""))
     trace.add(
@@ -55,7 +61,7 @@ def undisturbed(*, points: int = 4, crashes: tuple[Crash, ...] = ()) -> Undistur
             for n in range(1, points + 1)
         ),
         faults=(KILL, OFF, CABLE),
-        baseline=Baseline(places=(), waiting=(), crashes=crashes, ended_ns=9),
+        baseline=Baseline(places=(), waiting=(), crashes=crashes, ended_ns=9, wrong=wrong),
         trace=trace.dumps(),
         spun="",
     )
@@ -68,8 +74,29 @@ def hang(line: int, since: int) -> Outcome:
 CLEAN = Outcome(verdict="clean", ended_ns=10)
 
 
-def replay(_: Replay) -> Replayed:
-    return Replayed(outcome=CLEAN, point=None, trace="the trace\n")
+def replay(asked: Sequence[Replay]) -> list[Replayed]:
+    """Play what was asked for: a client that waits in ``recv``, unless a timeout helps it."""
+    return [Replayed(outcome=CLEAN, point=None, trace=replayed(r), digest="d1") for r in asked]
+
+
+def replayed(asked: Replay) -> str:
+    trace = Trace({})
+    trace.add(
+        CallEntry(
+            t_ns=5,
+            call_id=trace.next_id(),
+            host="client",
+            process="client",
+            thread="MainThread",
+            call="recv",
+            fd=3,
+            args="4096",
+            where="client.py:31",
+        )
+    )
+    if asked.remedy is not None and asked.remedy.means == "settimeout":
+        trace.add(CallReturn(t_ns=15, call_id=asked.remedy.call_id, result=None, errno="timeout"))
+    return trace.dumps()
 
 
 def report_of(*runs: tuple[int, Fault, Outcome], first: Undisturbed | None = None) -> Report:
@@ -78,7 +105,7 @@ def report_of(*runs: tuple[int, Fault, Outcome], first: Undisturbed | None = Non
     return make_report(REQUEST, tally, replay)
 
 
-def test_runs_with_one_cause_are_one_finding_told_by_its_smallest_point() -> None:
+def test_runs_with_one_cause_are_one_finding_whatever_the_fault() -> None:
     report = report_of(
         (3, OFF, hang(31, 7)),
         (2, OFF, hang(31, 5)),
@@ -86,14 +113,16 @@ def test_runs_with_one_cause_are_one_finding_told_by_its_smallest_point() -> Non
         (1, KILL, CLEAN),
         (2, CABLE, hang(31, 5)),
     )
-    assert [(f.fault, f.points) for f in report.findings] == [(OFF, (2, 3)), (CABLE, (2,))]
-    first = report.findings[0]
-    assert (first.point.number, first.where) == (2, "client calls recv, client.py:9")
-    assert first.trace == "the trace\n"
-    again = Replay(request=REQUEST, point=2, fault=OFF)
-    assert read_token(first.token) == again
+    (found,) = report.findings
+    assert found.faults == ((OFF, (2, 3)), (CABLE, (2,)))
+    assert found.waits == waits(31, 5)
+    assert (found.fault, found.point.number) == (OFF, 2)
+    assert found.where == "client calls recv, client.py:9"
+    assert found.trace == replayed(Replay(request=REQUEST, point=2, fault=OFF))
+    assert read_token(found.token) == Replay(request=REQUEST, point=2, fault=OFF, digest="d1")
     assert report.verdicts == {"hang": 3, "clean": 2}
     assert (report.points, report.runs) == (4, 5)
+    assert (report.kinds[AFTER_ARRIVAL], report.kinds[CALL], report.kinds[RETURN]) == (2, 2, 0)
     assert [(c.fired, c.points, c.verdicts) for c in report.faults] == [
         (1, 4, {"clean": 1}),
         (3, 4, {"hang": 2, "clean": 1}),
@@ -102,9 +131,47 @@ def test_runs_with_one_cause_are_one_finding_told_by_its_smallest_point() -> Non
     assert not report.clean
 
 
+def test_every_remedy_is_tried_at_the_call_that_waits() -> None:
+    (found,) = report_of((1, OFF, hang(31, 5))).findings
+    assert found.advice == (
+        Advice(means="settimeout", at_ns=15, errno="timeout"),
+        Advice(means="SO_KEEPALIVE", at_ns=None, errno=None),
+    )
+
+
+def test_a_thread_that_waits_in_no_call_gets_no_advice() -> None:
+    lock = replace(waits(31, 5), call="acquire", what="a lock")
+    (found,) = report_of((1, OFF, Outcome(verdict="hang", ended_ns=9, waiting=(lock,)))).findings
+    assert found.advice == ()
+
+
+def test_two_threads_that_wait_are_two_findings_told_by_the_runs_that_show_them_best() -> None:
+    both = Outcome(verdict="hang", ended_ns=9, waiting=(waits(31, 5), waits(40, 5)))
+    report = report_of((1, CABLE, both), (3, OFF, hang(40, 5)))
+    assert [(f.waits, f.point.number, f.faults) for f in report.findings] == [
+        (waits(31, 5), 1, ((CABLE, (1,)),)),
+        (waits(40, 5), 3, ((CABLE, (1,)), (OFF, (3,)))),
+    ]
+    assert report.verdicts == {"hang": 2}
+
+
+def test_a_crash_is_told_by_its_class_whatever_its_words() -> None:
+    def crash(how: str) -> Outcome:
+        crashes = (Crash(host="client", process="client", how=f"uncaught {how}"),)
+        return Outcome(verdict="crash", ended_ns=9, crashes=crashes)
+
+    report = report_of(
+        (1, OFF, crash("KeyError: 1")), (2, OFF, crash("KeyError: 2")), (3, OFF, crash("OSError"))
+    )
+    assert [(f.crash.how if f.crash else "", f.faults) for f in report.findings] == [
+        ("uncaught KeyError: 1", ((OFF, (1, 2)),)),
+        ("uncaught OSError", ((OFF, (3,)),)),
+    ]
+
+
 def test_another_line_is_another_finding() -> None:
     report = report_of((1, OFF, hang(31, 7)), (2, OFF, hang(40, 7)), (3, KILL, CLEAN))
-    assert [f.outcome.waiting[0].where for f in report.findings] == ["client.py:31", "client.py:40"]
+    assert [f.waits.where for f in report.findings if f.waits] == ["client.py:31", "client.py:40"]
 
 
 def test_a_segment_is_counted_from_one() -> None:
@@ -139,6 +206,26 @@ def test_a_program_that_fails_by_itself_is_an_error() -> None:
     every = ((1, KILL, CLEAN), (1, OFF, CLEAN), (1, CABLE, CLEAN))
     report = report_of(*every, first=undisturbed(crashes=(crash,)))
     assert report.errors == ("without any fault, client ends by NameError: x",)
+
+
+def test_a_check_that_fails_by_itself_is_an_error() -> None:
+    every = ((1, KILL, CLEAN), (1, OFF, CLEAN), (1, CABLE, CLEAN))
+    report = report_of(*every, first=undisturbed(wrong="whole: AssertionError (shop.py:3)"))
+    assert report.errors == ("without any fault, a check fails: whole: AssertionError (shop.py:3)",)
+
+
+def test_what_broke_is_not_run_again() -> None:
+    broken = Outcome(verdict="broken", ended_ns=9, detail="not simulated")
+    tally = Tally(undisturbed=undisturbed())
+    tally.disturbed.append(Disturbed(point=1, fault=OFF, outcome=broken))
+
+    def none(asked: Sequence[Replay]) -> list[Replayed]:
+        assert not asked
+        return []
+
+    (found,) = make_report(REQUEST, tally, none).findings
+    assert (found.verdict, found.trace) == ("broken", "")
+    assert read_token(found.token).digest == ""
 
 
 def test_all_fired_and_all_clean_is_clean() -> None:

@@ -29,11 +29,16 @@ REQUEST = Request(
     ids=str,
 )
 def test_a_token_names_its_run(fault: Fault | None) -> None:
-    replay = Replay(request=REQUEST, point=41, fault=fault)
+    replay = Replay(request=REQUEST, point=41, fault=fault, digest="0123456789abcdef")
     token = write_token(replay)
     assert read_token(token) == replay
     assert token.startswith("eJ")
     assert token.replace("-", "").replace("_", "").isalnum()
+
+
+def test_a_token_leaves_the_seed_to_the_world_where_nobody_named_one() -> None:
+    replay = Replay(request=Request(target="client.py"), point=1, fault=None)
+    assert read_token(write_token(replay)).request.seed is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,202 @@
+"""``halfopen explore``, ``run`` and ``replay`` as people call them: words and exit status."""
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from halfopen.atlas.exploration_json import schema
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+
+TARGETS: Final = Path(__file__).parent / "targets"
+
+
+def halfopen(*arguments: str, cwd: Path = TARGETS) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "halfopen", *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, "COLUMNS": "80"},
+    )
+
+
+def test_a_finding_is_told_and_its_token_repeats_it() -> None:
+    done = halfopen("explore", "asking.py:once", "--expect", "OSError")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert re.match(r"\d+ points x 5 faults: \d+ runs in [\d.]+ s: \d+ hang, ", done.stdout)
+    assert "crash" not in done.stdout
+    line = r"^  asking\.py:\d+  print\(sock.recv\(4096\).decode\(\)\)  waits for ever$"
+    assert re.search(line, done.stdout, re.MULTILINE)
+    assert "would have been noticed: sock.settimeout(10): TimeoutError at 10.02 s;" in done.stdout
+    tokens = re.findall(r"^  again: halfopen replay (\S+)$", done.stdout, re.MULTILINE)
+    assert len(tokens) == 2
+    for line in done.stdout.splitlines():
+        assert len(line) <= 80 or line.startswith("  again: ")
+    again = halfopen("replay", tokens[0])
+    assert (again.returncode, again.stderr) == (1, "")
+    assert again.stdout.startswith("hang  power off: client, segment 3 has left client\n")
+    assert again.stdout == halfopen("replay", tokens[0]).stdout
+
+
+def test_no_finding_leaves_with_zero() -> None:
+    done = halfopen("explore", "mended.py")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("\nEvery fault fired, and no run came to a bad end.\n")
+
+
+def test_json_keeps_the_schema_and_the_exit_status() -> None:
+    done = halfopen("explore", "asking.py:once", "--json")
+    assert (done.returncode, done.stderr) == (1, "")
+    document = json.loads(done.stdout)
+    Draft202012Validator(json.loads(schema())).validate(document)
+    verdicts = {finding["verdict"] for finding in document["findings"]}
+    assert verdicts == {"hang", "crash"}
+    assert document["points"]["total"] == sum(document["points"]["kinds"].values())
+
+
+SILENT: Final = """
+from halfopen import World
+
+def nothing():
+    pass
+
+def world():
+    world = World()
+    one, two = world.host("one"), world.host("two")
+    world.link(one, two)
+    one.start(nothing)
+    return world
+"""
+
+NEVER: Final = """
+import socket
+from halfopen import World
+
+def serve():
+    socket.create_server(("", 80))
+
+def later():
+    pass
+
+def world():
+    world = World()
+    one = world.host("one")
+    one.start(serve)
+    one.start(later, at=60.0)
+    return world
+"""
+
+LOUD: Final = """
+import os
+import socket
+from halfopen import World
+
+def main():
+    try:
+        socket.create_connection(("two", 80))
+    except ConnectionRefusedError:
+        pass
+    except OSError:
+        os.fork()
+
+def world():
+    world = World()
+    one, two = world.host("one"), world.host("two")
+    world.link(one, two)
+    one.start(main)
+    return world
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "said"),
+    [
+        (SILENT, 1, "error: the undisturbed run makes no socket call and sends nothing: no fault"),
+        (NEVER, 1, "error: SIGKILL to later: 0 of "),
+        (LOUD, 1, "broken  power off: two, "),
+        (
+            SILENT.replace("    pass", "    raise KeyError(1)"),
+            1,
+            "error: without any fault, nothing",
+        ),
+        (SILENT.replace("    pass", "    import os; os.fork()"), 3, ""),
+    ],
+    ids=["no point", "never fired", "a gap met by a fault", "fails by itself", "a gap"],
+)
+def test_what_proves_nothing_is_no_success(
+    text: str, status: int, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "shop.py").write_text(text)
+    done = halfopen("explore", "shop.py", cwd=tmp_path)
+    assert done.returncode == status
+    assert said in done.stdout
+    if status == 3:
+        assert done.stderr.startswith("halfopen: posix.fork is not simulated (nothing, shop.py:")
+
+
+WRONG: Final = """
+
+def whole(run):
+    assert run.ended("ask") != "exit 0" or "FOURTEEN" in run.output("ask"), "a reply is missing"
+"""
+
+
+def test_a_check_that_objects_is_a_finding(tmp_path: Path) -> None:
+    text = (TARGETS / "mended.py").read_text().replace("world.check(said)", "world.check(whole)")
+    (tmp_path / "mended.py").write_text(text + WRONG)
+    done = halfopen("explore", "mended.py", cwd=tmp_path)
+    assert done.returncode == 1
+    assert re.search(r"\d+ wrong, \d+ clean \(1 cause\)", done.stdout)
+    assert "  whole: AssertionError: a reply is missing (mended.py:" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("explore", "nowhere.py"), "halfopen: no file 'nowhere.py'"),
+        (("explore", "asking.py:nothing"), "has no function 'nothing'"),
+        (("run", "asking.py:ask"), "asking.py:ask can't build its world"),
+        (("replay", "eJx"), "halfopen: not a replay token"),
+        (("explore", "asking.py", "--jobs", "0"), "Invalid value for '--jobs'"),
+    ],
+)
+def test_misuse_leaves_with_two(arguments: tuple[str, ...], said: str) -> None:
+    done = halfopen(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_run_draws_the_undisturbed_run() -> None:
+    done = halfopen("run", "asking.py:once")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert 'recv -> b"ONE" after 20 ms' in done.stdout
+    assert re.search(r"1 thread waits:\n  server:serve  asking.py:\d+  accept\(\)", done.stdout)
+
+
+def test_progress_is_shown_on_a_terminal_alone() -> None:
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as terminal:
+        done = subprocess.run(
+            [sys.executable, "-m", "halfopen", "explore", "mended.py"],
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+            cwd=TARGETS,
+            env={**os.environ, "TERM": "xterm", "COLUMNS": "80"},
+        )
+        os.close(theirs)
+        shown = terminal.read(1 << 16)
+    assert done.returncode == 0
+    assert b"exploring" in shown
+    assert b"\x1b" not in done.stdout

@@ -1,0 +1,245 @@
+"""An exploration for people, 80 columns wide, and for programs, by a schema."""
+
+import json
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator, ValidationError
+from tests.unit.atlas.traces import Made
+
+from halfopen.atlas.exploration_json import report_json, schema
+from halfopen.atlas.finding import is_another, replay_lines, report_lines, run_lines
+from halfopen.base.units import HOUR, MS, S
+from halfopen.explore.advice import Advice
+from halfopen.explore.points import KINDS, Point
+from halfopen.explore.report import FaultCount, Finding, Report
+from halfopen.explore.request import Replay, Request
+from halfopen.explore.verdict import Baseline, Crash, Outcome
+from halfopen.explore.worker import Replayed
+from halfopen.record.faults import CableOut, Kill, PowerOff
+from halfopen.world.process import Waiting
+
+OFF = PowerOff(host="server")
+POINT = Point(number=41, kind="after arrival", host="server", subject=9, t_ns=301_000)
+WAITS = Waiting(
+    host="client",
+    process="ask",
+    thread="main",
+    where="client.py:31",
+    line="reply = sock.recv(4096)",
+    call="recv",
+    what="data",
+    since_ns=301_000,
+    until_ns=None,
+)
+HANG = Outcome(verdict="hang", ended_ns=9 * S, waiting=(WAITS,))
+
+
+def trace() -> str:
+    made = Made()
+    made.call("client", "recv", "4096", 0, process="ask", where="client.py:31")
+    made.fault(1 * MS, OFF)
+    return made.done(9 * S).dumps()
+
+
+def finding(**changes: Any) -> Finding:
+    fields: dict[str, Any] = {
+        "verdict": "hang",
+        "waits": WAITS,
+        "crash": None,
+        "fault": OFF,
+        "outcome": HANG,
+        "point": POINT,
+        "where": "segment 9 has arrived at server",
+        "faults": ((OFF, tuple(range(41, 58))), (CableOut(link="client-server"), (41,))),
+        "token": "eJx" + 200 * "x",
+        "trace": trace(),
+        "advice": (
+            Advice(means="settimeout", at_ns=10 * S, errno="timeout"),
+            Advice(means="SO_KEEPALIVE", at_ns=None, errno=None),
+        ),
+    }
+    return Finding(**(fields | changes))
+
+
+def report(*findings: Finding, errors: tuple[str, ...] = ()) -> Report:
+    return Report(
+        target="client.py",
+        points=212,
+        kinds=dict.fromkeys(KINDS, 35) | {"call": 37},
+        runs=424,
+        faults=(
+            FaultCount(fault=OFF, fired=212, points=212, verdicts={"hang": 17, "clean": 195}),
+            FaultCount(fault=Kill(process="ask"), fired=212, points=212, verdicts={"clean": 212}),
+            FaultCount(fault=CableOut(link="a-b"), fired=0, points=212, verdicts={}),
+        ),
+        verdicts={"hang": 17, "clean": 407},
+        findings=findings,
+        errors=errors,
+        baseline=Baseline(places=(), waiting=(), crashes=(), ended_ns=0),
+        horizon_ns=3 * HOUR,
+    )
+
+
+CRASH = Crash(host="client", process="ask", how="uncaught KeyError: 'x'")
+OTHERS = {
+    "crash": finding(
+        verdict="crash",
+        waits=None,
+        crash=CRASH,
+        outcome=Outcome(verdict="crash", ended_ns=9, crashes=(CRASH,)),
+        advice=(),
+    ),
+    "wrong": finding(
+        verdict="wrong",
+        waits=None,
+        outcome=Outcome(verdict="wrong", ended_ns=9, detail="whole: AssertionError (shop.py:3)"),
+        advice=(),
+    ),
+    "broken": finding(
+        verdict="broken",
+        waits=None,
+        outcome=Outcome(verdict="broken", ended_ns=9, detail="os.fork is not simulated"),
+        trace="",
+        advice=(),
+    ),
+    "stuck": finding(
+        verdict="stuck",
+        outcome=Outcome(
+            verdict="stuck", ended_ns=9, waiting=(WAITS,), pending=("deadline of other",)
+        ),
+    ),
+    "repeats": finding(
+        outcome=Outcome(
+            verdict="hang", ended_ns=9, waiting=(WAITS,), pending=("timer of a",), repeats=True
+        ),
+    ),
+}
+
+
+def test_counts_come_first_then_what_waits_what_helps_and_how_to_see_it_again() -> None:
+    lines = report_lines(report(finding()), took_s=1.25)
+    assert lines[:10] == [
+        "212 points x 3 faults: 424 runs in 1.2 s: 17 hang, 407 clean (1 cause); 212",
+        "times a fault found nothing to act on",
+        "  points: 37 at a call's entry, 35 at its return, 35 before a departure, 35",
+        "    after it, 35 before an arrival, 35 after it",
+        "  power off: server: 212 of 212 fired; 17 hang, 195 clean",
+        "  SIGKILL to ask: 212 of 212 fired; 212 clean",
+        "  cable out: a-b: 0 of 212 fired",
+        "",
+        "hang  power off: server, segment 9 has arrived at server",
+        "  client.py:31  reply = sock.recv(4096)         waits for ever",
+    ]
+    assert "  client:ask waits in recv for data since 301 µs" in lines
+    assert "  nothing is pending: no timer, no probe, no unacknowledged data" in lines
+    assert any("POWER OFF" in line for line in lines)
+    assert lines[-3:] == [
+        "  would have been noticed: sock.settimeout(10): TimeoutError at 10 s",
+        "  tried in vain: SO_KEEPALIVE with system defaults",
+        f"  again: halfopen replay {finding().token}",
+    ]
+
+
+@pytest.mark.parametrize("case", [*OTHERS, "errors"])
+def test_all_but_the_token_fits_80_columns(case: str) -> None:
+    found = (OTHERS[case],) if case in OTHERS else (finding(),)
+    long = "cable out: a-b: 0 of 212 fired, " * 4
+    for line in report_lines(report(*found, errors=(long,)), took_s=1):
+        assert len(line) <= 80 or line.startswith("  again: halfopen replay ")
+
+
+@pytest.mark.parametrize(
+    ("case", "said"),
+    [
+        ("crash", "  client:ask  uncaught KeyError: 'x'"),
+        ("wrong", "  whole: AssertionError (shop.py:3)"),
+        ("broken", "  os.fork is not simulated"),
+        ("stuck", "  still pending when the run was given up, at 0.009 µs: deadline of other"),
+        ("repeats", "  all that is pending only repeats itself: timer of a"),
+    ],
+)
+def test_each_verdict_says_what_it_rests_on(case: str, said: str) -> None:
+    assert said in report_lines(report(OTHERS[case]), took_s=1)
+
+
+def test_a_clean_report_says_that_every_fault_fired() -> None:
+    assert report_lines(report(), took_s=1)[-1].startswith("Every fault fired")
+    assert report_lines(report(errors=("x",)), took_s=1)[-1] == "error: x"
+
+
+def test_a_replay_says_whether_it_is_the_run_that_the_token_names() -> None:
+    asked = Replay(request=Request(target="client.py"), point=41, fault=OFF, digest="d1")
+    same = Replayed(outcome=HANG, point=POINT, trace=trace(), digest="d1")
+    other = Replayed(outcome=HANG, point=POINT, trace=trace(), digest="d2")
+    assert (is_another(same, asked), is_another(other, asked)) == (False, True)
+    assert not any("not the run" in line for line in replay_lines(same, asked, "eJx"))
+    lines = replay_lines(other, asked, "eJx")
+    assert any(line.startswith("This is not the run") for line in lines)
+    assert lines[-1] == "again: halfopen replay eJx"
+
+
+@pytest.mark.parametrize(
+    ("call", "crashed", "well"),
+    [("accept", False, True), ("recv", False, False), ("accept", True, False)],
+)
+def test_a_run_is_as_expected_where_servers_wait_for_work_and_nobody_crashed(
+    call: str, *, crashed: bool, well: bool
+) -> None:
+    made = Made()
+    made.call("client", call, "", 0)
+    if crashed:
+        made.end(1, "client", "uncaught KeyError", process="x")
+    run = Replayed(
+        outcome=Outcome(verdict="clean", ended_ns=1),
+        point=None,
+        trace=made.done(9).dumps(),
+        digest="",
+    )
+    lines, as_expected = run_lines(run)
+    assert as_expected is well
+    assert any(f"  {call}()" in line for line in lines)
+
+
+def validate(what: object) -> None:
+    Draft202012Validator(json.loads(schema())).validate(what)
+
+
+def document(*findings: Finding) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(json.dumps(report_json(report(*findings, errors=("x",)))))
+    return found
+
+
+def test_schema_is_a_schema() -> None:
+    Draft202012Validator.check_schema(json.loads(schema()))
+
+
+def test_documents_keep_the_schema() -> None:
+    whole = document(finding(), *OTHERS.values())
+    validate(whole)
+    assert [each["verdict"] for each in whole["findings"]] == [
+        "hang", "crash", "wrong", "broken", "stuck", "hang",
+    ]  # fmt: skip
+    first = whole["findings"][0]
+    assert first["waits"]["where"] == "client.py:31"
+    assert first["advice"][0] == {
+        "means": "settimeout",
+        "noticed_ns": 10 * S,
+        "errno": "timeout",
+    }
+    assert first["faults"][1] == {
+        "kind": "CableOut",
+        "fault": "cable out: client-server",
+        "points": [41],
+    }
+    assert whole["faults"][2]["fired"] == 0
+    assert whole["clean"] is False
+
+
+@pytest.mark.parametrize("name", ["verdict", "waits", "token", "advice", "faults"])
+def test_schema_refuses_a_finding_without(name: str) -> None:
+    whole = deepcopy(document(finding()))
+    del whole["findings"][0][name]
+    with pytest.raises(ValidationError):
+        validate(whole)
