@@ -24,6 +24,6 @@ myst_heading_anchors = 3
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 nitpick_ignore_regex = [
-    ("py:class", r"collections\.abc\..*"),  # the standard library's pages are not fetched
+    ("py:class", r"(collections\.abc|os)\..*"),  # the standard library's pages are not fetched
     ("py:class", "Json"),  # recursive, and so named in signatures by its bare name
 ]

@@ -83,11 +83,19 @@ _SYBIL = Sybil(
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_blocks_do_what_the_page_says(page: Path, tmp_path: Path) -> None:
+def test_blocks_do_what_the_page_says(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
     document = _SYBIL.parse(page)
     document.namespace["cwd"] = str(tmp_path)
+    before = set(sys.modules)
     for example in document.examples():
         example.evaluate()
+    for name in set(sys.modules) - before:
+        if Path(getattr(sys.modules[name], "__file__", None) or "/").parent == tmp_path:
+            del sys.modules[name]  # another page may have a file of this name
 
 
 @pytest.mark.parametrize(
