@@ -120,14 +120,16 @@ def make_report(request: Request, tally: Tally, replay: Replayer) -> Report:
 def causes_of(found: Outcome) -> list[Cause]:
     """Name what a run shows: one cause for each thread that waits, or each program that crashed.
 
-    Which fault led there is none: a line that waits for ever is to be mended once.
+    Which fault led there is none: a line that waits for ever is to be mended once. Nor is a thread
+    that waits in the library alone (a pool's, for work), where another waits in the program.
     """
     keys: list[tuple[object, ...]]
     match found.verdict:
         case "clean":
             keys = []
         case "hang" | "stuck":
-            keys = [(*place(waits), waits.what) for waits in found.waiting]
+            own = [waits for waits in found.waiting if waits.where]
+            keys = [(*place(waits), waits.what) for waits in own or found.waiting]
         case "crash":
             keys = [_crash_key(crash) for crash in found.crashes]
         case "wrong" | "spin" | "broken":
