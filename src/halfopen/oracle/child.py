@@ -75,12 +75,15 @@ def main(parent: int, events_fd: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.set_inheritable(events_fd, False)
+    namespaces.run_later()
     task = json.loads(sys.stdin.readline())
     events = Events(events_fd)
     # What the interpreter does with open sockets when it ends is no call of the program: the first
     # function registered is the last to be called.
     atexit.register(recording.install(events.write))
     program = load(task["program"])
+    namespaces.run_soon()
+    namespaces.wake_on_time(namespaces.PROGRAM)
     events.write("ready", {})
     if not sys.stdin.readline():
         return  # the run is over before this program began

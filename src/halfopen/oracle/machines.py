@@ -14,6 +14,7 @@ from halfopen.scenario.model import Host, Link, Process, Variant
 #: Both hosts' side of every connection, whatever this machine's own default is.
 CONGESTION: Final = "cubic"
 MTU: Final = 1500
+_FIRST: Final = "eth0"
 
 #: What differs from a fresh namespace, beside what the variant asks for.
 QUIET_SYSCTLS: Final = {
@@ -27,32 +28,66 @@ QUIET_SYSCTLS: Final = {
 class Machine:
     """A host with power: the namespace that is its kernel, and an interface for each link."""
 
-    def __init__(self, host: Host, namespace: int, tuns: dict[str, int]) -> None:
+    def __init__(self, host: Host, namespace: int) -> None:
         self.host = host
         self.namespace = namespace
-        self.tuns = tuns  # by link
+        self.tuns: dict[str, int] = {}  # by link
+        self._addresses: list[str] = []  # of the first interface
+        self._source = ""  # which of them its routes prefer
+        self._peers: tuple[str, ...] = ()  # where they lead
+        self._is_up = True
 
     @classmethod
     def boot(cls, host: Host, variant: Variant) -> "Machine":
-        """Make the namespace, leaving the conductor in it."""
-        namespace = namespaces.new_namespace()
+        """Make the namespace, leaving the conductor in it.
+
+        The n-th interface has the n-th address; those left over are the last one's.
+        """
+        machine = cls(host, namespaces.new_namespace())
         for name, setting in (QUIET_SYSCTLS | dict(host.sysctl)).items():
             if Path("/proc/sys/net/ipv6").exists() or not name.startswith("net.ipv6."):
                 namespaces.set_sysctl(name, setting)
         netlink.set_up("lo")
-        tuns = {}
-        for number, (link, peer) in enumerate(_links_of(host, variant)):
+        links = list(_links_of(host, variant))
+        for number, (link, peer) in enumerate(links):
             interface = f"eth{number}"
-            tuns[link.name] = namespaces.open_tun(interface)
-            if number == 0:
-                for address in host.addresses:
-                    netlink.add_address(interface, address)
+            machine.tuns[link.name] = namespaces.open_tun(interface)
+            end = None if number == len(links) - 1 else number + 1
+            addresses = host.addresses[number:end]
+            for address in addresses:
+                netlink.add_address(interface, address)
             netlink.set_up(interface, mtu=MTU)
-            for address in peer.addresses:
-                netlink.add_route(
-                    interface, address, source=host.addresses[0], congestion=CONGESTION
-                )
-        return cls(host, namespace, tuns)
+            _add_routes(interface, addresses[0], peer.addresses)
+            if number == 0:
+                machine._addresses = list(addresses)
+                machine._source, machine._peers = addresses[0], peer.addresses
+        return machine
+
+    def set_down(self) -> bool:
+        """Take the first interface down; False: it was. Requires: in the host's namespace."""
+        if not self._is_up:
+            return False
+        netlink.set_down(_FIRST)
+        self._is_up = False
+        return True
+
+    def set_up(self) -> bool:
+        """Take the first interface up, with its routes. Requires: as ``set_down``."""
+        if self._is_up:
+            return False
+        netlink.set_up(_FIRST)
+        self._is_up = True
+        if self._source in self._addresses:
+            _add_routes(_FIRST, self._source, self._peers)
+        return True
+
+    def remove_address(self, address: str) -> bool:
+        """Take an address from the first interface; its routes go with it. Requires: the same."""
+        if address not in self._addresses:
+            return False
+        netlink.remove_address(_FIRST, address)
+        self._addresses.remove(address)
+        return True
 
 
 class Child:
@@ -70,6 +105,7 @@ class Child:
         self.uncaught: str | None = None
         self.started = False
         self.ended = False
+        self.stopped = False
         self.powered_off_at: int | None = None
 
     def begin(self) -> None:
@@ -106,6 +142,11 @@ def start_child(process: Process, variant: Variant, machine: Machine, number: in
         assert stream is not None, "asked for above"
         os.set_blocking(stream.fileno(), False)
     return Child(process, popen, ours, number)
+
+
+def _add_routes(interface: str, source: str, peers: tuple[str, ...]) -> None:
+    for peer in peers:
+        netlink.add_route(interface, peer, source=source, congestion=CONGESTION)
 
 
 def _links_of(host: Host, variant: Variant) -> Iterator[tuple[Link, Host]]:

@@ -4,6 +4,7 @@ Everything here changes the namespaces of the calling process, so only a conduct
 process of its own, with one thread, which ends with its run.
 """
 
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -18,6 +19,10 @@ CLONE_NEWUSER: Final = 0x10000000
 CLONE_NEWNET: Final = 0x40000000
 PR_SET_PDEATHSIG: Final = 1
 PR_SET_TIMERSLACK: Final = 29
+
+#: Priorities of SCHED_FIFO: programs, and before them the wire.
+PROGRAM: Final = 1
+WIRE: Final = 2
 
 TUNSETIFF: Final = 0x400454CA
 TUNSETCARRIER: Final = 0x400454E2
@@ -47,14 +52,29 @@ def die_with_parent(parent: int) -> None:
         os._exit(1)  # the parent ended before the line above
 
 
-def wake_on_time() -> None:
-    """Ask for timers without slack (50 µs by default), and to be run first if we may."""
+def wake_on_time(priority: int) -> None:
+    """Ask for timers without slack (50 µs by default), and to be run before all else if we may.
+
+    The wire comes before the programs: who sends at the same instant is not heard later for it.
+    """
     _check(_libc.prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0), "prctl")
-    policy = os.SCHED_FIFO | os.SCHED_RESET_ON_FORK
-    try:
-        os.sched_setscheduler(0, policy, os.sched_param(1))
-    except PermissionError:
-        return  # without privilege the wire's jitter is what the machine's load makes it
+    # Without privilege, jitter is what the machine's load makes it.
+    with contextlib.suppress(PermissionError):
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
+
+
+def run_later() -> None:
+    """Get ready behind those who already run; without privilege there would be no way back."""
+    if os.geteuid() == 0:
+        with contextlib.suppress(PermissionError):
+            os.setpriority(os.PRIO_PROCESS, 0, 10)
+
+
+def run_soon() -> None:
+    """Run before what else this machine does, as far as we may."""
+    if os.geteuid() == 0:
+        with contextlib.suppress(PermissionError):
+            os.setpriority(os.PRIO_PROCESS, 0, -15)
 
 
 def become_root_of_own() -> None:

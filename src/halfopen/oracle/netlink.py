@@ -13,6 +13,7 @@ NLMSG_ERROR: Final = 2
 
 RTM_NEWLINK: Final = 16
 RTM_NEWADDR: Final = 20
+RTM_DELADDR: Final = 21
 RTM_NEWROUTE: Final = 24
 
 IFF_UP: Final = 1
@@ -37,6 +38,19 @@ def set_up(interface: str, *, mtu: int | None = None) -> None:
     index = socket.if_nametoindex(interface)
     attributes = b"" if mtu is None else _attribute(IFLA_MTU, struct.pack("=I", mtu))
     _request(RTM_NEWLINK, 0, struct.pack("=BxHiII", 0, 0, index, IFF_UP, IFF_UP) + attributes)
+
+
+def set_down(interface: str) -> None:
+    """Take an interface down."""
+    index = socket.if_nametoindex(interface)
+    _request(RTM_NEWLINK, 0, struct.pack("=BxHiII", 0, 0, index, 0, IFF_UP))
+
+
+def remove_address(interface: str, address: str) -> None:
+    """Take an address from an interface."""
+    family, octets = _octets(address)
+    head = struct.pack("=BBBBi", family, 8 * len(octets), 0, 0, socket.if_nametoindex(interface))
+    _request(RTM_DELADDR, 0, head + _attribute(IFA_LOCAL, octets))
 
 
 def add_address(interface: str, address: str) -> None:

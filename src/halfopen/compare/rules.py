@@ -1,0 +1,106 @@
+"""What may differ between two runs of one scenario although both are right, and why.
+
+Linux does not agree with itself to the last bit: its timers depend on the phase of a tick that
+nobody sees, ports and sequence numbers are drawn, programs need time to run. All that is allowed
+for stands here.
+"""
+
+from typing import Final
+
+from halfopen.base.units import MS
+from halfopen.base.value import value
+
+#: CONFIG_HZ=250: a timer fires on a tick.
+TICK_NS: Final = 4 * MS
+#: One tick for the phase in which a timer is armed, one because the wheel rounds up.
+TIMER_NS: Final = 2 * TICK_NS
+#: How long a program may take to be scheduled; what the wire was late in a run is added.
+JITTER_NS: Final = 2 * MS
+#: RTO of a short path: a difference of one tick in it is doubled with every backoff.
+RTO_NS: Final = 200 * MS
+#: Granularity of the timer wheel (Linux calc_index) by the wait: the kernel rounds up to it.
+WHEEL: Final = (
+    (256 * MS, 0),
+    (2048 * MS, 32 * MS),
+    (16384 * MS, 256 * MS),
+    (131072 * MS, 2048 * MS),
+)
+WHEEL_MAX_NS: Final = 16384 * MS
+#: A killed process is taken apart, an interpreter finalizes; the world's takes no time.
+EXIT_NS: Final = 150 * MS
+#: Ports from here on are drawn by the kernel (net.ipv4.ip_local_port_range).
+EPHEMERAL: Final = range(32768, 61000)
+
+
+@value
+class Allowance:
+    """One thing that Linux, or the machine it runs on, varies from run to run."""
+
+    what: str
+    how: str
+    why: str
+
+
+ALLOWED: Final = (
+    Allowance(
+        what="initial sequence numbers, timestamps, IP identifications",
+        how="sequence numbers are compared relative to the first seen, the others not at all",
+        why="drawn per connection (RFC 9293 3.4.1, RFC 7323 5.4)",
+    ),
+    Allowance(
+        what="temporary ports and descriptors",
+        how="one port or descriptor stands for one, throughout the run",
+        why="drawn, or numbered by other rules in the world",
+    ),
+    Allowance(
+        what="what follows at once",
+        how=f"within {JITTER_NS // MS} ms and what the wire was late in this run",
+        why="a program must be scheduled; the wire is a program too",
+    ),
+    Allowance(
+        what="what a timer does",
+        how=f"within {TIMER_NS // MS} ms beside that, and a tick more for every RTO waited",
+        why="a timer fires on a tick whose phase nobody sees; backing off doubles it in an RTO",
+    ),
+    Allowance(
+        what="timers of 256 ms and longer",
+        how="within the timer wheel's granularity: 32 ms, from 2 s on 256 ms, from 16 s on 2 s",
+        why="Linux calc_index rounds a timer up to the next slot of its level",
+    ),
+    Allowance(
+        what="the end of a process, and what is sent by it",
+        how=f"up to {EXIT_NS // MS} ms later than in the world",
+        why="an interpreter finalizes, a kernel takes a killed process apart",
+    ),
+    Allowance(
+        what="segments of a host whose own carrier is lost",
+        how="not compared until the cable is in again",
+        why="the queue discipline drops them inside the host, up to 1 s after the loss (linkwatch)",
+    ),
+    Allowance(
+        what="the order of what happens within the tolerance",
+        how="not compared",
+        why="the wire and the programs run side by side",
+    ),
+    Allowance(
+        what="windows",
+        how="compared by whether they are open or closed",
+        why="a receive buffer's accounting depends on how packets lie in memory",
+    ),
+)
+
+
+def wheel(wait_ns: int) -> int:
+    """How much later than asked a timer may fire, by the length of its wait."""
+    for below, granularity in WHEEL:
+        if wait_ns < below:
+            return granularity
+    return WHEEL_MAX_NS
+
+
+def tolerance(wait_ns: int, wire_late_ns: int) -> int:
+    """How far apart two ends of one wait may lie."""
+    at_once = JITTER_NS + wire_late_ns
+    if wait_ns == 0:
+        return at_once
+    return at_once + TIMER_NS + TICK_NS * wait_ns // RTO_NS + wheel(wait_ns)
