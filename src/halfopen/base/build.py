@@ -41,6 +41,8 @@ def _unchanged(cls: type) -> type:
 class SourceFinder:
     """Finds the ``.py`` of our modules, never the extension module beside it."""
 
+    preferred = False
+
     @staticmethod
     def find_spec(
         name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -56,8 +58,12 @@ class SourceFinder:
 
 
 def prefer_sources() -> None:
-    """Let ``HALFOPEN_PURE=1`` have its way. Requires: no compiled module was imported yet."""
-    if os.environ.get("HALFOPEN_PURE") == "1" and SourceFinder not in sys.meta_path:
+    """Let ``HALFOPEN_PURE=1`` have its way, once: guests, which import us too, have other finders.
+
+    Requires: no compiled module was imported yet.
+    """
+    if os.environ.get("HALFOPEN_PURE") == "1" and not SourceFinder.preferred:
+        SourceFinder.preferred = True
         sys.meta_path.insert(0, SourceFinder)
 
 

@@ -28,6 +28,7 @@ from types import CodeType, ModuleType
 from typing import Final
 
 from halfopen.guest import fence
+from halfopen.guest.adapted import ADAPTED
 
 #: C modules without state that matters to a world.
 _C: Final = (
@@ -179,6 +180,13 @@ class KeptSourceLoader(SourceFileLoader):
                 _codes[key] = code
         return code
 
+    def exec_module(self, module: ModuleType) -> None:
+        """Execute it, and change what a world needs changed."""
+        super().exec_module(module)
+        adapt = ADAPTED.get(module.__name__)
+        if adapt is not None:
+            adapt(module)
+
 
 _codes: Final[dict[tuple[str, str, int, int], CodeType]] = {}
 
@@ -211,6 +219,9 @@ class Finder(MetaPathFinder):
         if isinstance(spec.loader, SourceFileLoader):
             spec.loader = KeptSourceLoader(spec.loader.name, spec.loader.path)
         return spec
+
+    #: What ``importlib.metadata`` asks every finder for.
+    find_distributions = staticmethod(PathFinder.find_distributions)
 
 
 def _shared_spec(name: str) -> ModuleSpec | None:

@@ -30,10 +30,15 @@ def show(path: str, line: int) -> str:
     return f"{os.path.basename(path)}:{line}" if path else ""
 
 
+def is_ours(path: str) -> bool:
+    """Say whether a file is our own: in CPython what it does is C, and has no frame."""
+    return path.startswith(_OURS + os.sep) and not path.startswith(_PROGRAMS + os.sep)
+
+
 def is_program(path: str) -> bool:
     """Say whether a file is a program's own."""
     if path.startswith(_OURS + os.sep):
-        return path.startswith(_PROGRAMS + os.sep)
+        return not is_ours(path)
     if path.startswith(_LIBRARY + os.sep):
         return "site-packages" in path
     return not path.startswith("<")

@@ -24,7 +24,7 @@ TABLES = sorted(path.stem for path in ROWS.glob("*.txt"))
 @cache
 def read(table: str) -> tuple[str, Mapping[str, str]]:
     """Read a table: what stands before every row, and the rows by name."""
-    before, *parts = re.split(r"^# (.*)\n", (ROWS / f"{table}.txt").read_text(), flags=re.M)
+    before, *parts = re.split(r"^# (.*)\n", (ROWS / f"{table}.txt").read_text(), flags=re.MULTILINE)
     names = parts[::2]
     assert len(set(names)) == len(names), "two rows of one name"
     return before, dict(zip(names, parts[1::2], strict=True))
@@ -40,7 +40,7 @@ def outcome(before: str, row: str) -> str:
         assert isinstance(last, ast.Expr)
         exec(compile(tree, "<row>", "exec"), space)
         text = repr(eval(compile(ast.Expression(last.value), "<row>", "eval"), space))
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001  an outcome as every other
         text = f"{type(error).__module__}.{type(error).__qualname__}: {error}"
     text = re.sub(r"0x[0-9a-f]+", "0x-", text)
     text = re.sub(r"(fd|owner)=\d+", r"\1=-", text)
@@ -50,7 +50,7 @@ def outcome(before: str, row: str) -> str:
 def tell(before: str, *rows: str) -> None:
     """Print the outcome of every row, a JSON string a line: a program."""
     for row in rows:
-        print(json.dumps(outcome(before, row)))
+        print(json.dumps(outcome(before, row)))  # noqa: T201  as programs do
 
 
 @cache

@@ -43,7 +43,7 @@ def to_ns(seconds: SupportsFloat | SupportsIndex) -> int:
         number = float(seconds)
         if math.isnan(number):
             raise ValueError("Invalid value NaN (not a number)")
-        if abs(number) > _MAX:
+        if abs(number * _NS) > _MAX:
             raise OverflowError("timestamp out of range for platform time_t")
         ns = math.ceil(number * 1e9) if number >= 0 else math.floor(number * 1e9)
     else:

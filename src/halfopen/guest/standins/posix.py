@@ -6,14 +6,16 @@ import stat
 from types import ModuleType
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from halfopen.guest import tasks
+from halfopen.guest import modules, tasks
 from halfopen.guest.standins.assemble import assemble
-from halfopen.guest.standins.signal import Signals
+from halfopen.guest.standins.numbers import whole
+from halfopen.guest.standins.signal import NAMES, Signals
 from halfopen.guest.standins.time import UPTIME_NS
 from halfopen.sockets import calls
 from halfopen.sockets.table import FD_BASE
 
 if TYPE_CHECKING:
+    from _typeshed import StrOrBytesPath
     from typing_extensions import Buffer
 
     from halfopen.guest.image import Image
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 #: Functions that read files, or that compute alone.
 _PASSED: Final = (
     "DirEntry WCOREDUMP WEXITSTATUS WIFCONTINUED WIFEXITED WIFSIGNALED WIFSTOPPED WSTOPSIG "
-    "WTERMSIG _path_normpath _path_splitroot _path_splitroot_ex access error fspath "
+    "WTERMSIG _path_normpath _path_splitroot _path_splitroot_ex error fspath "
     "fstatvfs getcwd getcwdb listdir lseek lstat major makedev minor pathconf readlink "
     "scandir sched_param stat stat_result statvfs statvfs_result strerror terminal_size "
     "times_result uname_result waitid_result waitstatus_to_exitcode sysconf confstr pread "
@@ -103,9 +105,10 @@ class Posix:
 
     def urandom(self, size: int, /) -> bytes:
         """Draw from the process's chance."""
-        if size < 0:
+        number = whole(size)
+        if number < 0:
             raise ValueError("negative argument not allowed")
-        return self._chance.octets(size)
+        return self._chance.octets(number)
 
     def getrandom(self, size: int, flags: int = 0) -> bytes:  # noqa: ARG002  as in C
         """Draw from the process's chance."""
@@ -116,6 +119,10 @@ class Posix:
 
     def unsetenv(self, name: bytes, /) -> None:
         """``os.environ`` keeps it; nothing else asks."""
+
+    def wait(self, *_: object) -> NoReturn:
+        """Wait for a child; there is none."""
+        raise ChildProcessError(errno.ECHILD, "No child processes")
 
     def register_at_fork(self, **hooks: object) -> None:
         """No process forks."""
@@ -131,12 +138,16 @@ class Posix:
     def device_encoding(self, fd: int, /) -> None:
         """Nothing is a terminal."""
 
-    def get_inheritable(self, fd: int, /) -> bool:  # noqa: ARG002  as in C
-        """Nobody inherits."""
+    def get_inheritable(self, fd: int, /) -> bool:
+        """Whether a program started later has it too. Of sockets nobody inherits."""
+        if fd < FD_BASE:
+            return real.get_inheritable(fd)
+        self._image.fds.get(fd)
         return False
 
-    def set_inheritable(self, fd: int, inheritable: bool, /) -> None:
+    def set_inheritable(self, fd: int, inheritable: bool, /) -> None:  # noqa: ARG002  as in C
         """Nobody inherits."""
+        self.get_inheritable(fd)
 
     def get_blocking(self, fd: int, /) -> bool:
         """Whether a socket's descriptor blocks."""
@@ -181,11 +192,21 @@ class Posix:
         if fd < FD_BASE:
             return real.fstat(fd)
         self._image.fds.get(fd)
-        return real.stat_result((stat.S_IFSOCK | 0o777, fd, 0, 1, _USER, _USER, 0, 0, 0, 0))
+        with modules.hosted():  # it looks for its own module in sys.modules
+            return real.stat_result((stat.S_IFSOCK | 0o777, fd, 0, 1, _USER, _USER, 0, 0, 0, 0))
+
+    def access(self, path: "StrOrBytesPath", mode: int, **named: bool) -> bool:
+        """Whether a real file can be read; nothing can be written, and no program started."""
+        if mode & real.W_OK or not real.access(path, mode, **named):
+            return False
+        return not mode & real.X_OK or stat.S_ISDIR(real.stat(path).st_mode)
 
     def kill(self, pid: int, signal: int, /) -> None:
         """Send a signal to a process of this host."""
         image = self._image
+        pid, signal = whole(pid), whole(signal)
+        if signal and signal not in NAMES:
+            raise OSError(errno.EINVAL, "Invalid argument")
         if pid == image.process.pid:
             self._signals().raise_signal(signal) if signal else None
             return
@@ -224,6 +245,10 @@ def make(image: "Image") -> ModuleType:
         "getgid": own.getuid,
         "getegid": own.getuid,
         "environ": dict(_ENVIRON),
+        "waitpid": own.wait,
+        "waitid": own.wait,
+        "wait3": own.wait,
+        "wait4": own.wait,
         "_have_functions": real._have_functions,  # type: ignore[attr-defined]  # noqa: SLF001  what os asks for
     }
     return assemble(

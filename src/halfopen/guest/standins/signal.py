@@ -1,12 +1,15 @@
 """``_signal``: numbers and handlers. What arrives at a process from itself acts as by POSIX."""
 
 import _signal as real  # type: ignore[import-not-found]
+import errno
+import sys
 from collections.abc import Callable
 from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias
 
-from halfopen.guest import tasks
+from halfopen.guest import places, tasks
 from halfopen.guest.standins.assemble import assemble
+from halfopen.guest.standins.numbers import integer
 
 if TYPE_CHECKING:
     from halfopen.guest.image import Image
@@ -32,7 +35,8 @@ class Signals:
         self._handlers: dict[int, Handler] = dict.fromkeys(
             sorted(real.valid_signals()), real.SIG_DFL
         )
-        self._handlers[real.SIGINT] = self.default_int_handler
+        self.on_interrupt = self.default_int_handler  # one object: asyncio asks whether it is set
+        self._handlers[real.SIGINT] = self.on_interrupt
         self._handlers[real.SIGPIPE] = real.SIG_IGN
         self._wakeup_fd = -1
 
@@ -61,10 +65,12 @@ class Signals:
 
     def raise_signal(self, signalnum: int, /) -> None:
         """Send a signal to oneself; what is deadly by default ends the process here and now."""
-        number = self._valid(signalnum)
+        number = integer(signalnum)
+        if number not in self._handlers:
+            raise OSError(errno.EINVAL, "Invalid argument")
         handler = self._handlers[number]
         if callable(handler):
-            handler(number, None)
+            handler(number, _innermost())
         elif self.is_deadly(number):
             thread = tasks.running()
             self._image.process.kill(NAMES[number], self._image.world.now)
@@ -103,6 +109,14 @@ class Signals:
         return int(number)
 
 
+def _innermost() -> FrameType | None:
+    """The frame that the signal finds running: the first that is not ours."""
+    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001  the one way to the frames
+    while frame is not None and places.is_ours(frame.f_code.co_filename):
+        frame = frame.f_back
+    return frame
+
+
 def make(image: "Image") -> ModuleType:
     """Make the module."""
     own = image.signals = Signals(image)
@@ -112,7 +126,10 @@ def make(image: "Image") -> ModuleType:
     )
     return assemble(
         real,
-        {name: getattr(own, name) for name in names.split()},
+        {
+            **{name: getattr(own, name) for name in names.split()},
+            "default_int_handler": own.on_interrupt,
+        },
         passed=("strsignal", "valid_signals", "struct_siginfo", "ItimerError"),
         absent=("pidfd_send_signal",),
     )

@@ -349,7 +349,7 @@ class Socket:
     @recorded("setblocking")
     def setblocking(self, flag: bool, /) -> None:
         """Block for ever, or never."""
-        self._set_timeout(None if integer(flag) else 0)
+        self._set_timeout(None if flag else 0)
 
     @recorded("settimeout")
     def settimeout(self, value: "Seconds | None", /) -> None:

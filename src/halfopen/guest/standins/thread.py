@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, SupportsFloat, SupportsIndex
 
 from halfopen.guest import tasks
 from halfopen.guest.standins.assemble import assemble
+from halfopen.guest.standins.local import Local
 from halfopen.guest.standins.numbers import to_ns
 from halfopen.guest.tasks import Thread
 
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
     from halfopen.guest.image import Image
 
 TIMEOUT_MAX: Final = real.TIMEOUT_MAX
+_STACK_MIN: Final = 32 * 1024
+_NEGATIVE: Final = (
+    "timeout value must be a non-negative number"
+    if sys.version_info >= (3, 13)
+    else "timeout value must be positive"
+)
 
 
 class _Turn:
@@ -92,6 +99,9 @@ class Lock:
     def __exit__(self, *_: object) -> None:
         self.release()
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("cannot pickle '_thread.lock' object")
+
     def __repr__(self) -> str:
         state = "locked" if self._held else "unlocked"
         return f"<{state} _thread.lock object at {id(self):#x}>"
@@ -163,6 +173,9 @@ class RLock:
 
     def __exit__(self, *_: object) -> None:
         self.release()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("cannot pickle '_thread.RLock' object")
 
     def __repr__(self) -> str:
         state = "locked" if self._count else "unlocked"
@@ -292,6 +305,11 @@ class Threads:
 
     def stack_size(self, size: int = 0, /) -> int:
         """Take a wish; stacks of greenlets are as large as they need to be."""
+        if size < 0:
+            raise ValueError("size must be 0 or a positive value")
+        if 0 < size < _STACK_MIN:
+            msg = f"size not valid: {size} bytes"
+            raise ValueError(msg)
         before, self._stack = self._stack, size
         return before
 
@@ -311,7 +329,7 @@ def _limit(*, blocking: bool, timeout: SupportsFloat | SupportsIndex) -> int | N
     if ns == -(10**9):
         return None
     if ns < 0:
-        raise ValueError("timeout value must be a non-negative number")
+        raise ValueError(_NEGATIVE)
     if ns > TIMEOUT_MAX * 1e9:
         raise OverflowError("timeout value is too large")
     return ns
@@ -348,11 +366,12 @@ def make(image: "Image") -> ModuleType:
         "lock": image.lock_type,
         "RLock": rlock,
         "_ThreadHandle": image.handle_type,
+        "_local": type("_local", (Local,), {"__module__": "_thread"}),
         "allocate": own.allocate_lock,
         "exit_thread": own.exit,
         "start_new": own.start_new_thread,
         "get_native_id": own.get_ident,
         "error": RuntimeError,
     }
-    absent = ("_local", "_excepthook", "_ExceptHookArgs", "set_name", "_get_thread_name")
+    absent = ("_excepthook", "_ExceptHookArgs", "set_name", "_get_thread_name")
     return assemble(real, offered, absent=absent)
