@@ -258,8 +258,8 @@ _KINDS: Final[dict[str, Any]] = {kind.__name__: kind for kind in get_args(Fault)
 
 
 def fault_to_json(fault: Fault) -> dict[str, Any]:
-    """Write a fault with its kind and its fields by name."""
-    return {"kind": type(fault).__name__} | {f.name: getattr(fault, f.name) for f in fields(fault)}
+    """Write a fault with the name of its class and its fields by name."""
+    return {"fault": type(fault).__name__} | {f.name: getattr(fault, f.name) for f in fields(fault)}
 
 
 def fault_from_json(body: dict[str, Any]) -> Fault:
@@ -268,7 +268,7 @@ def fault_from_json(body: dict[str, Any]) -> Fault:
     Raises KeyError or TypeError where it is no fault of ours.
     """
     named = dict(body)
-    kind = _KINDS[named.pop("kind")]
+    kind = _KINDS[named.pop("fault")]
     if "seen_by" in named:
         named["seen_by"] = tuple(named["seen_by"])
     fault: Fault = kind(**named)
