@@ -1,32 +1,48 @@
 """Calls side by side: thread by thread, one after another, each with what it gave."""
 
-from halfopen.compare.names import Names
+from bisect import bisect_right
+from collections import defaultdict
+from typing import TypeAlias
+
+from halfopen.compare.names import Names, Renaming
 from halfopen.compare.pairs import Side
+from halfopen.record.events import ProcessStarted
 from halfopen.record.query import Call, calls
 from halfopen.record.trace import Trace
+
+#: A process, which of its lives (a reboot begins the next), and a thread of it, by number.
+Key: TypeAlias = tuple[str, int, int]
 
 
 def compare_calls(world: Trace, kernel: Trace, names: Names, side: Side) -> None:
     """Hold every thread's calls against each other, up to its first difference."""
     ours, theirs = _threads(world), _threads(kernel)
     for key in ours | theirs:
-        _compare_thread(ours.get(key, []), theirs.get(key, []), names, side)
+        fds = names.fds(*key[:2])
+        _compare_thread(ours.get(key, []), theirs.get(key, []), names, fds, side)
 
 
-def _threads(trace: Trace) -> dict[tuple[str, int], list[Call]]:
-    """Group calls by process and thread; threads are numbered in the order of their first calls."""
-    numbers: dict[tuple[str, str], int] = {}
-    threads: dict[tuple[str, int], list[Call]] = {}
+def _threads(trace: Trace) -> dict[Key, list[Call]]:
+    """Group calls by process, life and thread, numbered in the order of their first calls."""
+    starts: dict[str, list[int]] = defaultdict(list)
+    for event in trace.events:
+        if isinstance(event, ProcessStarted):
+            starts[event.process].append(event.t_ns)
+    numbers: dict[tuple[str, int, str], int] = {}
+    threads: dict[Key, list[Call]] = {}
     for call in calls(trace):
-        known = sum(1 for process, _ in numbers if process == call.process)
-        number = numbers.setdefault((call.process, call.thread), known)
-        threads.setdefault((call.process, number), []).append(call)
+        life = bisect_right(starts[call.process], call.t_ns)
+        known = sum(1 for key in numbers if key[:2] == (call.process, life))
+        number = numbers.setdefault((call.process, life, call.thread), known)
+        threads.setdefault((call.process, life, number), []).append(call)
     return threads
 
 
-def _compare_thread(ours: list[Call], theirs: list[Call], names: Names, side: Side) -> None:
+def _compare_thread(
+    ours: list[Call], theirs: list[Call], names: Names, fds: Renaming, side: Side
+) -> None:
     for w, k in zip(ours, theirs, strict=False):
-        if not _compare_call(w, k, names, side):
+        if not _compare_call(w, k, names, fds, side):
             return
     count = min(len(ours), len(theirs))
     for more, place, other in (
@@ -39,8 +55,9 @@ def _compare_thread(ours: list[Call], theirs: list[Call], names: Names, side: Si
             side.differ(call.t_ns, "call", text)
 
 
-def _compare_call(w: Call, k: Call, names: Names, side: Side) -> bool:
-    if w.call != k.call or not _same_fd(w, k, names):
+def _compare_call(w: Call, k: Call, names: Names, fds: Renaming, side: Side) -> bool:
+    """Hold two calls against each other; False: what follows can't be compared any more."""
+    if w.call != k.call or not _same_fd(w, k, fds):
         text = f"{_who(w)} calls {_show(w)} in the world and {_show(k)} on the kernel"
         side.differ(w.t_ns, "call", text)
         return False
@@ -53,7 +70,7 @@ def _compare_call(w: Call, k: Call, names: Names, side: Side) -> bool:
         return False
     if w.returned_ns is None or k.returned_ns is None:
         return True
-    if w.errno != k.errno or not names.same_result(w.call, w.process, w.result, k.result):
+    if w.errno != k.errno or not names.same_result(w.call, fds, w.result, k.result):
         gives = f"gives {_result(w)} in the world and {_result(k)} on the kernel"
         side.differ(w.returned_ns, "call", f"{_who(w)}'s {_show(w)} {gives}")
         return False
@@ -65,14 +82,14 @@ def _compare_call(w: Call, k: Call, names: Names, side: Side) -> bool:
         what=f"{_who(w)}'s {_show(w)} gives {_result(w)}",
     )
     if w.call == "close" and w.fd is not None:
-        names.fds(w.process).forget(w.fd)
+        fds.forget(w.fd)
     return True
 
 
-def _same_fd(w: Call, k: Call, names: Names) -> bool:
+def _same_fd(w: Call, k: Call, fds: Renaming) -> bool:
     if w.fd is None or k.fd is None:
         return w.fd is k.fd
-    return names.fds(w.process).same(w.fd, k.fd)
+    return fds.same(w.fd, k.fd)
 
 
 def _who(call: Call) -> str:

@@ -27,11 +27,11 @@ class Names:
 
     def __init__(self) -> None:
         self.ports = Renaming()
-        self._fds: dict[str, Renaming] = {}
+        self._fds: dict[tuple[str, int], Renaming] = {}
 
-    def fds(self, process: str) -> Renaming:
-        """The descriptors of one process."""
-        return self._fds.setdefault(process, Renaming())
+    def fds(self, process: str, life: int) -> Renaming:
+        """The descriptors of one process, in one of its lives."""
+        return self._fds.setdefault((process, life), Renaming())
 
     def same_port(self, world: int, kernel: int) -> bool:
         """Whether two ports are the same, or both drawn and stand for each other."""
@@ -48,9 +48,8 @@ class Names:
         rest = [world[0], *world[2:]] == [kernel[0], *kernel[2:]]
         return rest and self.same_port(world[1], kernel[1])
 
-    def same_result(self, call: str, process: str, world: Json, kernel: Json) -> bool:
+    def same_result(self, call: str, fds: Renaming, world: Json, kernel: Json) -> bool:
         """Whether a call gave the same in both arms."""
-        fds = self.fds(process)
         match call, world, kernel:
             case "accept", {"fd": int() as w, "peer": w_peer}, {"fd": int() as k, "peer": k_peer}:
                 same = fds.same(w, k) and self.same_address(w_peer, k_peer)

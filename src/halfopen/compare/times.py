@@ -71,14 +71,21 @@ def _excess(pair: Pair, wire_late_ns: int, cause: Pair) -> int:
 
 
 def _compare_order(pairs: list[Pair], wire_late_ns: int, side: Side) -> None:
-    """Report moments of one host that clearly happened the other way round on the kernel."""
+    """Report moments of one host that clearly happened the other way round on the kernel.
+
+    Requires: sorted by the world's time.
+    """
     limit = tolerance(0, wire_late_ns)
     prompt = [pair for pair in pairs if pair.kind != "end"]
-    for index, late in enumerate(prompt):
-        for early in prompt[:index]:
-            apart = late.world_ns - early.world_ns
-            back = early.kernel_ns - late.kernel_ns
-            if apart > limit and back > limit:
-                text = f"'{early.what}' before '{late.what}' in the world, after it on the kernel"
-                side.differ(early.world_ns, "order", text)
-                return
+    clearly_before = 0  # so many of them lie more than the limit before the present one
+    latest: Pair | None = None  # on the kernel, among those
+    for late in prompt:
+        while late.world_ns - prompt[clearly_before].world_ns > limit:
+            early = prompt[clearly_before]
+            if latest is None or early.kernel_ns > latest.kernel_ns:
+                latest = early
+            clearly_before += 1
+        if latest is not None and latest.kernel_ns - late.kernel_ns > limit:
+            text = f"'{latest.what}' before '{late.what}' in the world, after it on the kernel"
+            side.differ(latest.world_ns, "order", text)
+            return

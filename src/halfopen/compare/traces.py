@@ -4,8 +4,8 @@ from itertools import zip_longest
 
 from halfopen.compare.calls import compare_calls
 from halfopen.compare.names import Names
+from halfopen.compare.packets import compare_packets
 from halfopen.compare.pairs import Difference, Side
-from halfopen.compare.segments import compare_segments
 from halfopen.compare.times import compare_times, wire_late
 from halfopen.record.events import FaultFired, Mark, Output, ProcessEnded
 from halfopen.record.faults import describe_fault
@@ -20,7 +20,7 @@ def differences(variant: Variant, world: Trace, kernel: Trace) -> list[Differenc
     side = Side()
     names = Names()
     compare_calls(world, kernel, names, side)
-    compare_segments(world, kernel, side)
+    compare_packets(world, kernel, side)
     _compare_marks(world, kernel, side)
     _compare_ends(world, kernel, side)
     _compare_faults(world, kernel, side)

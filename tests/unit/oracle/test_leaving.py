@@ -1,0 +1,110 @@
+"""However a run is ended, nothing of it stays: no process, no namespace, no file."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+#: ``halfopen compare`` on a row whose runs last for seconds.
+COMPARE = [sys.executable, "-m", "halfopen", "compare", "N10"]
+#: A conductor and two programs make a run; three of them are surely under way.
+AT_LEAST = 9
+BEGINS_WITHIN_S = 15
+ENDS_WITHIN_S = 5
+
+
+def descendants(pid: int) -> set[int]:
+    """List the processes below one, by what /proc says of each one's parent."""
+    parents = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        parents[int(path.parent.name)] = int(fields[1])
+    found = {pid}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found - {pid}
+
+
+def namespaces_of(pids: set[int]) -> set[str]:
+    """Name the network namespaces that processes are in, or hold by a descriptor."""
+    names = set()
+    for pid in pids:
+        for path in [Path(f"/proc/{pid}/ns/net"), *Path(f"/proc/{pid}/fd").glob("*")]:
+            try:
+                target = str(path.readlink())
+            except (FileNotFoundError, ProcessLookupError, PermissionError):
+                continue
+            if target.startswith("net:["):
+                names.add(target)
+    return names
+
+
+def everyone() -> set[int]:
+    return {int(path.name) for path in Path("/proc").glob("[0-9]*")}
+
+
+def alive(pids: set[int]) -> set[int]:
+    """Leave out those who ended and only wait to be taken note of."""
+    found = set()
+    for pid in pids:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if state != "Z":
+            found.add(pid)
+    return found
+
+
+@pytest.mark.kernel
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    ("number", "to_all", "status"),
+    [
+        (signal.SIGINT, True, 130),  # Ctrl-C at a terminal goes to everybody in the foreground
+        (signal.SIGINT, False, 130),
+        (signal.SIGTERM, False, -signal.SIGTERM),
+        (signal.SIGKILL, False, -signal.SIGKILL),
+    ],
+    ids=["Ctrl-C", "SIGINT", "SIGTERM", "SIGKILL"],
+)
+def test_a_comparison_that_is_ended_leaves_nothing(
+    number: signal.Signals, to_all: bool, status: int, tmp_path: Path
+) -> None:
+    ours = namespaces_of({os.getpid()})
+    with subprocess.Popen(
+        COMPARE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        env=dict(os.environ) | {"TMPDIR": str(tmp_path)},
+    ) as compare:
+        try:
+            begun = time.monotonic()
+            while len(below := descendants(compare.pid)) < AT_LEAST:
+                assert compare.poll() is None, "the comparison runs until it is ended"
+                assert time.monotonic() - begun < BEGINS_WITHIN_S, "runs are under way in time"
+                time.sleep(0.05)
+            made = namespaces_of(below) - ours
+            assert made, "the runs have namespaces of their own"
+            if to_all:
+                os.killpg(compare.pid, number)
+            else:
+                compare.send_signal(number)
+            ended = time.monotonic()
+            assert compare.wait(ENDS_WITHIN_S) == status
+            while alive(below) or made & namespaces_of(everyone()):
+                assert time.monotonic() - ended < ENDS_WITHIN_S, (
+                    f"left: {alive(below)}, {made & namespaces_of(everyone())}"
+                )
+                time.sleep(0.05)
+        finally:
+            compare.kill()
+    assert not list(tmp_path.iterdir())
