@@ -59,6 +59,8 @@ class Run:
             self.world.host(host.name, host.addresses, host.sysctl)
         for link in variant.links:
             self.world.link(link.a, link.b, link.delay_ns)
+        for lan in variant.lans:
+            self.world.lan(lan.name, lan.hosts, lan.delay_ns)
         for host in variant.hosts:
             self.world.hosts[host.name].on_boot.append(self._boot)
             self.world.hosts[host.name].power_on(0)

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Mapping
-from types import ModuleType, TracebackType
+from types import FunctionType, ModuleType, TracebackType
 from typing import TYPE_CHECKING, Final
 
 from halfopen.base.rng import Rng
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from halfopen.guest.standins.atexit import Atexit
 
 _TEXT_MAX: Final = 1000
+#: What destructors of the rest may still call.
+_LAST: Final = (ModuleType, FunctionType, type)
 _OURS: Final = f"{os.path.dirname(os.path.dirname(__file__))}{os.sep}"
 
 #: What the thread that a program begins in is called.
@@ -50,6 +52,7 @@ class Image:
         self.over = False
         self.recording = True
         self.main: Thread | None = None
+        self.last_error: BaseException | None = None  # sys.last_value
         self.threads: dict[int, Thread] = {}
         self.idents = process.pid
         self.rng: Rng = self.world.rng.split(process.host.name, "process", str(process.pid))
@@ -161,8 +164,9 @@ class Image:
         except fence.FenceError as refused:
             return 1, f"uncaught FenceError: {refused}"
         except BaseException as error:  # noqa: BLE001  the end of the program: CPython shows every error here
-            shown = error.with_traceback(_of_the_guest(error.__traceback__))
-            sys.excepthook(type(shown), shown, shown.__traceback__)
+            error.__traceback__ = _of_the_guest(error.__traceback__)
+            sys.excepthook(type(error), error, error.__traceback__)
+            self.last_error = error
             return 1, f"uncaught {type(error).__name__}: {error}"[:_TEXT_MAX]
         return 0, ""
 
@@ -190,8 +194,9 @@ class Image:
     def _clear_modules(self) -> None:
         """Let go of what the program's own modules hold, as finalize_modules does.
 
-        The library keeps what it has.
+        The library keeps what it has. First goes the last error, and what its frames hold.
         """
+        self.last_error = None
         for name, module in list(sys.modules.items()):
             path = getattr(module, "__file__", None)
             if path is None or not places.is_program(path):
@@ -199,10 +204,11 @@ class Image:
             if module is modules.HOST.modules.get(name):
                 continue
             kept = vars(module)
-            for private in (True, False):
-                for key in list(kept):
-                    if key.startswith("_") == private and key != "__builtins__":
+            for last in (False, True):
+                for key, thing in list(kept.items()):
+                    if isinstance(thing, _LAST) == last and key != "__builtins__":
                         kept[key] = None
+                    del thing
 
 
 def _maker(image: Image, make: Callable[[Image], ModuleType]) -> Callable[[], ModuleType]:

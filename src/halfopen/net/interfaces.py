@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from halfopen.net.neighbours import Neighbours
+
 LOOPBACK_MTU: Final = 65536
 LOOPBACK: Final = -1
 ETHERNET_MTU: Final = 1500
@@ -25,6 +27,7 @@ class Interface:
         *,
         peers: tuple[str, ...] = (),
         mtu: int = ETHERNET_MTU,
+        neighbours: Neighbours | None = None,
     ) -> None:
         self.index = index
         self.name = name
@@ -33,3 +36,4 @@ class Interface:
         self.mtu = mtu
         self.up = True
         self.carrier = True
+        self.neighbours = neighbours  # None: point to point, there is nobody else to ask for

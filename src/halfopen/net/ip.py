@@ -19,6 +19,7 @@ from halfopen.tcp.listening import Listening
 from halfopen.tcp.tcb import Tcb, done
 from halfopen.wire import icmp
 from halfopen.wire.errors import WireError
+from halfopen.wire.ethernet import BROADCAST, Frame
 from halfopen.wire.icmp import Icmp
 from halfopen.wire.ip import PROTO_TCP, PROTO_UDP, Packet
 from halfopen.wire.onpath import error_about
@@ -52,10 +53,11 @@ class Ip:
         self.ttl = integer(sysctl, "net.ipv4.ip_default_ttl")
         self.answers_echo = not integer(sysctl, "net.ipv4.icmp_echo_ignore_all")
         self.interfaces: list[Interface] = []
+        self.on_lan = False  # whether an interface has neighbours
         self.routes = Routes()
         self.demux = Demux()
         self.udp = Udp()
-        self.outbox: deque[tuple[int, Packet]] = deque()
+        self.outbox: deque[tuple[int, Packet | Frame]] = deque()
         self.inbox: deque[Packet] = deque()  # what the host sent to itself
         self.embryos: list[Embryo] = []
         self.gone: list[Tcb] = []
@@ -64,12 +66,27 @@ class Ip:
 
     # What arrives.
 
-    def receive(self, packet: Packet, interface: int, now: int) -> None:
+    def receive(self, load: Packet | Frame, interface: int, now: int) -> None:
         """Take a packet from a link; one for another host is dropped, since hosts don't forward."""
-        if not self.interfaces[interface].up:
+        at = self.interfaces[interface]
+        if not at.up:
             return
-        if self.routes.is_local(packet.dst):
+        packet = load if isinstance(load, Packet) else self._unwrap(load, at, now)
+        if packet is not None and self.routes.is_local(packet.dst):
             self._deliver(packet, now)
+
+    def _unwrap(self, frame: Frame, interface: Interface, now: int) -> Packet | None:
+        """Take the packet out of a frame for us; ARP is the neighbours' affair."""
+        neighbours = interface.neighbours
+        assert neighbours is not None, "a frame came by a link that is no LAN"
+        if frame.dst not in (neighbours.mac, BROADCAST):
+            return None
+        body = frame.body
+        if isinstance(body, Packet):
+            return body
+        own = tuple(self.routes.local)
+        neighbours.receive(body, now, own=own, unicast=frame.dst == neighbours.mac)
+        return None
 
     def settle(self, now: int) -> None:
         """Send and deliver, one after the other, until nothing is left for this instant."""
@@ -78,7 +95,9 @@ class Ip:
         delivered = 0
         while True:
             if effects.segments:
-                self._send_segments()
+                self._send_segments(now)
+            if self.on_lan:
+                self._settle_lans()
             if effects.gone:
                 self._forget()
             if not inbox:
@@ -94,9 +113,9 @@ class Ip:
         elif isinstance(body, Icmp):
             self._icmp_arrives(packet, body, now)
         elif isinstance(body, Datagram):
-            self._datagram_arrives(packet, body)
+            self._datagram_arrives(packet, body, now)
         elif not packet.more and not packet.offset:
-            self._refuse(packet, icmp.PROTOCOL_UNREACH)
+            self._refuse(packet, icmp.PROTOCOL_UNREACH, now)
 
     def _segment_arrives(self, seg: Segment, now: int) -> None:
         """Linux tcp_v4_rcv: to the connection, else to a listener, else an RST."""
@@ -138,7 +157,7 @@ class Ip:
     def _icmp_arrives(self, packet: Packet, message: Icmp, now: int) -> None:
         if message.kind == icmp.ECHO:
             if self.answers_echo:
-                self.send(icmp_errors.echo_reply(packet, message))
+                self.send(icmp_errors.echo_reply(packet, message), now)
             return
         if message.kind == icmp.ECHO_REPLY:
             return  # nobody here pings
@@ -153,14 +172,14 @@ class Ip:
         elif quote.proto == PROTO_UDP:
             self.udp.error(quote, message)
 
-    def _datagram_arrives(self, packet: Packet, datagram: Datagram) -> None:
+    def _datagram_arrives(self, packet: Packet, datagram: Datagram, now: int) -> None:
         if not self.udp.deliver(packet.src, packet.dst, datagram):
-            self._refuse(packet, icmp.PORT_UNREACH)
+            self._refuse(packet, icmp.PORT_UNREACH, now)
 
-    def _refuse(self, packet: Packet, code: int) -> None:
+    def _refuse(self, packet: Packet, code: int, now: int) -> None:
         """Say that there is nobody to take a packet."""
         if icmp_errors.answerable(packet):
-            self.send(error_about(packet, icmp.DEST_UNREACH, code, packet.dst))
+            self.send(error_about(packet, icmp.DEST_UNREACH, code, packet.dst), now)
 
     # What leaves.
 
@@ -168,7 +187,7 @@ class Ip:
         """Return how to get to an address; None: ENETUNREACH."""
         return self.routes.way(destination)
 
-    def send(self, packet: Packet) -> int:
+    def send(self, packet: Packet, now: int) -> int:
         """Send a packet; return 0, or ENETUNREACH where no route leads there."""
         way = self.routes.way(packet.dst)
         if way is None:
@@ -177,10 +196,10 @@ class Ip:
         if not packet.df:
             self._ident = (self._ident + 1) & 0xFFFF
             packet.ident = self._ident
-        self._leave(packet, way.interface)
+        self._leave(packet, way.interface, now)
         return 0
 
-    def _send_segments(self) -> None:
+    def _send_segments(self, now: int) -> None:
         segments = self.effects.segments
         ways = self.routes
         for seg in segments:
@@ -191,14 +210,44 @@ class Ip:
                 continue
             ident = self._next_ident(seg) if self.effects.traced else 0
             packet = Packet(source, destination, PROTO_TCP, seg, self.ttl, 0, ident, df=True)
-            self._leave(packet, way.interface)
+            self._leave(packet, way.interface, now)
         segments.clear()
 
-    def _leave(self, packet: Packet, interface: Interface) -> None:
+    def _leave(self, packet: Packet, interface: Interface, now: int) -> None:
         if interface.index == LOOPBACK:
             self.inbox.append(packet)
+        elif interface.neighbours is not None:
+            confirmed = self._heard_from(packet)
+            interface.neighbours.send(packet, packet.dst, now, confirmed=confirmed)
         elif interface.carrier:
             self.outbox.append((interface.index, packet))
+
+    def _heard_from(self, packet: Packet) -> bool:
+        """Whether TCP made progress since it last sent there: then the neighbour is alive."""
+        seg = packet.body
+        if not isinstance(seg, Segment):
+            return False
+        tcb = self.demux.flows.get(arriving(seg.flow))
+        if tcb is None or not tcb.dst_confirm:
+            return False
+        tcb.dst_confirm = False
+        return True
+
+    def _settle_lans(self) -> None:
+        """Let frames leave, and tell of what could not be sent (Linux arp_error_report)."""
+        for interface in self.interfaces:
+            neighbours = interface.neighbours
+            if neighbours is None:
+                continue
+            if interface.carrier:
+                for frame in neighbours.frames:
+                    self.outbox.append((interface.index, frame))
+            neighbours.frames.clear()
+            for packet in neighbours.failed:
+                if icmp_errors.answerable(packet):
+                    error = error_about(packet, icmp.DEST_UNREACH, icmp.HOST_UNREACH, packet.src)
+                    self.inbox.append(error)
+            neighbours.failed.clear()
 
     def _unroutable(self, seg: Segment) -> None:
         """Tell the connection that its segments can't go (Linux inet_sk_rebuild_header)."""

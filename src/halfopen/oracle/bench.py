@@ -6,8 +6,9 @@ from typing import Final
 
 from halfopen.base.units import S
 from halfopen.oracle import namespaces
+from halfopen.oracle.lan import Lan, Port, mac_of
 from halfopen.oracle.machines import Child, Machine, start_child
-from halfopen.oracle.wire import Cable, End
+from halfopen.oracle.wire import Cable, End, Way
 from halfopen.record.events import Mark, ProcessEnded, ProcessStarted
 from halfopen.record.faults import PowerOn
 from halfopen.record.trace import Trace
@@ -29,6 +30,7 @@ class Bench:
         self.machines: dict[str, Machine] = {}
         self.spares: dict[str, Machine] = {}
         self.cables: dict[str, Cable] = {}
+        self.lans: dict[str, Lan] = {}
         self.children: list[Child] = []
         self.reborn: dict[str, list[Child]] = {}  # by host: its programs after a reboot
         self.heard: list[Mark | ProcessEnded] = []
@@ -47,6 +49,11 @@ class Bench:
         for link in variant.links:
             ends = [End(name, self.machines[name].tuns[link.name]) for name in (link.a, link.b)]
             self.cables[link.name] = Cable(link.name, ends[0], ends[1], link.delay_ns)
+        for number, lan in enumerate(variant.lans):
+            assert not number, "a run has one LAN"
+            self.lans[lan.name] = switch = Lan(lan.name, lan.delay_ns)
+            for place, name in enumerate(lan.hosts):
+                switch.join(End(name, self.machines[name].tuns[lan.name]), mac_of(place))
         for process in variant.processes:
             machine = self.machines[process.host]
             self.children.append(start_child(process, variant, machine, len(self._everyone())))
@@ -59,6 +66,13 @@ class Bench:
         namespaces.setns(self.nowhere)
         for child in self._everyone():
             _await_ready(child)
+
+    def ways(self) -> list[Way | Port]:
+        """List all that carries packets from one host."""
+        found: list[Way | Port] = [way for cable in self.cables.values() for way in cable.ways]
+        for lan in self.lans.values():
+            found += lan.ports
+        return found
 
     def start(self, process: Process, now: int) -> None:
         """Let a program begin on its host's present kernel; without one, nothing starts."""

@@ -76,9 +76,8 @@ class Conductor:
         for step in self.variant.steps:
             self._when(step.when, self._striker(step.fault))
         while (now := self.now()) < self.variant.horizon_ns:
-            for cable in self.bench.cables.values():
-                for way in cable.ways:
-                    way.deliver(self.trace, now)
+            for way in self.bench.ways():
+                way.deliver(self.trace, now)
             while self.due and self.due[0][0] <= now:
                 heapq.heappop(self.due)[2](self.now())
                 self._tie()
@@ -91,7 +90,7 @@ class Conductor:
     def _wait(self) -> None:
         """Sleep until something happens or is due, and take in what happened."""
         bench = self.bench
-        ways = [way for cable in bench.cables.values() for way in cable.ways]
+        ways = bench.ways()
         by_tun = {way.source.tun: way for way in ways if way.source.tun is not None}
         by_pipe = {fd: child for child in bench.children for fd in self.telling.open_pipes(child)}
         by_pid = {child.pidfd: child for child in bench.children if not child.ended}

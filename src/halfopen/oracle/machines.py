@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Final
 
 from halfopen.oracle import namespaces, netlink
-from halfopen.scenario.model import Host, Link, Process, Variant
+from halfopen.oracle.lan import mac_of
+from halfopen.scenario.model import Host, Lan, Link, Process, Variant
 
 #: Both hosts' side of every connection, whatever this machine's own default is.
 CONGESTION: Final = "cubic"
 MTU: Final = 1500
 _FIRST: Final = "eth0"
+#: Part of the names of sysctls that are there only when the interface is.
+_OF_INTERFACE: Final = f".{_FIRST}."
 
 #: What differs from a fresh namespace, beside what the variant asks for.
 QUIET_SYSCTLS: Final = {
@@ -45,7 +48,8 @@ class Machine:
         """
         machine = cls(host, namespaces.new_namespace())
         for name, setting in (QUIET_SYSCTLS | dict(host.sysctl)).items():
-            if Path("/proc/sys/net/ipv6").exists() or not name.startswith("net.ipv6."):
+            known = Path("/proc/sys/net/ipv6").exists() or not name.startswith("net.ipv6.")
+            if known and _OF_INTERFACE not in name:
                 namespaces.set_sysctl(name, setting)
         netlink.set_up("lo")
         links = list(_links_of(host, variant))
@@ -61,7 +65,27 @@ class Machine:
             if number == 0:
                 machine._addresses = list(addresses)
                 machine._source, machine._peers = addresses[0], peer.addresses
+        for lan in variant.lans:
+            if host.name in lan.hosts:
+                assert not links, "a host on a LAN is on nothing else"
+                machine._join(lan, host)
+        for name, setting in host.sysctl.items():
+            if _OF_INTERFACE in name:
+                namespaces.set_sysctl(name, setting)
         return machine
+
+    def _join(self, lan: Lan, host: Host) -> None:
+        """Make the interface for a LAN: a /24, whose hosts are asked for by ARP."""
+        self.tuns[lan.name] = namespaces.open_tun(_FIRST, ethernet=True)
+        netlink.set_mac(_FIRST, mac_of(lan.hosts.index(host.name)))
+        for address in host.addresses:
+            netlink.add_address(_FIRST, address)
+        netlink.set_up(_FIRST, mtu=MTU)
+        source = host.addresses[0]
+        network = source.rpartition(".")[0] + ".0"
+        netlink.add_route(_FIRST, network, source=source, congestion=CONGESTION, length=24)
+        self._addresses = list(host.addresses)
+        self._source = source
 
     def set_down(self) -> bool:
         """Take the first interface down; False: it was. Requires: in the host's namespace."""

@@ -27,6 +27,7 @@ WIRE: Final = 2
 TUNSETIFF: Final = 0x400454CA
 TUNSETCARRIER: Final = 0x400454E2
 IFF_TUN: Final = 0x0001
+IFF_TAP: Final = 0x0002
 IFF_NO_PI: Final = 0x1000
 
 _libc: Final = ctypes.CDLL(None, use_errno=True)
@@ -94,14 +95,16 @@ def new_namespace() -> int:
     return os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
 
 
-def open_tun(name: str) -> int:
+def open_tun(name: str, *, ethernet: bool = False) -> int:
     """Make a TUN interface in the present namespace; it lives as long as the descriptor.
 
-    One packet a read, no header before it, no offloads: what is read is what a wire would carry.
+    One packet a read, or one Ethernet frame, no header before it, no offloads: what is read is what
+    a wire would carry.
     """
     fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+    kind = (IFF_TAP if ethernet else IFF_TUN) | IFF_NO_PI
     try:
-        fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH22x", name.encode(), IFF_TUN | IFF_NO_PI))
+        fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH22x", name.encode(), kind))
     except OSError:
         os.close(fd)
         raise

@@ -17,6 +17,7 @@ RTM_DELADDR: Final = 21
 RTM_NEWROUTE: Final = 24
 
 IFF_UP: Final = 1
+IFLA_ADDRESS: Final = 1
 IFLA_MTU: Final = 4
 IFA_ADDRESS: Final = 1
 IFA_LOCAL: Final = 2
@@ -63,14 +64,24 @@ def add_address(interface: str, address: str) -> None:
     _request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, head + attributes)
 
 
-def add_route(interface: str, to: str, *, source: str, congestion: str) -> None:
-    """Send what is for one address out of an interface.
+def set_mac(interface: str, mac: str) -> None:
+    """Give an interface a hardware address."""
+    index = socket.if_nametoindex(interface)
+    octets = bytes.fromhex(mac.replace(":", ""))
+    head = struct.pack("=BxHiII", 0, 0, index, 0, 0)
+    _request(RTM_NEWLINK, 0, head + _attribute(IFLA_ADDRESS, octets))
+
+
+def add_route(
+    interface: str, to: str, *, source: str, congestion: str, length: int | None = None
+) -> None:
+    """Send what is for an address, or for a network of that prefix length, out of an interface.
 
     ``congestion`` names the algorithm for connections over this route, whichever end began them: a
     namespace can't set ``tcp_congestion_control`` to one that the host does not allow to everybody.
     """
     family, octets = _octets(to)
-    bits = 8 * len(octets)
+    bits = 8 * len(octets) if length is None else length
     head = struct.pack(
         "=BBBBBBBBI", family, bits, 0, 0, RT_TABLE_MAIN, RTPROT_BOOT, RT_SCOPE_LINK, RTN_UNICAST, 0
     )

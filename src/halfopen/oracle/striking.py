@@ -110,13 +110,10 @@ def _power_off(bench: Bench, host: str, now: int) -> bool:
     """
     if bench.machines.pop(host, None) is None:
         return False
-    for cable in bench.cables.values():
-        for way in cable.ways:
-            if way.source.host == host:
-                way.collect(bench.trace, now)
-        for end in cable.ends:
-            if end.host == host:
-                end.tun = None
+    for way in bench.ways():
+        if way.source.host == host:
+            way.collect(bench.trace, now)
+            way.source.tun = None
     for child in bench.children:
         if child.process.host == host and not child.ended and child.powered_off_at is None:
             child.powered_off_at = now
@@ -135,6 +132,10 @@ def _power_on(bench: Bench, host: str, now: int) -> bool:
         for end in cable.ends:
             if end.host == host:
                 end.give_power(machine.tuns[cable.name])
+    for lan in bench.lans.values():
+        for port in lan.ports:
+            if port.source.host == host:
+                port.source.give_power(machine.tuns[lan.name])
     for child in bench.reborn.pop(host, []):
         bench.children.append(child)
         if child.process.boots:

@@ -210,16 +210,7 @@ class Way:
                 trace.add(PacketLost(t_ns=now, packet_id=number, why=HOST_OFF))
                 continue
             trace.add(PacketArrived(t_ns=now, packet_id=number, host=self.target.host))
-            self._hand_over(raw)
-
-    def _hand_over(self, raw: bytes) -> None:
-        """Write to the target's interface; one that is down takes nothing, as a dead port does."""
-        assert self.target.tun is not None, "looked at by the caller"
-        try:
-            os.write(self.target.tun, raw)
-        except OSError as error:
-            if error.errno != errno.EIO:
-                raise
+            hand_over(self.target.tun, raw)
 
 
 class Cable:
@@ -259,6 +250,15 @@ class Cable:
         for end in self.ends:
             end.set_carrier(present=True)
         return True
+
+
+def hand_over(tun: int, raw: bytes) -> None:
+    """Write to an interface; one that is down takes nothing, as a dead port does."""
+    try:
+        os.write(tun, raw)
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
 
 
 def _read(raw: bytes | None) -> ip.Packet | None:

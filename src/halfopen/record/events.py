@@ -62,6 +62,16 @@ class PacketSent:
 
 
 @value
+class ArpSent:
+    """A host asks a LAN for a hardware address, or answers; ``text`` says what."""
+
+    t_ns: int
+    host: str
+    link: str
+    text: str
+
+
+@value
 class PacketArrived:
     """The packet reaches the kernel of ``host``."""
 
@@ -163,6 +173,7 @@ Event: TypeAlias = (
     CallEntry
     | CallReturn
     | PacketSent
+    | ArpSent
     | PacketArrived
     | PacketLost
     | StateChange

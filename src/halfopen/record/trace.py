@@ -15,6 +15,7 @@ _EVENTS: Final[dict[str, Any]] = {
         events.CallEntry,
         events.CallReturn,
         events.PacketSent,
+        events.ArpSent,
         events.PacketArrived,
         events.PacketLost,
         events.StateChange,

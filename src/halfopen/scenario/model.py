@@ -89,6 +89,15 @@ class Link:
 
 
 @value
+class Lan:
+    """Several hosts at one switch; they find each other by ARP. A host on it is on nothing else."""
+
+    hosts: tuple[str, ...]
+    name: str = "lan"
+    delay_ns: int = 10 * MS
+
+
+@value
 class Process:
     """A program on a host.
 
@@ -126,6 +135,7 @@ class Variant:
     horizon_ns: int
     kernel: bool = True
     because: str = ""
+    lans: tuple[Lan, ...] = ()
 
     @property
     def name(self) -> str:

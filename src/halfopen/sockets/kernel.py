@@ -15,6 +15,8 @@ from typing import Final
 from halfopen.base.rng import Rng
 from halfopen.net.interfaces import ETHERNET_MTU, Interface
 from halfopen.net.ip import Embryo, Ip
+from halfopen.net.neighbours import Neighbour, Neighbours, Times
+from halfopen.net.routes import split_prefix
 from halfopen.net.sysctl import with_defaults
 from halfopen.sockets.ports import Ports
 from halfopen.sockets.sock import TcpSock
@@ -26,6 +28,7 @@ from halfopen.tcp.iss import Secret
 from halfopen.tcp.jiffies import JIFFY
 from halfopen.tcp.listening import Listening
 from halfopen.tcp.tcb import Tcb
+from halfopen.wire.ethernet import Frame
 from halfopen.wire.ip import Packet
 from halfopen.wire.tcp import Flow
 
@@ -60,15 +63,23 @@ class Kernel:
         *,
         peers: tuple[str, ...] = (),
         mtu: int = ETHERNET_MTU,
+        mac: str = "",
     ) -> int:
         """Plug in an interface and return its number: 0, 1 ... in the order of the calls.
 
         ``addresses`` are this host's (``10.0.0.1``, or with a prefix ``10.0.0.1/24``); ``peers``
-        are the hosts or networks that are reached through it.
+        are the hosts or networks that are reached through it. With a hardware address it is on a
+        LAN, whose hosts are asked for by ARP.
         """
         ip = self.ip
         number = len(ip.interfaces)
-        interface = Interface(number, name, addresses, peers=peers, mtu=mtu)
+        neighbours = None
+        if mac:
+            own = split_prefix(addresses[0])[0]
+            times = Times(self.sysctl)
+            neighbours = Neighbours(own, mac, times, self.config.phase, self.rng.split("arp", name))
+            ip.on_lan = True
+        interface = Interface(number, name, addresses, peers=peers, mtu=mtu, neighbours=neighbours)
         ip.interfaces.append(interface)
         ip.routes.connect(interface)
         return number
@@ -88,9 +99,14 @@ class Kernel:
         self.ip.routes.remove_address(address)
         self.settle(now)
 
-    def receive(self, packet: Packet, interface: int, now: int) -> None:
-        """Take a packet that arrived at an interface."""
-        self.ip.receive(packet, interface, now)
+    def receive(self, load: Packet | Frame, interface: int, now: int) -> None:
+        """Take a packet, or a LAN's frame, that arrived at an interface."""
+        self.ip.receive(load, interface, now)
+        self.settle(now)
+
+    def neighbour_passed(self, neighbour: Neighbour, now: int) -> None:
+        """Let an entry of a neighbour table do what is due. Requires: neighbour.at <= now."""
+        neighbour.table.passed(neighbour, now)
         self.settle(now)
 
     def deadline_passed(self, tcb: Tcb, now: int) -> None:
@@ -105,7 +121,7 @@ class Kernel:
         """
         ip = self.ip
         effects = self.effects
-        if effects.segments or effects.gone or ip.inbox:
+        if effects.segments or effects.gone or ip.inbox or ip.on_lan:
             ip.settle(now)
         if ip.embryos:
             for embryo in ip.embryos:

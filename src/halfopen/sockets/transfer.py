@@ -35,7 +35,7 @@ def send(table: FdTable, fd: int, data: bytes, flags: int, wait: Wait, now: int)
         if isinstance(file, TcpSock):
             result = _send(file, data, flags, wait, now)
         else:
-            result = file.send(data, None)
+            result = file.send(data, None, now)
         blocked = isinstance(result, Blocked)
         return result
     finally:
@@ -56,7 +56,7 @@ def sendto(
     if isinstance(file, TcpSock):
         return send(table, fd, data, flags, wait, now)
     try:
-        return file.send(data, address)
+        return file.send(data, address, now)
     finally:
         table.left(file, wait, now, blocked=False)
 

@@ -125,7 +125,7 @@ class UdpSock:
 
     # Datagrams.
 
-    def send(self, data: bytes, address: tuple[str, int] | None) -> int:
+    def send(self, data: bytes, address: tuple[str, int] | None, now: int) -> int:
         """Send one datagram, to the peer or to an address (Linux udp_sendmsg).
 
         Raises OSError: EDESTADDRREQ, EMSGSIZE, ENETUNREACH, EPIPE; what an ICMP error said of an
@@ -157,7 +157,7 @@ class UdpSock:
         datagram = Datagram(self.end.port, port, data)
         if len(data) + 28 > way.interface.mtu:
             raise NotSimulatedError("a datagram that must be fragmented is not simulated")
-        failed = self.kernel.ip.send(Packet(source, host, PROTO_UDP, datagram))
+        failed = self.kernel.ip.send(Packet(source, host, PROTO_UDP, datagram), now)
         if failed:
             raise fail(failed)
         return len(data)

@@ -9,6 +9,7 @@ from typing import Final
 
 from halfopen.tcp import autotune, reassembly, timers, window
 from halfopen.tcp.emit import send_ack
+from halfopen.tcp.jiffies import fires_at, floor_jiffies
 from halfopen.tcp.tcb import (
     ACK_NOW,
     ACK_PUSHED,
@@ -133,11 +134,12 @@ def _delay(tcb: Tcb, now: int) -> None:
             most = min(most, max((tcb.srtt_us8 >> 3) * 1_000, ATO_MIN))
         wait = min(wait, most)
     wait = min(wait, DELACK_MAX)
-    if tcb.delack_at is not None:
-        if tcb.delack_at <= now + (wait >> 2):
+    if tcb.delack_at is not None:  # compared as they were armed, in ticks
+        phase = tcb.config.phase
+        if tcb.delack_at <= fires_at(now, floor_jiffies(wait >> 2), phase):
             send_ack(tcb, now)
             return
-        if tcb.delack_at <= now + wait:
+        if tcb.delack_at <= fires_at(now, wait, phase):
             return
     tcb.ack_pending |= ACK_TIMER
     timers.set_delack(tcb, wait, now)

@@ -13,7 +13,7 @@ from halfopen.tcp.emit import ts_now
 from halfopen.tcp.skb import LOST, RETRANS, SACKED
 from halfopen.tcp.tcb import LOSS, OPEN, PERSIST, RECOVERY, Tcb, wake
 from halfopen.wire.seq import wrap
-from halfopen.wire.tcp import Segment
+from halfopen.wire.tcp import SYN, Segment
 
 
 def process(tcb: Tcb, seg: Segment, now: int, *, seq: int, ack: int) -> None:
@@ -46,7 +46,10 @@ def process(tcb: Tcb, seg: Segment, now: int, *, seq: int, ack: int) -> None:
         tcb.xmit_kind = 0
         if not timers.schedule_loss_probe(tcb, now, advancing=True):
             timers.rearm_rto(tcb, now)
-    dupack = not advanced and not seg.text and not opened and not acked and bool(tcb.inflight)
+    plain = not seg.text and not opened and not acked
+    if advanced or plain:
+        tcb.dst_confirm = True
+    dupack = not advanced and plain and bool(tcb.inflight)
     if dupack or sacked or tcb.ca_state != OPEN:
         recovery.ack_arrived(
             tcb, now, advanced=advanced, dupack=dupack, sacked=sacked, never_resent=never_resent
@@ -64,7 +67,7 @@ def update_window(tcb: Tcb, seg: Segment, *, seq: int, ack: int) -> bool:
 
     Whether it changed or the ACK is newer.
     """
-    window = seg.wnd << tcb.snd_wscale
+    window = seg.wnd if seg.flags & SYN else seg.wnd << tcb.snd_wscale  # RFC 7323 2.2
     changed = False
     if (
         ack > tcb.snd_una

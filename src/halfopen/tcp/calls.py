@@ -149,11 +149,13 @@ def close(tcb: Tcb, now: int, *, linger: int | None = None) -> None:
     connection goes on by itself, as an orphan.
     """
     tcb.rcv_shutdown = tcb.snd_shutdown = True
+    tcb.fin_queued = False
     unread = tcb.rcv_queued > 0
     tcb.orphan = True
     if tcb.minisock or tcb.state is State.CLOSED:
         return
     if unread:
+        reassembly.take(tcb, tcb.rcv_queued)  # it takes no room any more: the RST's window is open
         emit.send_reset(tcb, now)  # LINUX(unread-data-resets)
         done(tcb, now, why="closed with unread data")
         return

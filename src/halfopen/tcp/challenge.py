@@ -2,15 +2,15 @@
 
 from halfopen.tcp.emit import send_ack
 from halfopen.tcp.tcb import Tcb
-from halfopen.wire.tcp import Segment
+from halfopen.wire.tcp import SYN, Segment
 
 
 def allows(tcb: Tcb, seg: Segment, now: int) -> bool:
-    """Whether a segment is answered: always where it has text, which no loop of ACKs has.
+    """Whether a segment is answered: always where it has text or FIN, which no loop of ACKs has.
 
     Linux tcp_oow_rate_limited.
     """
-    return bool(seg.text) or _in_time(tcb, now)
+    return (seg.seq_len > 0 and not seg.flags & SYN) or _in_time(tcb, now)
 
 
 def _in_time(tcb: Tcb, now: int) -> bool:

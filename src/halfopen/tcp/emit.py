@@ -134,7 +134,12 @@ def refuse(seg: Segment, effects: Effects) -> None:
 
 
 def send_syn(tcb: Tcb, flags: int, now: int) -> None:
-    """Send SYN, or SYN,ACK, with what we offer: MSS, window scale, SACK, timestamps."""
+    """Send SYN, or SYN,ACK, with what we offer: MSS, window scale, SACK, timestamps.
+
+    An embryo takes up what the peer has offered; where two opens cross, our offer stands.
+    """
+    config = tcb.config
+    embryo = tcb.embryo
     segment = Segment(
         tcb.flow,
         wrap(tcb.iss),
@@ -142,10 +147,10 @@ def send_syn(tcb: Tcb, flags: int, now: int) -> None:
         flags,
         min(tcb.rcv_wnd, 65535),
         mss=tcb.adv_mss,
-        wscale=tcb.rcv_wscale if tcb.wscale_ok else -1,
-        sack_ok=tcb.sack_ok,
+        wscale=tcb.rcv_wscale if (tcb.wscale_ok if embryo else config.window_scaling) else -1,
+        sack_ok=tcb.sack_ok if embryo else config.sack,
     )
-    if tcb.ts_ok:
+    if tcb.ts_ok if embryo else config.timestamps:
         segment.ts_val = ts_now(tcb, now)
         segment.ts_ecr = tcb.ts_recent
     tcb.rcv_wup = tcb.rcv_nxt

@@ -55,7 +55,7 @@ def syn_received(tcb: Tcb, seg: Segment, now: int) -> None:
 def send_synack(tcb: Tcb, now: int) -> None:
     """Answer a SYN for the first time, and arm the timer that repeats the answer."""
     tcb.snd_nxt = tcb.write_seq = tcb.iss + 1
-    tcb.sent_at = now
+    tcb.sent_at = tcb.syn_sent_at = now
     send_syn(tcb, SYN | ACK, now)
     timers.set_xmit(tcb, RETRANSMIT, tcb.rto_ns, now)
 
@@ -67,11 +67,12 @@ def hatched(tcb: Tcb, seg: Segment, now: int) -> None:
     """
     tcb.snd_una = tcb.snd_nxt
     tcb.snd_sml = tcb.pushed_seq = tcb.snd_up = tcb.rtt_seq = tcb.high_seq = tcb.snd_una
+    tcb.acked_from = tcb.snd_una
     timers.clear_xmit(tcb)
     if not tcb.total_retrans:
         rtt.sample(tcb, (now - tcb.sent_at) // 1_000)
     tcb.retransmits = tcb.backoff = 0
-    tcb.snd_wnd = seg.wnd << tcb.snd_wscale
+    tcb.snd_wnd = tcb.max_window = seg.wnd << tcb.snd_wscale
     tcb.snd_wl1 = unwrap(seg.seq, tcb.rcv_nxt)
     established(tcb, now, why="ACK of our SYN")
 
@@ -80,7 +81,6 @@ def established(tcb: Tcb, now: int, *, why: str) -> None:
     """Begin to transfer (Linux tcp_init_transfer)."""
     if tcb.ts_ok:
         tcb.adv_mss -= TIMESTAMP_OPTION
-    tcb.max_window = max(tcb.max_window, tcb.snd_wnd)
     sync_mss(tcb)
     initial_rcv_mss(tcb)
     tcb.cwnd = 1 if tcb.total_retrans > 1 else INITIAL_CWND  # RFC 5681 3.1

@@ -26,6 +26,11 @@ def ceil_jiffies(duration_ns: int) -> int:
     return -(-duration_ns // JIFFY) * JIFFY
 
 
+def floor_jiffies(duration_ns: int) -> int:
+    """Round a duration down to whole ticks, in ns."""
+    return duration_ns // JIFFY * JIFFY
+
+
 def fires_at(now: int, delay_ns: int, phase: int) -> int:
     """Return the instant at which a timer of ``delay_ns``, armed at ``now``, fires.
 

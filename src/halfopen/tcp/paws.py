@@ -3,6 +3,7 @@
 from typing import Final
 
 from halfopen.base.units import HOUR, S
+from halfopen.tcp.emit import ts_now
 from halfopen.tcp.tcb import Tcb
 from halfopen.wire.seq import lt, unwrap, wrap
 from halfopen.wire.tcp import ACK, Segment
@@ -14,6 +15,14 @@ OUTDATED_NS: Final = 24 * 24 * HOUR
 def rejects(tcb: Tcb, seg: Segment, now: int) -> bool:
     """Whether the timestamp is older than the latest one (Linux tcp_paws_reject without RST)."""
     return not _passes(tcb, seg, now, slack=0)
+
+
+def echoes_syn(tcb: Tcb, seg: Segment, last_at: int) -> bool:
+    """Whether a TSecr lies between our first SYN and the last (RFC 7323 3.2)."""
+    if not tcb.ts_ok or seg.ts_val < 0 or not seg.ts_ecr:
+        return True
+    first = ts_now(tcb, tcb.syn_sent_at)
+    return not lt(seg.ts_ecr, first) and not lt(ts_now(tcb, last_at), seg.ts_ecr)
 
 
 def discards(tcb: Tcb, seg: Segment, seq: int, now: int) -> bool:

@@ -55,6 +55,7 @@ class Tcb:
 
     __slots__ = (
         "ack_pending",
+        "acked_from",
         "adv_mss",
         "ato_ns",
         "backoff",
@@ -70,9 +71,11 @@ class Tcb:
         "cwnd_used",
         "delack_at",
         "dsack",
+        "dst_confirm",
         "effects",
         "embryo",
         "entry_at",
+        "fin_queued",
         "fin_received",
         "flow",
         "frto",
@@ -228,6 +231,7 @@ class Tcb:
         self.snd_una = iss
         self.snd_nxt = iss
         self.write_seq = iss  # where the next byte of the user goes
+        self.acked_from = iss  # where the octets acknowledged are counted from (Linux bytes_acked)
         self.snd_wnd = 0
         self.snd_wl1 = 0
         self.max_window = 0
@@ -274,6 +278,7 @@ class Tcb:
         self.rcv_rtt_at: int | None = None
         self.rcv_rtt_ecr = 0
         self.fin_received = False
+        self.fin_queued = False  # it waits for the reader, behind the text
 
         # Options agreed in the handshake.
         self.mtu = mtu
@@ -348,6 +353,7 @@ class Tcb:
         self.time_wait_at = 0  # it became a minisock, or had its TIME-WAIT begun again
         self.msl_at: int | None = None  # end of TIME-WAIT, or of an orphan's FIN-WAIT-2
         # an orphan in FIN-WAIT-2, and TIME-WAIT, keep next to nothing (Linux inet_timewait_sock)
+        self.dst_confirm = False  # the peer's host was heard from (Linux sk_dst_pending_confirm)
         self.minisock = False
         self.embryo = False  # in a listener's SYN queue (Linux request_sock)
         self.listening: Listening | None = None  # whom it came to, while an embryo

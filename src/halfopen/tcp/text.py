@@ -1,6 +1,6 @@
 """What a segment brings: urgent data, text, FIN (RFC 9293 3.10.7.4, sixth to eighth step)."""
 
-from errno import ECONNRESET
+from errno import ECONNRESET, EPIPE
 
 from halfopen.tcp import autotune, reassembly, timers
 from halfopen.tcp.acking import data_received, enter_quickack
@@ -9,7 +9,7 @@ from halfopen.tcp.emit import send_ack
 from halfopen.tcp.states import State
 from halfopen.tcp.tcb import ACK_NOW, ACK_SCHED, MSL2, Tcb, done, enter, wake
 from halfopen.tcp.window import open_window
-from halfopen.wire.tcp import FIN, URG, Segment
+from halfopen.wire.tcp import FIN, SYN, URG, Segment
 
 _TAKES_TEXT = frozenset({State.ESTABLISHED, State.FIN_WAIT_1, State.FIN_WAIT_2})
 
@@ -32,13 +32,15 @@ def segment_text(tcb: Tcb, seg: Segment, now: int, *, seq: int) -> bool:
     end = seq + size
     fin = seg.flags & FIN
     if not size and not fin:
+        if seg.flags & SYN:  # of two opens that crossed
+            _duplicate(tcb, seq, seq + 1)
         return True
     if tcb.state is not State.ESTABLISHED:
         if tcb.state not in _TAKES_TEXT and seq >= tcb.rcv_nxt:
             return True  # after the peer's FIN there is nothing to come
         if tcb.rcv_shutdown and end > tcb.rcv_nxt:
             # Nobody will read it: RFC 9293 3.6.1, RFC 1122 4.2.2.13.
-            done(tcb, now, why="text after close", error=ECONNRESET)
+            done(tcb, now, why="text after close", error=reset_errno(tcb))
             return False
     if seq > tcb.rcv_nxt:
         _early(tcb, seg, seq=seq)
@@ -56,7 +58,8 @@ def segment_text(tcb: Tcb, seg: Segment, now: int, *, seq: int) -> bool:
     if fresh:
         reassembly.append(tcb, fresh)
         autotune.measure_rtt_by_timestamp(tcb, seg, now)
-        data_received(tcb, len(fresh), seg.flags, now)
+    if size:
+        data_received(tcb, size, seg.flags, now)
     if fin:
         check_fin(tcb, now)
     elif tcb.ooo:
@@ -67,6 +70,11 @@ def segment_text(tcb: Tcb, seg: Segment, now: int, *, seq: int) -> bool:
     if fresh and not tcb.orphan:
         wake(tcb, READ)
     return True
+
+
+def reset_errno(tcb: Tcb) -> int:
+    """Return what the user is told when the connection is reset (Linux tcp_reset)."""
+    return EPIPE if tcb.state is State.CLOSE_WAIT else ECONNRESET
 
 
 def _duplicate(tcb: Tcb, seq: int, end: int) -> None:
@@ -90,7 +98,7 @@ def check_fin(tcb: Tcb, now: int) -> None:
     """Eighth: the peer will send no more (RFC 9293 3.10.7.4; Linux tcp_fin)."""
     tcb.rcv_nxt += 1
     tcb.ack_pending |= ACK_SCHED
-    tcb.fin_received = True
+    tcb.fin_received = tcb.fin_queued = True
     tcb.rcv_shutdown = True
     if tcb.state is State.ESTABLISHED or tcb.state is State.SYN_RECEIVED:
         enter(tcb, State.CLOSE_WAIT, now, why="FIN received")
@@ -120,7 +128,7 @@ def become_minisock(tcb: Tcb, duration_ns: int, now: int) -> None:
     tcb.minisock = True
     tcb.time_wait_at = now
     timers.clear_xmit(tcb)
-    tcb.delack_at = tcb.keepalive_at = None
+    tcb.delack_at = tcb.keepalive_at = tcb.oow_ack_at = None
     tcb.ack_pending = 0
     tcb.unsent.clear()
     tcb.inflight.clear()

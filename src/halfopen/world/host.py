@@ -3,15 +3,21 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from halfopen.net.neighbours import Neighbour
 from halfopen.record.events import StateChange, TimerFired
 from halfopen.sockets.kernel import Kernel
 from halfopen.sockets.table import FdTable
 from halfopen.tcp.deadlines import next_deadline
 from halfopen.tcp.states import spell
 from halfopen.tcp.tcb import INFINITE, Tcb
-from halfopen.wire import ip
+from halfopen.wire.ethernet import Frame
+from halfopen.wire.ip import Packet
 from halfopen.world.events import NEVER, Event
+from halfopen.world.lan import Port
 from halfopen.world.process import Process
+
+#: A LAN is a /24.
+LAN_PREFIX = 24
 
 if TYPE_CHECKING:
     from halfopen.world.link import Direction
@@ -56,6 +62,37 @@ class TcbTimer(Event):
         return f"timer of {self.host.name} {self.tcb.conn}"
 
 
+class NeighbourTimer(Event):
+    """The entry in the queue of an entry of a neighbour table; lazy like a connection's."""
+
+    def __init__(self, host: "Host", kernel: Kernel, neighbour: Neighbour) -> None:
+        self.host = host
+        self.kernel = kernel
+        self.neighbour = neighbour
+
+    def due(self, at: int) -> int:
+        """When the entry is to be looked at; NEVER where the kernel is gone, or nothing is due."""
+        neighbour = self.neighbour
+        if at != neighbour.entry_at or self.host.kernel is not self.kernel:
+            return NEVER
+        return NEVER if neighbour.at is None else max(neighbour.at, at)
+
+    def postpone(self, at: int, due: int) -> None:
+        """Remember where the entry went."""
+        if at == self.neighbour.entry_at:
+            self.neighbour.entry_at = None if due == NEVER else due
+
+    def fire(self, now: int) -> None:
+        """Let the kernel doubt, ask or give up."""
+        self.neighbour.entry_at = None
+        self.kernel.neighbour_passed(self.neighbour, now)
+        self.host.flush(now)
+
+    def describe(self) -> str:
+        """Name the neighbour."""
+        return f"neighbour {self.neighbour.address} of {self.host.name}"
+
+
 class Host:
     """A machine.
 
@@ -76,7 +113,7 @@ class Host:
         self.kernel: Kernel | None = None
         self.boots = 0
         self.processes: list[Process] = []
-        self.ways: list[Direction] = []  # what leaves by interface n goes to ways[n]
+        self.ways: list[Direction | Port] = []  # what leaves by interface n goes to ways[n]
         self.on_boot: list[Callable[[Host, int], None]] = []
         self.flushing = False
 
@@ -88,9 +125,12 @@ class Host:
         rng = world.rng.split(self.name, str(self.boots))
         kernel = Kernel(self.name, self.sysctl, rng, traced=world.trace is not None)
         for number, way in enumerate(self.ways):
-            kernel.add_interface(
-                f"eth{number}", self._addresses_at(number), peers=way.target.addresses
-            )
+            name, own = f"eth{number}", self._addresses_at(number)
+            if isinstance(way, Port):
+                own = tuple(f"{address}/{LAN_PREFIX}" for address in own)
+                kernel.add_interface(name, own, mac=way.mac)
+            else:
+                kernel.add_interface(name, own, peers=way.target.addresses)
             if not way.carrier:
                 kernel.set_carrier(number, carrier=False)
         self.kernel = kernel
@@ -120,11 +160,11 @@ class Host:
         self.processes.append(process)
         return process
 
-    def receive(self, packet: ip.Packet, interface: int, now: int) -> None:
-        """Give a packet that arrived to the kernel. Requires: the power is on."""
+    def receive(self, load: Packet | Frame, interface: int, now: int) -> None:
+        """Give a packet or frame that arrived to the kernel. Requires: the power is on."""
         kernel = self.kernel
         assert kernel is not None, "a packet is given to a kernel that is not there"
-        kernel.receive(packet, interface, now)
+        kernel.receive(load, interface, now)
         self.flush(now)
 
     def flush(self, now: int) -> None:
@@ -138,6 +178,8 @@ class Host:
             return
         effects = kernel.effects
         outbox = kernel.outbox
+        if kernel.ip.on_lan:
+            self._rearm_neighbours(kernel)
         if not outbox and not effects.rearm and not effects.traced:
             return
         self.flushing = True
@@ -155,7 +197,19 @@ class Host:
                 return
         self.flushing = False
 
-    def _depart(self, packet: ip.Packet, way: "Direction", now: int) -> bool:
+    def _rearm_neighbours(self, kernel: Kernel) -> None:
+        for interface in kernel.ip.interfaces:
+            neighbours = interface.neighbours
+            if neighbours is None:
+                continue
+            for neighbour in neighbours.rearm:
+                at = neighbour.at
+                if at is not None and (neighbour.entry_at is None or at < neighbour.entry_at):
+                    neighbour.entry_at = at
+                    self.world.queue.push(at, NeighbourTimer(self, kernel, neighbour))
+            neighbours.rearm.clear()
+
+    def _depart(self, packet: Packet | Frame, way: "Direction | Port", now: int) -> bool:
         """Give a packet to its link; False where a fault at this point took the power."""
         world = self.world
         observer = world.observer

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 from halfopen.record.events import PacketArrived, PacketLost, PacketSent
 from halfopen.record.faults import Duplicate, Unreachable
 from halfopen.wire import ip
+from halfopen.wire.ethernet import Frame
 from halfopen.wire.impairment import Impairment
 from halfopen.wire.onpath import unreachable
 from halfopen.world.events import NEVER, Event
@@ -60,8 +61,9 @@ class Direction(Event):
         trace = self.world.trace
         return 0 if trace is None else trace.next_id()
 
-    def send(self, packet: ip.Packet, number: int, now: int) -> None:
+    def send(self, packet: ip.Packet | Frame, number: int, now: int) -> None:
         """Take a packet from the source's interface."""
+        assert isinstance(packet, ip.Packet), "a link carries no frames"
         world = self.world
         trace = world.trace
         if trace is not None:

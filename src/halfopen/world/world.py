@@ -17,6 +17,7 @@ from halfopen.world.events import (
     Queue,
 )
 from halfopen.world.host import Host
+from halfopen.world.lan import Lan
 from halfopen.world.link import Link
 from halfopen.world.process import Process, Waiter, Waiting
 
@@ -66,6 +67,7 @@ class World:
         self.queue = Queue()
         self.hosts: dict[str, Host] = {}
         self.links: dict[str, Link] = {}
+        self.lans: dict[str, Lan] = {}
         self.observer: Observer | None = None
         self.running: Waiter | None = None  # whose task runs at this moment
         self.graveyard: list[Process] = []  # never collected: see Process.end
@@ -100,6 +102,23 @@ class World:
             msg = f"two links are named {made.name!r}; join two hosts once"
             raise MisuseError(msg)
         self.links[made.name] = made
+        return made
+
+    def lan(self, name: str, hosts: tuple[str, ...], delay_ns: int = 10 * MS) -> Lan:
+        """Join hosts by a switch; each gets one more interface, and asks for the others by ARP."""
+        for host in hosts:
+            if host not in self.hosts:
+                msg = (
+                    f"{host!r} on the LAN {name}: no such host; there are: {', '.join(self.hosts)}"
+                )
+                raise MisuseError(msg)
+        if name in self.links or name in self.lans:
+            msg = f"two links are named {name!r}; a LAN's name must be its own"
+            raise MisuseError(msg)
+        made = Lan(self, name, delay_ns)
+        self.lans[name] = made
+        for host in hosts:
+            made.join(self.hosts[host])
         return made
 
     def process(self, name: str) -> Process | None:

@@ -10,7 +10,7 @@ from halfopen.tcp.emit import refuse, send_ack, send_syn
 from halfopen.tcp.tcb import RETRANSMIT, Tcb, done
 from halfopen.tcp.window import in_window
 from halfopen.wire.seq import unwrap
-from halfopen.wire.tcp import ACK, FIN, RST, SYN, Segment
+from halfopen.wire.tcp import ACK, RST, SYN, Segment
 
 
 def segment_arrives(tcb: Tcb, seg: Segment, now: int) -> bool:
@@ -23,14 +23,15 @@ def segment_arrives(tcb: Tcb, seg: Segment, now: int) -> bool:
         not check_syn_again(tcb, seg, seq, now)
         and not check_ack_number(tcb, seg)
         and not check_window(tcb, seg, seq, now)
-        and not check_rst_or_syn(tcb, seg, seq, now)
+        and not check_rst(tcb, seg, seq, now)
+        and not check_syn(tcb, seg, seq, now)
         and check_ack(tcb, seg, now)
     )
 
 
 def check_syn_again(tcb: Tcb, seg: Segment, seq: int, now: int) -> bool:
     """The same SYN once more: our answer was lost; repeat it, and wait longer for theirs."""
-    if seg.flags & (SYN | ACK | RST | FIN) != SYN or seq != tcb.rcv_nxt - 1:
+    if seg.flags & (SYN | ACK | RST) != SYN or seq != tcb.rcv_nxt - 1:
         return False
     if paws.rejects(tcb, seg, now):
         return False
@@ -42,17 +43,22 @@ def check_syn_again(tcb: Tcb, seg: Segment, seq: int, now: int) -> bool:
 
 def check_ack_number(tcb: Tcb, seg: Segment) -> bool:
     """An ACK of anything but our SYN is answered with an RST; the embryo stays (fifth check)."""
-    if not seg.flags & ACK or unwrap(seg.ack, tcb.snd_una) == tcb.snd_nxt:
+    if seg.flags & (ACK | RST) != ACK or unwrap(seg.ack, tcb.snd_una) == tcb.snd_nxt:
         return False
     refuse(seg, tcb.effects)
     return True
 
 
 def check_window(tcb: Tcb, seg: Segment, seq: int, now: int) -> bool:
-    """First: a segment outside the window is answered with an ACK, unless it is an RST."""
+    """First: a segment outside the window is answered with an ACK, unless it is an RST.
+
+    So is one from the past, and one that echoes a timestamp that no SYN,ACK carried.
+    """
     end = seq + seg.seq_len
-    if not paws.rejects(tcb, seg, now) and in_window(
-        seq=seq, end=end, left=tcb.rcv_nxt, right=tcb.rcv_nxt + tcb.rcv_wnd
+    if (
+        in_window(seq=seq, end=end, left=tcb.rcv_nxt, right=tcb.rcv_nxt + tcb.rcv_wnd)
+        and not paws.rejects(tcb, seg, now)
+        and paws.echoes_syn(tcb, seg, tcb.sent_at)
     ):
         return False
     if not seg.flags & RST and challenge.allows(tcb, seg, now):
@@ -60,11 +66,22 @@ def check_window(tcb: Tcb, seg: Segment, seq: int, now: int) -> bool:
     return True
 
 
-def check_rst_or_syn(tcb: Tcb, seg: Segment, seq: int, now: int) -> bool:
-    """Second: an RST ends the embryo without a word. Fourth: so does a SYN, but with an RST."""
-    if seg.flags & RST:
+def check_rst(tcb: Tcb, seg: Segment, seq: int, now: int) -> bool:
+    """Second: an RST with exactly the next number ends the embryo without a word.
+
+    One elsewhere in the window is answered with a challenge ACK (RFC 5961 3.2).
+    """
+    if not seg.flags & RST:
+        return False
+    if seq == tcb.rcv_nxt:
         done(tcb, now, why="RST received")
-        return True
+    else:
+        challenge.challenge(tcb, now)
+    return True
+
+
+def check_syn(tcb: Tcb, seg: Segment, seq: int, now: int) -> bool:
+    """Fourth: a SYN in the window ends it, with an RST."""
     if seg.flags & SYN and seq != tcb.rcv_nxt - 1:
         refuse(seg, tcb.effects)
         done(tcb, now, why="SYN in the window")
@@ -93,4 +110,5 @@ def check_ack(tcb: Tcb, seg: Segment, now: int) -> bool:
 def resend_synack(tcb: Tcb, now: int) -> None:
     """Repeat our SYN,ACK (Linux inet_rtx_syn_ack)."""
     tcb.total_retrans += 1
+    tcb.sent_at = now
     send_syn(tcb, SYN | ACK, now)

@@ -2,13 +2,13 @@
 
 from errno import ECONNREFUSED
 
-from halfopen.tcp import acknowledged, handshake, timers
+from halfopen.tcp import acknowledged, handshake, paws, timers
 from halfopen.tcp.acking import enter_quickack, in_pingpong
-from halfopen.tcp.emit import refuse, send_ack, send_syn, ts_now
+from halfopen.tcp.emit import refuse, send_ack, send_syn
 from halfopen.tcp.output import push_user
 from halfopen.tcp.states import State
 from halfopen.tcp.tcb import ACK_SCHED, DELACK_MAX, RETRANSMIT, Tcb, done, enter
-from halfopen.wire.seq import lt, unwrap
+from halfopen.wire.seq import unwrap
 from halfopen.wire.tcp import ACK, RST, SYN, Segment
 
 
@@ -32,16 +32,10 @@ def check_ack(tcb: Tcb, seg: Segment, now: int) -> bool:
             timers.set_xmit(tcb, RETRANSMIT, timers.TIMEOUT_MIN, now)
         refuse(seg, tcb.effects)
         return True
-    if seg.ts_val >= 0 and seg.ts_ecr and not _echoes(tcb, seg.ts_ecr, now):
+    if not paws.echoes_syn(tcb, seg, now):
         refuse(seg, tcb.effects)
         return True
     return False
-
-
-def _echoes(tcb: Tcb, ts_ecr: int, now: int) -> bool:
-    """Whether a TSecr lies between our first SYN and now (RFC 7323 3.2)."""
-    first = ts_now(tcb, tcb.syn_sent_at)
-    return not lt(ts_ecr, first) and not lt(ts_now(tcb, now), ts_ecr)
 
 
 def check_rst(tcb: Tcb, seg: Segment, now: int) -> bool:
@@ -93,7 +87,10 @@ def _open(tcb: Tcb, seg: Segment, now: int) -> None:
 
 def _cross(tcb: Tcb, seg: Segment, now: int) -> None:
     """Both ends opened at once (RFC 9293 3.5, figure 8): send our SYN again, with an ACK."""
+    scale, clamp = tcb.rcv_wscale, tcb.window_clamp
     handshake.agree(tcb, seg, now)
+    # LINUX(crossed-opens-scale)
+    tcb.rcv_wscale, tcb.window_clamp = scale, clamp
     tcb.snd_wnd = tcb.max_window = seg.wnd
     tcb.snd_wl1 = tcb.irs
     enter(tcb, State.SYN_RECEIVED, now, why="SYN received")

@@ -4,7 +4,6 @@ Linux tcp_rcv_established and tcp_rcv_state_process. What has no queues any more
 it, is in ``time_wait``; an embryo is in ``syn_received``.
 """
 
-from errno import ECONNRESET, EPIPE
 from typing import Final
 
 from halfopen.tcp import acknowledged, handshake, paws, text, timers
@@ -28,6 +27,8 @@ def segment_arrives(tcb: Tcb, seg: Segment, now: int) -> None:
     """Let the RFC's checks look at the segment, one after another."""
     seq = unwrap(seg.seq, tcb.rcv_nxt)
     flags = seg.flags
+    if not flags & (ACK | RST | SYN):
+        return  # LINUX(no-ack-no-answer)
     if not check_sequence(tcb, seg, now, seq=seq):
         return
     if flags & RST:
@@ -57,9 +58,16 @@ def check_sequence(tcb: Tcb, seg: Segment, now: int, *, seq: int) -> bool:
     end = seq + seg.seq_len
     old = tcb.ts_ok and seg.ts_val >= 0 and paws.discards(tcb, seg, seq, now)
     if old and not seg.flags & RST:
-        _answer_unacceptable(tcb, seg, now, seq=seq, end=end)
+        # A bare ACK was only overtaken: the peer is further on (Linux tcp_disordered_ack_check).
+        if not (seg.flags & ACK and end == seq < tcb.rcv_nxt):
+            _answer_unacceptable(tcb, seg, now, seq=seq, end=end)
         return False
-    if end >= tcb.rcv_wup and seq <= tcb.rcv_nxt + open_window(tcb):
+    right = tcb.rcv_nxt + open_window(tcb)
+    if end >= tcb.rcv_wup and (
+        end - (seg.flags & FIN) <= right
+        # One that goes on beyond the window is taken where nothing waits for the reader.
+        or (seq <= right and not tcb.rcv_queued and not tcb.fin_queued)
+    ):
         return True
     if seg.flags & RST:
         if _resets_behind_fin(tcb, seq):
@@ -111,8 +119,7 @@ def _resets_behind_sacked(tcb: Tcb, seq: int) -> bool:
 
 def reset(tcb: Tcb, now: int) -> None:
     """End the connection because the peer says so (Linux tcp_reset)."""
-    error = EPIPE if tcb.state is State.CLOSE_WAIT else ECONNRESET
-    done(tcb, now, why="RST received", error=error)
+    done(tcb, now, why="RST received", error=text.reset_errno(tcb))
 
 
 def check_syn(tcb: Tcb, seg: Segment, now: int, *, seq: int) -> bool:
@@ -124,7 +131,7 @@ def check_syn(tcb: Tcb, seg: Segment, now: int, *, seq: int) -> bool:
         tcb.state is State.SYN_RECEIVED
         and seg.flags & ACK
         and seq + 1 == tcb.rcv_nxt
-        and not seg.text
+        and seg.seq_len == 1
         and unwrap(seg.ack, tcb.snd_una) == tcb.snd_nxt
     ):
         return True
@@ -147,11 +154,10 @@ def check_ack(tcb: Tcb, seg: Segment, now: int, *, seq: int) -> bool:
         _cross_over(tcb, seg, now, seq=seq, ack=ack)
         return True
     if ack > tcb.snd_nxt:  # nothing that we have sent
-        if tcb.state is not State.ESTABLISHED:
-            challenge(tcb, now)
+        challenge(tcb, now)
         return False
     if ack < tcb.snd_una:
-        if ack < tcb.snd_una - tcb.max_window:  # RFC 5961 5.2
+        if ack < tcb.snd_una - min(tcb.max_window, tcb.snd_una - tcb.acked_from):  # RFC 5961 5.2
             challenge(tcb, now)
             return False
         return True
@@ -191,7 +197,7 @@ def _fin_acknowledged(tcb: Tcb, seg: Segment, now: int, *, seq: int) -> bool:
         done(tcb, now, why="TCP_LINGER2 is negative")
         refuse(seg, tcb.effects)
         return False
-    if seq + len(seg.text) > tcb.rcv_nxt:
+    if seg.seq_len and seq + len(seg.text) > tcb.rcv_nxt:
         done(tcb, now, why="text after close")
         refuse(seg, tcb.effects)
         return False

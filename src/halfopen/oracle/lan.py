@@ -1,0 +1,86 @@
+"""A switch in user space: what one TAP interface sends arrives at the port that it is meant for."""
+
+import os
+from collections import deque
+from typing import Final
+
+from halfopen.oracle.wire import HOST_OFF, End, hand_over
+from halfopen.record.events import ArpSent, PacketArrived, PacketLost, PacketSent
+from halfopen.record.trace import Trace
+from halfopen.wire import ethernet, ip
+from halfopen.wire.arp import Arp
+from halfopen.wire.errors import WireError
+from halfopen.wire.ethernet import BROADCAST, Frame
+
+_FRAME_MAX: Final = 65550
+
+
+class Port:
+    """A host's place at the switch; what the host has sent is on its way from here."""
+
+    def __init__(self, lan: "Lan", source: End, mac: str) -> None:
+        self.lan = lan
+        self.source = source
+        self.mac = mac
+        self.flights: deque[tuple[int, int, bytes, Port]] = deque()
+
+    def due(self) -> int | None:
+        """When the first frame arrives."""
+        return self.flights[0][0] if self.flights else None
+
+    def collect(self, trace: Trace, now: int) -> None:
+        """Take what the host's interface has sent; what is neither IPv4 nor ARP is dropped."""
+        while self.source.tun is not None:
+            try:
+                raw = os.read(self.source.tun, _FRAME_MAX)
+            except BlockingIOError:
+                return
+            try:
+                frame = ethernet.decode(raw)
+            except WireError:
+                continue
+            number = self._record(trace, frame, now)
+            for port in self.lan.ports:
+                if port is not self and frame.dst in {port.mac, BROADCAST}:
+                    self.flights.append((now + self.lan.delay_ns, number, raw, port))
+
+    def deliver(self, trace: Trace, now: int) -> None:
+        """Give the targets' kernels what has arrived by now."""
+        while self.flights and self.flights[0][0] <= now:
+            _, number, raw, port = self.flights.popleft()
+            if port.source.tun is None:
+                if number:
+                    trace.add(PacketLost(t_ns=now, packet_id=number, why=HOST_OFF))
+                continue
+            if number:
+                trace.add(PacketArrived(t_ns=now, packet_id=number, host=port.source.host))
+            hand_over(port.source.tun, raw)
+
+    def _record(self, trace: Trace, frame: Frame, now: int) -> int:
+        """Write down what was sent; return its number, 0 for ARP."""
+        host, link, body = self.source.host, self.lan.name, frame.body
+        if isinstance(body, Arp):
+            trace.add(ArpSent(t_ns=now, host=host, link=link, text=body.show()))
+            return 0
+        number = trace.next_id()
+        raw = ip.encode(body)
+        trace.add(PacketSent(t_ns=now, packet_id=number, host=host, link=link, raw=raw))
+        return number
+
+
+class Lan:
+    """A switch with a port for each host."""
+
+    def __init__(self, name: str, delay_ns: int) -> None:
+        self.name = name
+        self.delay_ns = delay_ns
+        self.ports: list[Port] = []
+
+    def join(self, end: End, mac: str) -> None:
+        """Plug a host in."""
+        self.ports.append(Port(self, end, mac))
+
+
+def mac_of(number: int) -> str:
+    """The hardware address of a LAN's n-th host, counted from 0: as in the world."""
+    return f"02:00:00:00:01:{number + 1:02x}"
