@@ -205,10 +205,9 @@ class Image:
                 continue
             kept = vars(module)
             for last in (False, True):
-                for key, thing in list(kept.items()):
-                    if isinstance(thing, _LAST) == last and key != "__builtins__":
+                for key in list(kept):
+                    if isinstance(kept.get(key), _LAST) == last and key != "__builtins__":
                         kept[key] = None
-                    del thing
 
 
 def _maker(image: Image, make: Callable[[Image], ModuleType]) -> Callable[[], ModuleType]:
