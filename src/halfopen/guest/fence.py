@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import get_ident
 from typing import Final, NoReturn, Protocol, TypeAlias
 
 from halfopen.base.errors import NotPossibleHereError
@@ -39,6 +40,7 @@ class _Fence:
 
     def __init__(self) -> None:
         self.inside: Fenced | None = None
+        self.os_thread = 0  # in which it runs; the interpreter may have others
         self.hit: FenceError | None = None
         self.installed = False
 
@@ -52,6 +54,7 @@ def enter(guest: Fenced) -> None:
         _fence.installed = True
         sys.addaudithook(_audit)
     _fence.inside = guest
+    _fence.os_thread = get_ident()
 
 
 def leave() -> None:
@@ -88,7 +91,7 @@ def refuse(what: str, advice: str = "") -> NoReturn:
 
 
 def _audit(event: str, args: tuple[object, ...]) -> None:
-    if _fence.inside is None:
+    if _fence.inside is None or _fence.os_thread != get_ident():
         return
     if event in _looks:
         look = _looks[event]
