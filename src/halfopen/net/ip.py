@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Mapping
-from errno import EHOSTUNREACH, ENETUNREACH
+from errno import EINVAL, ENETUNREACH
 from typing import Final
 
 from halfopen.base.rng import Rng
@@ -15,6 +15,7 @@ from halfopen.net.udp import Udp
 from halfopen.tcp import dispatch
 from halfopen.tcp.arrives import closed, listen, time_wait
 from halfopen.tcp.effects import Effects
+from halfopen.tcp.emit import send_ack
 from halfopen.tcp.listening import Listening
 from halfopen.tcp.tcb import Tcb, done
 from halfopen.wire import icmp
@@ -141,7 +142,7 @@ class Ip:
     def _nobody_listens(self, tcb: Tcb | None, seg: Segment, now: int) -> None:
         """Refuse a segment; a new SYN into TIME-WAIT is told where the old connection is."""
         if tcb is not None and tcb.minisock:
-            time_wait.acknowledge(tcb, seg, now)
+            send_ack(tcb, now)
         else:
             closed.segment_arrives(seg, self.effects)
 
@@ -205,9 +206,8 @@ class Ip:
         for seg in segments:
             source, _, destination, _ = seg.flow
             way = ways.way(destination)
-            if way is None:
-                self._unroutable(seg)
-                continue
+            if way is None or not ways.is_local(source):
+                continue  # dropped within the host (Linux ip_queue_xmit)
             ident = self._next_ident(seg) if self.effects.traced else 0
             packet = Packet(source, destination, PROTO_TCP, seg, self.ttl, 0, ident, df=True)
             self._leave(packet, way.interface, now)
@@ -249,11 +249,18 @@ class Ip:
                     self.inbox.append(error)
             neighbours.failed.clear()
 
-    def _unroutable(self, seg: Segment) -> None:
-        """Tell the connection that its segments can't go (Linux inet_sk_rebuild_header)."""
-        tcb = self.demux.flows.get(arriving(seg.flow))
-        if tcb is not None:
-            tcb.so_error_soft = EHOSTUNREACH
+    def reroute(self) -> None:
+        """Look again, for every connection, whether there is a way: the routes have changed.
+
+        What stands in it is what inet_sk_rebuild_header would be told.
+        """
+        self.routes.changed()
+        for tcb in self.demux.flows.values():
+            source, _, destination, _ = tcb.flow
+            if not self.routes.is_local(source):
+                tcb.no_route = EINVAL
+            else:
+                tcb.no_route = ENETUNREACH if self.routes.way(destination) is None else 0
 
     def _next_ident(self, seg: Segment) -> int:
         """Count the packets of a connection from a random start (Linux inet_id).

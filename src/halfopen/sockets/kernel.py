@@ -91,12 +91,13 @@ class Kernel:
     def set_up(self, interface: int, *, up: bool, now: int) -> None:
         """Take an interface down or up (IFF_UP): without it nothing is routed through it."""
         self.ip.interfaces[interface].up = up
-        self.ip.routes.changed()
+        self.ip.reroute()
         self.settle(now)
 
     def remove_address(self, address: str, now: int) -> None:
         """Take an address away, and the routes that prefer it."""
         self.ip.routes.remove_address(address)
+        self.ip.reroute()
         self.settle(now)
 
     def receive(self, load: Packet | Frame, interface: int, now: int) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 from halfopen.tcp import timers
 from halfopen.tcp.buffers import GSO_MAX
 from halfopen.tcp.congestion import usage
-from halfopen.tcp.emit import emit, send_syn
+from halfopen.tcp.emit import emit, fit_mss, send_syn
 from halfopen.tcp.skb import LOST, RETRANS, SACKED, Skb
 from halfopen.tcp.states import State
 from halfopen.tcp.tcb import PERSIST, RETRANSMIT, Tcb
@@ -57,6 +57,10 @@ def _write(tcb: Tcb, now: int, nagle: int) -> bool:
     """
     if tcb.state is State.CLOSED:
         return False
+    if tcb.no_route:  # nothing counts as sent (Linux ip_queue_xmit)
+        return not tcb.inflight and bool(tcb.unsent)
+    if tcb.ooo or tcb.dsack is not None or tcb.sack_room:
+        fit_mss(tcb)
     sent = limited = False
     while tcb.unsent:
         quota = tcb.cwnd - tcb.in_flight
@@ -77,7 +81,7 @@ def push_one(tcb: Tcb, now: int, *, forced: bool = False) -> bool:
     ``forced``: a loss probe goes although cwnd is used up.
     """
     quota = tcb.cwnd - tcb.in_flight
-    if quota <= 0 and not forced:
+    if tcb.no_route or (quota <= 0 and not forced):
         return False
     sent = _write_burst(tcb, now, NAGLE_PUSH, max(quota, 1))
     if sent and forced:
@@ -249,22 +253,30 @@ def _transmit(tcb: Tcb, skb: Skb, now: int, flags: int = 0) -> None:
     emit(tcb, skb.seq, skb.flags | flags | ACK, skb.text, now)
 
 
-def resend(tcb: Tcb, skb: Skb, now: int) -> None:
-    """Send a piece again, joined with small ones behind it (Linux __tcp_retransmit_skb)."""
+def resend(tcb: Tcb, skb: Skb, now: int) -> bool:
+    """Send a piece again, joined with small ones behind it (Linux __tcp_retransmit_skb).
+
+    False: no route leads there; that is kept as a soft error.
+    """
+    if tcb.no_route:
+        tcb.so_error_soft = tcb.no_route  # Linux inet_sk_rebuild_header
+        return False
     tcb.total_retrans += 1
     if skb.flags & SYN:
         skb.sent_at = now
         skb.ever_retrans = True
         send_syn(tcb, skb.flags, now)
-        return
+        return True
     if skb.seq < tcb.snd_una:
         _trim(skb, tcb.snd_una)
+    fit_mss(tcb)
     if len(skb.text) > tcb.mss:
         fragment(tcb, skb)
     _collapse(tcb, skb)
     skb.sent_at = now
     skb.ever_retrans = True
     emit(tcb, skb.seq, skb.flags | ACK, skb.text, now)
+    return True
 
 
 def fragment(tcb: Tcb, skb: Skb) -> None:
@@ -333,6 +345,8 @@ def wakeup(tcb: Tcb, now: int) -> None:
 
     Linux tcp_write_wakeup.
     """
+    if tcb.no_route:
+        return
     end = tcb.snd_una + tcb.snd_wnd
     if tcb.unsent and tcb.unsent[0].seq < end:
         skb = tcb.unsent[0]

@@ -57,13 +57,14 @@ def retransmit(tcb: Tcb, skb: Skb, now: int) -> bool:
     """
     if skb.seq >= tcb.snd_una + tcb.snd_wnd and skb.seq > tcb.snd_una and tcb.snd_wnd:
         return False
-    resend(tcb, skb, now)
-    if not skb.marks & RETRANS:
+    first_sent_at = skb.sent_at
+    sent = resend(tcb, skb, now)
+    if sent and not skb.marks & RETRANS:
         skb.marks |= RETRANS
         tcb.retrans_out += 1
     if tcb.retrans_at is None:
-        tcb.retrans_at = now
-    return True
+        tcb.retrans_at = now if sent else first_sent_at
+    return sent
 
 
 def enter_loss(tcb: Tcb) -> None:

@@ -102,6 +102,7 @@ class Tcb:
         "mss_clamp",
         "mtu",
         "no_room",
+        "no_route",
         "nodelay",
         "ooo",
         "oow_ack_at",
@@ -145,6 +146,7 @@ class Tcb:
         "rtt_seq",
         "rttvar_us",
         "sack_ok",
+        "sack_room",
         "sack_recent",
         "sacked_out",
         "scaling_ratio",
@@ -278,7 +280,7 @@ class Tcb:
         self.rcv_rtt_at: int | None = None
         self.rcv_rtt_ecr = 0
         self.fin_received = False
-        self.fin_queued = False  # it waits for the reader, behind the text
+        self.fin_queued = False  # by itself, behind the text, until the reader meets it
 
         # Options agreed in the handshake.
         self.mtu = mtu
@@ -293,6 +295,7 @@ class Tcb:
         self.ts_recent_at: int | None = None
         self.last_ts_ecr = 0
         self.sack_ok = config.sack
+        self.sack_room = 0  # what mss leaves for SACK blocks that ride on text
         self.wscale_ok = config.window_scaling
         self.snd_wscale = 0
         self.rcv_wscale = 0
@@ -353,6 +356,7 @@ class Tcb:
         self.time_wait_at = 0  # it became a minisock, or had its TIME-WAIT begun again
         self.msl_at: int | None = None  # end of TIME-WAIT, or of an orphan's FIN-WAIT-2
         # an orphan in FIN-WAIT-2, and TIME-WAIT, keep next to nothing (Linux inet_timewait_sock)
+        self.no_route = 0  # the errno that stands in the way of every segment (net/ip.py)
         self.dst_confirm = False  # the peer's host was heard from (Linux sk_dst_pending_confirm)
         self.minisock = False
         self.embryo = False  # in a listener's SYN queue (Linux request_sock)
