@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Mapping
-from errno import EINVAL, ENETUNREACH
+from errno import ENETUNREACH
 from typing import Final
 
 from halfopen.base.rng import Rng
@@ -250,17 +250,13 @@ class Ip:
             neighbours.failed.clear()
 
     def reroute(self) -> None:
-        """Look again, for every connection, whether there is a way: the routes have changed.
-
-        What stands in it is what inet_sk_rebuild_header would be told.
-        """
-        self.routes.changed()
+        """Look again, for every connection, whether there is a way: the routes have changed."""
+        routes = self.routes
+        routes.changed()
         for tcb in self.demux.flows.values():
             source, _, destination, _ = tcb.flow
-            if not self.routes.is_local(source):
-                tcb.no_route = EINVAL
-            else:
-                tcb.no_route = ENETUNREACH if self.routes.way(destination) is None else 0
+            there = routes.is_local(source) and routes.way(destination) is not None
+            tcb.no_route = 0 if there else ENETUNREACH
 
     def _next_ident(self, seg: Segment) -> int:
         """Count the packets of a connection from a random start (Linux inet_id).

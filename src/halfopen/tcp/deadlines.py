@@ -208,14 +208,21 @@ def _loss_probe_passed(tcb: Tcb, now: int) -> None:
     """
     if not tcb.inflight:
         return
-    if tcb.tlp_high_seq is None:
-        tcb.tlp_retrans = False
-        if not (tcb.unsent and output.push_one(tcb, now, forced=True)):
-            output.resend(tcb, tcb.inflight[-1], now)
-            tcb.tlp_retrans = True
+    if tcb.tlp_high_seq is None and _send_loss_probe(tcb, now):
         tcb.tlp_high_seq = tcb.snd_nxt
         timers.clear_xmit(tcb)  # the RTO counts from now
+    else:
+        tcb.xmit_kind = LOSS_PROBE  # the RTO counts from the segment
     timers.rearm_rto(tcb, now)
+
+
+def _send_loss_probe(tcb: Tcb, now: int) -> bool:
+    """Send new data if there is some, else the last segment again; whether it went."""
+    tcb.tlp_retrans = False
+    if tcb.unsent and output.push_one(tcb, now, forced=True):
+        return True
+    tcb.tlp_retrans = output.resend(tcb, tcb.inflight[-1], now)
+    return tcb.tlp_retrans
 
 
 # Zero window.

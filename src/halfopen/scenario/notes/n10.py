@@ -8,7 +8,16 @@ from typing import Final
 
 from halfopen.base.units import HOUR, MS, S, show_duration
 from halfopen.record.events import FaultFired
-from halfopen.record.faults import CableIn, CableOut, Fault, PowerOff, PowerOn
+from halfopen.record.faults import (
+    AddressGone,
+    CableIn,
+    CableOut,
+    Fault,
+    InterfaceDown,
+    InterfaceUp,
+    PowerOff,
+    PowerOn,
+)
 from halfopen.record.query import Call, calls
 from halfopen.record.trace import Trace
 from halfopen.scenario.model import (
@@ -51,6 +60,16 @@ CUTS: Final[dict[str, Fault]] = {
     "far cable": CableOut(link="client-server", seen_by=("server",)),
     "one way, to the peer": CableOut(link="client-server", towards="client"),
     "one way, from the peer": CableOut(link="client-server", towards="server"),
+}
+#: What ends a cut; a cable is plugged in.
+BACK: Final[dict[str, Fault]] = {
+    "host off": PowerOn(host="server"),
+    "own interface down": InterfaceUp(host="client"),
+}
+#: What may go at one's own end; each is told by the routes, not by the wire.
+OWN: Final[dict[str, Fault]] = {
+    "own interface down": InterfaceDown(host="client"),
+    "own address removed": AddressGone(host="client", address="10.0.0.1"),
 }
 
 
@@ -113,7 +132,15 @@ def _writes_once_and_waits(sock: socket.socket) -> None:
     sock.recv(100)
 
 
+def _writes_just_before(sock: socket.socket) -> None:
+    time.sleep(0.04)
+    sock.sendall(PING)
+    sock.recv(100)
+    sock.recv(100)
+
+
 PEERS: Final = {
+    "writes just before": _writes_just_before,
     "reads": _reads,
     "writes": _writes,
     "both": _both,
@@ -124,16 +151,12 @@ PEERS: Final = {
 def _variant(settings: dict[str, str]) -> Variant:
     cut = Step(
         when=OnMark(process="client", name="all is well", delay_ns=CUT_AFTER_NS),
-        fault=CUTS[settings["cut"]],
+        fault=(CUTS | OWN)[settings["cut"]],
     )
     steps = [cut]
     again_after = {"in time": IN_TIME_NS, "too late": TOO_LATE_NS}.get(settings["again"])
     if again_after is not None:
-        back: Fault = (
-            PowerOn(host="server")
-            if settings["cut"] == "host off"
-            else CableIn(link="client-server")
-        )
+        back = BACK.get(settings["cut"], CableIn(link="client-server"))
         when = OnMark(process="client", name="all is well", delay_ns=CUT_AFTER_NS + again_after)
         steps.append(Step(when=when, fault=back))
     short = settings["durations"] == "short"
@@ -171,6 +194,19 @@ def _variants() -> tuple[Variant, ...]:
             cut=tuple(CUTS),
             peer=("reads", "writes", "both"),
             again=("in time", "too late", "never"),
+            durations=("short",),
+        )
+    ]
+    found += [
+        _variant(settings)
+        for cut, agains in (
+            ("own interface down", ("in time", "never")),
+            ("own address removed", ("never",)),
+        )
+        for settings in each(
+            cut=(cut,),
+            peer=("reads", "writes", "both", "writes just before"),
+            again=agains,
             durations=("short",),
         )
     ]
