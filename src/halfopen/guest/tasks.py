@@ -13,6 +13,7 @@ down.
 import ctypes
 import gc
 import linecache
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
@@ -41,6 +42,9 @@ BUGS: Final = (
     TypeError,
     ValueError,
 )
+
+#: What a thread begins with: asyncio sets hooks for async generators for the thread that it runs in.
+NO_HOOKS: Final = sys.get_asyncgen_hooks()
 
 #: Greenlets and what they hold, kept for good.
 _dead: Final[list[object]] = []
@@ -91,6 +95,7 @@ class Thread:
         self.since_ns = 0
         self.hub: greenlet = getcurrent()
         self.at_end: list[Callable[[], None]] = []
+        self._hooks = NO_HOOKS
         self._body = body
         self._greenlet = greenlet(self._run)
         keep(self)
@@ -104,11 +109,15 @@ class Thread:
         if self._greenlet.parent is not hub:
             self._greenlet.parent = hub
         before = modules.enter(self.image.table)
+        outside = sys.get_asyncgen_hooks()
+        sys.set_asyncgen_hooks(*self._hooks)
         _running.thread = self
         fence.enter(self.image)
         try:
             self._greenlet.switch()
         finally:
+            self._hooks = sys.get_asyncgen_hooks()
+            sys.set_asyncgen_hooks(*outside)
             _running.thread = None
             modules.enter(before)
             fence.leave()
