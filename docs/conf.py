@@ -11,7 +11,7 @@ author = "The halfopen authors"
 copyright = "2026, the halfopen authors"  # noqa: A001  Sphinx's name for it
 release = "0.1.0"
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "answers", "runs"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "answers", "atlas", "runs"]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build", "_ext"]
 html_theme = "furo"

@@ -183,7 +183,7 @@ class Reader:
         seen = self._seen[packet.packet_id]
         return f", on {seen.flags}" if seen.flags not in {"", "ACK", "PSH,ACK"} else ""
 
-    def _fault(self, event: FaultFired) -> Moment:
+    def _fault(self, event: FaultFired) -> Moment:  # noqa: C901  one arm for each fault
         host, text = "", ""
         ends: tuple[int, ...] = ()
         match event.fault:

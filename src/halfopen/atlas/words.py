@@ -84,9 +84,14 @@ _STATES: Final = frozenset(
 
 
 def is_state(text: str) -> bool:
-    """Whether the first word is the name of a state, however it is spelt: ``SYN-SENT``."""
+    """Whether the first word is the name of a state, however spelt: ``SYN-SENT``, ``syn_sent``.
+
+    What is a word of English too is a state in capitals only: ``closed port`` is none.
+    """
     first = text.split()[:1]
-    return bool(first) and first[0].upper().replace("-", "_") in _STATES
+    if not first or first[0].upper().replace("-", "_") not in _STATES:
+        return False
+    return first[0].isupper() or not first[0].isalpha()
 
 
 def parse_rows(texts: Sequence[str]) -> list[str] | None:

@@ -25,7 +25,10 @@ _ALSO_MAX: Final = 5
 def ask(
     words: Annotated[
         list[str] | None,
-        typer.Argument(help="A row (N07), several (N01-N13), or words: power cut in recv."),
+        typer.Argument(
+            help="A row (N07), several (N01-N13), words (power cut in recv), or a state and what"
+            " happens in it (SYN_SENT RST)."
+        ),
     ] = None,
     *,
     variant: Annotated[int | None, typer.Option(help="Draw this variant of the row.")] = None,
@@ -37,6 +40,8 @@ def ask(
     texts = words or []
     asked = " ".join(texts)
     if texts and is_state(texts[0]):
+        if as_json or pcap is not None or variant is not None:
+            raise MisuseError("a state is shown as text: --json, --pcap and --variant are for rows")
         from halfopen.atlas.cells import lookup
 
         show(lookup(asked.split()))

@@ -71,5 +71,8 @@ def test_variant_is_picked_by_words() -> None:
 def test_states_by_either_spelling() -> None:
     assert is_state("SYN_SENT RST")
     assert is_state("syn-sent")
+    assert is_state("LISTEN")
+    assert not is_state("listen twice")
+    assert not is_state("closed port")
     assert not is_state("N07")
     assert not is_state("")
