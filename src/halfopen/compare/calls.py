@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from halfopen.compare.names import Names, Renaming
 from halfopen.compare.pairs import Side
+from halfopen.compare.rules import TIMED_CALLS, TIMED_ERRNOS
 from halfopen.record.events import ProcessStarted
 from halfopen.record.query import Call, calls
 from halfopen.record.trace import Trace
@@ -61,8 +62,15 @@ def _compare_call(w: Call, k: Call, names: Names, fds: Renaming, side: Side) -> 
         text = f"{_who(w)} calls {_show(w)} in the world and {_show(k)} on the kernel"
         side.differ(w.t_ns, "call", text)
         return False
-    what = f"{_who(w)} calls {_show(w)}"
-    side.pair(w.host, "entry", world_ns=w.t_ns, kernel_ns=k.t_ns, what=what)
+    entry = side.pair(
+        "entry",
+        w.call_id,
+        host=w.host,
+        process=w.process,
+        world_ns=w.t_ns,
+        kernel_ns=k.t_ns,
+        what=f"{_who(w)} calls {_show(w)}",
+    )
     if (w.returned_ns is None) != (k.returned_ns is None):
         other, place = (k, "on the kernel") if w.returned_ns is None else (w, "in the world")
         text = f"{_who(w)}'s {_show(w)} gives {_result(other)} {place} only; else it never returns"
@@ -75,11 +83,15 @@ def _compare_call(w: Call, k: Call, names: Names, fds: Renaming, side: Side) -> 
         side.differ(w.returned_ns, "call", f"{_who(w)}'s {_show(w)} {gives}")
         return False
     side.pair(
-        w.host,
         "return",
+        w.call_id,
+        host=w.host,
+        process=w.process,
         world_ns=w.returned_ns,
         kernel_ns=k.returned_ns,
         what=f"{_who(w)}'s {_show(w)} gives {_result(w)}",
+        after=entry,
+        timed=w.errno in TIMED_ERRNOS or w.call in TIMED_CALLS,
     )
     if w.call == "close" and w.fd is not None:
         fds.forget(w.fd)

@@ -1,12 +1,17 @@
 """What is held side by side: moments of both arms that stand for each other, and what differs."""
 
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from halfopen.base.units import show_duration
 from halfopen.base.value import value
+from halfopen.record.events import CallEntry, CallReturn, Event, PacketArrived, PacketSent
+from halfopen.record.trace import Trace
 
 Kind: TypeAlias = Literal["call", "segment", "process", "fault", "mark", "time", "order"]
-MomentKind: TypeAlias = Literal["entry", "return", "sent", "arrived", "end", "other"]
+#: ``bare``: sent, and takes no sequence numbers.
+MomentKind: TypeAlias = Literal[
+    "start", "mark", "entry", "return", "sent", "bare", "arrived", "fault", "end"
+]
 
 
 @value
@@ -20,32 +25,92 @@ class Difference:
 
 @value
 class Pair:
-    """A moment of the world and the kernel's moment that stands for it, on one host."""
+    """A moment of the world and the kernel's moment that stands for it, on one host.
 
-    host: str
+    A fault is on no host in particular: its ``host`` is "". ``order`` is where the world's stands
+    in its trace, ``after`` the moment that began it: a call's entry, a packet's departure.
+    ``timed`` says that a timer of the kernel ended the call, set when it was entered.
+    """
+
     kind: MomentKind
+    host: str
+    process: str
+    conn: str  # "": the moment is no packet's
     world_ns: int
     kernel_ns: int
+    order: int
     what: str
+    after: "Pair | None" = None
+    timed: bool = False
 
 
 class Side:
     """Where the two arms' moments, and their differences, are collected."""
 
-    def __init__(self) -> None:
+    def __init__(self, world: Trace) -> None:
         self.pairs: list[Pair] = []
         self.differences: list[Difference] = []
+        self._orders = {_key(event): number for number, event in enumerate(world.events)}
 
-    def pair(
-        self, host: str, kind: MomentKind, *, world_ns: int, kernel_ns: int, what: str
-    ) -> None:
-        """Note two moments that stand for each other."""
-        self.pairs.append(
-            Pair(host=host, kind=kind, world_ns=world_ns, kernel_ns=kernel_ns, what=what)
+    def pair(  # noqa: PLR0913  a moment has as many sides as Pair has fields
+        self,
+        kind: MomentKind,
+        number: int,
+        *,
+        world_ns: int,
+        kernel_ns: int,
+        what: str,
+        host: str = "",
+        process: str = "",
+        conn: str = "",
+        after: Pair | None = None,
+        timed: bool = False,
+    ) -> Pair:
+        """Note two moments that stand for each other.
+
+        ``number`` names the world's: that of a call or a packet, and of what has none its ``id()``.
+        """
+        made = Pair(
+            kind=kind,
+            host=host,
+            process=process,
+            conn=conn,
+            world_ns=world_ns,
+            kernel_ns=kernel_ns,
+            order=self._orders[_NUMBERED.get(kind, ""), number],
+            what=what,
+            after=after,
+            timed=timed,
         )
+        self.pairs.append(made)
+        return made
 
     def differ(self, t_ns: int, kind: Kind, text: str) -> None:
         """Note a difference."""
         self.differences.append(
             Difference(t_ns=t_ns, kind=kind, text=f"at {show_duration(t_ns)}: {text}")
         )
+
+
+#: Moments that have a number, and what it is the number of.
+_NUMBERED: Final[dict[MomentKind, str]] = {
+    "entry": "entry",
+    "return": "return",
+    "sent": "sent",
+    "bare": "sent",
+    "arrived": "arrived",
+}
+
+
+def _key(event: Event) -> tuple[str, int]:
+    match event:
+        case CallEntry():
+            return "entry", event.call_id
+        case CallReturn():
+            return "return", event.call_id
+        case PacketSent():
+            return "sent", event.packet_id
+        case PacketArrived():
+            return "arrived", event.packet_id
+        case _:
+            return "", id(event)

@@ -10,12 +10,12 @@ from typing import Final
 from halfopen.base.units import MS
 from halfopen.base.value import value
 
-#: CONFIG_HZ=250: a timer fires on a tick.
+#: How long a program may take to be scheduled; what the wire was late in a run is added.
+JITTER_NS: Final = 2 * MS
+#: CONFIG_HZ=250: a timer of TCP fires on a tick.
 TICK_NS: Final = 4 * MS
 #: One tick for the phase in which a timer is armed, one because the wheel rounds up.
 TIMER_NS: Final = 2 * TICK_NS
-#: How long a program may take to be scheduled; what the wire was late in a run is added.
-JITTER_NS: Final = 2 * MS
 #: RTO of a short path: a difference of one tick in it is doubled with every backoff.
 RTO_NS: Final = 200 * MS
 #: Granularity of the timer wheel (Linux calc_index) by the wait: the kernel rounds up to it.
@@ -26,6 +26,10 @@ WHEEL: Final = (
     (131072 * MS, 2048 * MS),
 )
 WHEEL_MAX_NS: Final = 16384 * MS
+#: What a call gives that a timer of the kernel ended: SO_RCVTIMEO, SO_SNDTIMEO.
+TIMED_ERRNOS: Final = frozenset({"EAGAIN", "EINPROGRESS"})
+#: Calls that wait by such a timer without saying so: SO_SNDTIMEO after a part, SO_LINGER.
+TIMED_CALLS: Final = frozenset({"send", "sendall", "close", "shutdown"})
 #: A killed process is taken apart, an interpreter finalizes; the world's takes no time.
 EXIT_NS: Final = 50 * MS
 #: Ports from here on are drawn by the kernel (net.ipv4.ip_local_port_range).
@@ -59,17 +63,17 @@ ALLOWED: Final = (
         why="drawn, or numbered by other rules in the world",
     ),
     Allowance(
-        what="what follows at once",
+        what="what follows at once, and what a program does after a sleep",
         how=f"within {JITTER_NS // MS} ms and what the wire was late in this run",
-        why="a program must be scheduled; the wire is a program too",
+        why="a program must be scheduled, the wire is a program too; sleeps are exact (hrtimer)",
     ),
     Allowance(
-        what="what a timer does",
+        what="what a timer of TCP does",
         how=f"within {TIMER_NS // MS} ms beside that, and a tick more for every RTO waited",
         why="a timer fires on a tick whose phase nobody sees; backing off doubles it in an RTO",
     ),
     Allowance(
-        what="timers of 256 ms and longer",
+        what="timers of TCP of 256 ms and longer",
         how="within the timer wheel's granularity: 32 ms, from 2 s on 256 ms, from 16 s on 2 s",
         why="Linux calc_index rounds a timer up to the next slot of its level",
     ),
@@ -99,9 +103,11 @@ def wheel(wait_ns: int) -> int:
     return WHEEL_MAX_NS
 
 
-def tolerance(wait_ns: int, wire_late_ns: int) -> int:
-    """How far apart two ends of one wait may lie."""
-    at_once = JITTER_NS + wire_late_ns
-    if wait_ns == 0:
-        return at_once
-    return at_once + TIMER_NS + TICK_NS * wait_ns // RTO_NS + wheel(wait_ns)
+def at_once(wire_late_ns: int) -> int:
+    """How far apart a moment and what follows from it at once may lie."""
+    return JITTER_NS + wire_late_ns
+
+
+def timer(wait_ns: int, wire_late_ns: int) -> int:
+    """How far apart the two ends of a timer's wait may lie."""
+    return at_once(wire_late_ns) + TIMER_NS + TICK_NS * wait_ns // RTO_NS + wheel(wait_ns)

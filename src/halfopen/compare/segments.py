@@ -35,6 +35,7 @@ class Seen:
     stream: Stream
     shape: dict[str, object]
     text: str
+    bare: bool  # a segment that takes no sequence numbers
 
     def fate(self) -> str:
         """What became of it: arrived, lost and to what, or under way."""
@@ -70,7 +71,8 @@ class Readings:
             case _:
                 return None
         head: dict[str, object] = {"ttl": whole.ttl, "tos": whole.tos, "DF": whole.df}
-        return Seen(packet=packet, stream=stream, shape=shape | head, text=text)
+        bare = isinstance(whole.body, Segment) and not whole.body.seq_len
+        return Seen(packet=packet, stream=stream, shape=shape | head, text=text, bare=bare)
 
     def _name(self, protocol: str, flow: Flow) -> Stream:
         """Name a stream by what is not drawn, and by its number among those alike."""

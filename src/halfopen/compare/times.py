@@ -1,32 +1,42 @@
-"""Times side by side: each moment against what it may have waited from, on its own host."""
+"""Times side by side: each moment against what it followed from.
+
+A moment is in time where it lies as far from some cause as it does in the world, within what
+``rules`` allows: what the cause itself was late is not counted again.
+"""
 
 from collections import defaultdict
-from functools import partial
+from collections.abc import Iterator
+from typing import TypeAlias
 
 from halfopen.base.units import show_duration
+from halfopen.base.value import value
 from halfopen.compare.pairs import Pair, Side
-from halfopen.compare.rules import EXIT_NS, tolerance
+from halfopen.compare.rules import EXIT_NS, RTO_NS, at_once, timer
+from halfopen.record.events import TimerFired
 from halfopen.record.query import packets
 from halfopen.record.trace import Trace
 
-#: So many of the latest moments of each kind may be what the next one waited from.
+#: Hosts and instants at which a timer of TCP did something in the world.
+Timers: TypeAlias = frozenset[tuple[str, int]]
+
+#: So many of the latest moments of each kind may be what a timer was armed by, or a program woken.
 _CAUSES = 3
 
 
-def compare_times(side: Side, *, wire_late_ns: int) -> None:
-    """Report every moment that no earlier moment of its host explains.
+@value
+class Cause:
+    """What a moment may have followed from, and how much earlier or later it may be, counted so."""
 
-    A moment is in time where it lies as far from some earlier one in both arms, within the
-    tolerance for a wait of that length: what an earlier moment was late is not counted again.
-    """
-    by_host: dict[str, list[Pair]] = defaultdict(list)
-    for pair in sorted(side.pairs, key=lambda pair: pair.world_ns):
-        by_host[pair.host].append(pair)
-    start = Pair(host="", kind="other", world_ns=0, kernel_ns=0, what="the start")
-    for host in sorted(by_host):
-        pairs = by_host[host]
-        _compare_host(pairs, start, wire_late_ns, side)
-        _compare_order(pairs, wire_late_ns, side)
+    moment: Pair
+    early_ns: int
+    late_ns: int
+
+
+def timers(world: Trace) -> Timers:
+    """List when the world's timers did something; the kernel's are not seen."""
+    return frozenset(
+        (event.host, event.t_ns) for event in world.events if isinstance(event, TimerFired)
+    )
 
 
 def wire_late(kernel: Trace, delays: dict[str, int]) -> int:
@@ -41,42 +51,137 @@ def wire_late(kernel: Trace, delays: dict[str, int]) -> int:
     )
 
 
-def _compare_host(pairs: list[Pair], start: Pair, wire_late_ns: int, side: Side) -> None:
-    latest: dict[str, list[Pair]] = {"other": [start]}
-    exits = {pair.world_ns for pair in pairs if pair.kind == "end"}
+def compare_times(side: Side, fired: Timers, *, wire_late_ns: int) -> None:
+    """Report every moment that no cause explains, and what happened in another order."""
+    pairs = sorted(side.pairs, key=lambda pair: pair.order)
+    past = _Past(pairs, fired, wire_late_ns)
     for pair in pairs:
-        causes = [cause for kind in latest.values() for cause in kind]
-        cause = min(causes, key=partial(_excess, pair, wire_late_ns))
-        excess = _excess(pair, wire_late_ns, cause)
-        lag = _lag(pair, cause)
-        by_exit = pair.world_ns in exits and 0 <= lag <= EXIT_NS
-        if excess > 0 and not by_exit:
-            apart = f"{show_duration(abs(lag))} {'later' if lag > 0 else 'earlier'} on the kernel"
-            limit = f"tolerance {show_duration(abs(lag) - excess)}"
-            text = f"{pair.what}: {apart}, counted from '{cause.what}' ({limit})"
-            side.differ(pair.world_ns, "time", text)
-        alike = latest.setdefault(pair.kind, [])
-        alike.append(pair)
-        del alike[:-_CAUSES]
+        causes = list(past.causes(pair))
+        if all(_excess(pair, cause) > 0 for cause in causes):
+            cause = min(causes, key=lambda each: _excess(pair, each))
+            side.differ(pair.world_ns, "time", _say(pair, cause))
+        past.add(pair)
+    for host in sorted({pair.host for pair in pairs}):
+        _compare_order([pair for pair in pairs if pair.host == host], fired, wire_late_ns, side)
 
 
-def _lag(pair: Pair, cause: Pair) -> int:
+class _Past:
+    """What has happened so far in the world, by where a cause of the next moment is looked for."""
+
+    def __init__(self, pairs: list[Pair], fired: Timers, wire_late_ns: int) -> None:
+        self.fired = fired
+        self.wire_late_ns = wire_late_ns
+        self.at_once = at_once(wire_late_ns)
+        self.exits = frozenset((p.host, p.world_ns) for p in pairs if p.kind == "end")
+        self.begin = Pair(
+            kind="start",
+            host="",
+            process="",
+            conn="",
+            world_ns=0,
+            kernel_ns=0,
+            order=-1,
+            what="the beginning",
+        )
+        self.now: list[Pair] = []  # of the present instant
+        self.steps: list[Pair] = [self.begin]  # what others are tied to: marks, ends, faults
+        self.of_process: dict[str, list[Pair]] = defaultdict(list)
+        self.of_conn: dict[tuple[str, str], dict[str, list[Pair]]] = defaultdict(
+            lambda: defaultdict(list)
+        )
+        self.calls: dict[str, list[Pair]] = defaultdict(list)  # by host
+
+    def add(self, pair: Pair) -> None:
+        """Let a moment be over."""
+        if self.now and self.now[0].world_ns != pair.world_ns:
+            self.now.clear()
+        self.now.append(pair)
+        if pair.kind in {"mark", "end", "fault"}:
+            self.steps.append(pair)
+        if pair.process:
+            _keep(self.of_process[pair.process], pair)
+        if pair.kind in {"entry", "return"}:
+            _keep(self.calls[pair.host], pair)
+        if pair.conn:
+            _keep(self.of_conn[pair.host, pair.conn][pair.kind], pair)
+
+    def causes(self, pair: Pair) -> Iterator[Cause]:
+        """Name what a moment may have followed from."""
+        late = EXIT_NS if (pair.host, pair.world_ns) in self.exits else 0
+        beside = [
+            other
+            for other in self.now
+            if other.world_ns == pair.world_ns and other.host in {pair.host, ""}
+        ]
+        for other in beside:
+            yield self._soon(other, late)
+        if pair.after is not None:
+            yield self._soon(pair.after)
+        if pair.kind in {"start", "fault"}:
+            yield from map(self._soon, self.steps)
+        if pair.process and pair.kind != "start":
+            for other in self.of_process[pair.process]:
+                yield self._soon(other, late)
+        alone = all(other is pair.after for other in beside)
+        if pair.kind in {"sent", "bare", "return"} and (
+            alone or pair.timed or (pair.host, pair.world_ns) in self.fired
+        ):
+            yield from self._timers(pair, late)
+
+    def _soon(self, moment: Pair, late: int = 0) -> Cause:
+        return Cause(moment=moment, early_ns=self.at_once, late_ns=self.at_once + late)
+
+    def _timers(self, pair: Pair, late: int) -> Iterator[Cause]:
+        """Name the moments at which the timer may have been armed, the latest few.
+
+        Which it was is not known. What was sent last is mostly acknowledged or sent again by it:
+        none gets more allowance than twice the wait from there.
+        """
+        armed = [pair.after] if pair.after is not None and pair.timed else []
+        most = [pair.world_ns]
+        for (host, conn), latest in self.of_conn.items():
+            if host == pair.host and (not pair.conn or conn == pair.conn):
+                armed += latest["sent"] + latest["bare"][-1:] + latest["arrived"][-1:]
+                most += [max(2 * (pair.world_ns - p.world_ns), RTO_NS) for p in latest["sent"][-1:]]
+        if pair.kind != "return":
+            armed += self.calls[pair.host]
+        for moment in armed:
+            wait = min(pair.world_ns - moment.world_ns, max(most[1:] or most))
+            allowed = timer(wait, self.wire_late_ns)
+            yield Cause(moment=moment, early_ns=allowed, late_ns=allowed + late)
+
+
+def _keep(latest: list[Pair], pair: Pair) -> None:
+    latest.append(pair)
+    del latest[:-_CAUSES]
+
+
+def _lag(pair: Pair, cause: Cause) -> int:
     """How much later the kernel is, counted from a cause."""
-    return (pair.kernel_ns - cause.kernel_ns) - (pair.world_ns - cause.world_ns)
+    moment = cause.moment
+    return (pair.kernel_ns - moment.kernel_ns) - (pair.world_ns - moment.world_ns)
 
 
-def _excess(pair: Pair, wire_late_ns: int, cause: Pair) -> int:
+def _excess(pair: Pair, cause: Cause) -> int:
     """How far a moment lies outside what is allowed from this cause; inside where not positive."""
-    return abs(_lag(pair, cause)) - tolerance(pair.world_ns - cause.world_ns, wire_late_ns)
+    lag = _lag(pair, cause)
+    return lag - cause.late_ns if lag > 0 else -lag - cause.early_ns
 
 
-def _compare_order(pairs: list[Pair], wire_late_ns: int, side: Side) -> None:
+def _say(pair: Pair, cause: Cause) -> str:
+    lag = _lag(pair, cause)
+    apart = f"{show_duration(abs(lag))} {'later' if lag > 0 else 'earlier'} on the kernel"
+    limit = show_duration(cause.late_ns if lag > 0 else cause.early_ns)
+    return f"{pair.what}: {apart}, counted from '{cause.moment.what}' (tolerance {limit})"
+
+
+def _compare_order(pairs: list[Pair], fired: Timers, wire_late_ns: int, side: Side) -> None:
     """Report moments of one host that clearly happened the other way round on the kernel.
 
-    Requires: sorted by the world's time.
+    What timers do, and the end of a process, is left to the comparison of times.
     """
-    limit = tolerance(0, wire_late_ns)
-    prompt = [pair for pair in pairs if pair.kind != "end"]
+    limit = at_once(wire_late_ns)
+    prompt = [p for p in pairs if p.kind != "end" and (p.host, p.world_ns) not in fired]
     clearly_before = 0  # so many of them lie more than the limit before the present one
     latest: Pair | None = None  # on the kernel, among those
     for late in prompt:

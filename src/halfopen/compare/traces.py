@@ -6,8 +6,8 @@ from halfopen.compare.calls import compare_calls
 from halfopen.compare.names import Names
 from halfopen.compare.packets import compare_packets
 from halfopen.compare.pairs import Difference, Side
-from halfopen.compare.times import compare_times, wire_late
-from halfopen.record.events import FaultFired, Mark, Output, ProcessEnded
+from halfopen.compare.times import compare_times, timers, wire_late
+from halfopen.record.events import FaultFired, Mark, Output, ProcessEnded, ProcessStarted
 from halfopen.record.faults import describe_fault
 from halfopen.record.trace import Trace
 from halfopen.scenario.model import Variant
@@ -17,17 +17,42 @@ _STDOUT = 1
 
 def differences(variant: Variant, world: Trace, kernel: Trace) -> list[Difference]:
     """List what the arms did not do alike, in the order of time, but for what ``rules`` allows."""
-    side = Side()
+    side = Side(world)
     names = Names()
     compare_calls(world, kernel, names, side)
     compare_packets(world, kernel, side)
+    _compare_starts(world, kernel, side)
     _compare_marks(world, kernel, side)
     _compare_ends(world, kernel, side)
     _compare_faults(world, kernel, side)
     _compare_output(world, kernel, side)
     delays = {link.name: link.delay_ns for link in variant.links}
-    compare_times(side, wire_late_ns=wire_late(kernel, delays))
+    delays |= {lan.name: lan.delay_ns for lan in variant.lans}
+    compare_times(side, timers(world), wire_late_ns=wire_late(kernel, delays))
     return sorted(side.differences, key=lambda difference: difference.t_ns)
+
+
+def _compare_starts(world: Trace, kernel: Trace, side: Side) -> None:
+    ours, theirs = ([e for e in t.events if isinstance(e, ProcessStarted)] for t in (world, kernel))
+    for process in dict.fromkeys(start.process for start in ours + theirs):
+        w_starts = [start for start in ours if start.process == process]
+        k_starts = [start for start in theirs if start.process == process]
+        for w, k in zip_longest(w_starts, k_starts):
+            if w is None or k is None:
+                known = w or k
+                assert known is not None, "one of the two is there"
+                place = "in the world" if k is None else "on the kernel"
+                side.differ(known.t_ns, "process", f"{process} starts {place} only")
+                continue
+            side.pair(
+                "start",
+                id(w),
+                host=w.host,
+                process=process,
+                world_ns=w.t_ns,
+                kernel_ns=k.t_ns,
+                what=f"{process} starts",
+            )
 
 
 def _compare_marks(world: Trace, kernel: Trace, side: Side) -> None:
@@ -43,8 +68,15 @@ def _compare_marks(world: Trace, kernel: Trace, side: Side) -> None:
                 text = f"{process} marks {said[0]} in the world and {said[1]} on the kernel"
                 side.differ(known.t_ns, "mark", text)
                 break
-            what = f'{process} marks "{w.name}"'
-            side.pair(w.host, "other", world_ns=w.t_ns, kernel_ns=k.t_ns, what=what)
+            side.pair(
+                "mark",
+                id(w),
+                host=w.host,
+                process=process,
+                world_ns=w.t_ns,
+                kernel_ns=k.t_ns,
+                what=f'{process} marks "{w.name}"',
+            )
 
 
 def _compare_ends(world: Trace, kernel: Trace, side: Side) -> None:
@@ -54,8 +86,15 @@ def _compare_ends(world: Trace, kernel: Trace, side: Side) -> None:
         k_ends = [end for end in theirs if end.process == process]
         for w, k in zip_longest(w_ends, k_ends):
             if w is not None and k is not None and w.how == k.how:
-                what = f"{process} ends ({w.how})"
-                side.pair(w.host, "end", world_ns=w.t_ns, kernel_ns=k.t_ns, what=what)
+                side.pair(
+                    "end",
+                    id(w),
+                    host=w.host,
+                    process=process,
+                    world_ns=w.t_ns,
+                    kernel_ns=k.t_ns,
+                    what=f"{process} ends ({w.how})",
+                )
                 continue
             known = w or k
             assert known is not None, "one of the two is there"
@@ -69,8 +108,7 @@ def _compare_faults(world: Trace, kernel: Trace, side: Side) -> None:
     for w, k in zip_longest(ours, theirs):
         if w is not None and k is not None and (w.fault, w.effect) == (k.fault, k.effect):
             what = describe_fault(w.fault)
-            for host in dict.fromkeys(pair.host for pair in side.pairs):
-                side.pair(host, "other", world_ns=w.t_ns, kernel_ns=k.t_ns, what=what)
+            side.pair("fault", id(w), world_ns=w.t_ns, kernel_ns=k.t_ns, what=what)
             continue
         known = w or k
         assert known is not None, "one of the two is there"

@@ -46,14 +46,7 @@ class Bench:
             if isinstance(step.fault, PowerOn):
                 (host,) = (each for each in variant.hosts if each.name == step.fault.host)
                 self.spares[host.name] = Machine.boot(host, variant)
-        for link in variant.links:
-            ends = [End(name, self.machines[name].tuns[link.name]) for name in (link.a, link.b)]
-            self.cables[link.name] = Cable(link.name, ends[0], ends[1], link.delay_ns)
-        for number, lan in enumerate(variant.lans):
-            assert not number, "a run has one LAN"
-            self.lans[lan.name] = switch = Lan(lan.name, lan.delay_ns)
-            for place, name in enumerate(lan.hosts):
-                switch.join(End(name, self.machines[name].tuns[lan.name]), mac_of(place))
+        self._lay_cables()
         for process in variant.processes:
             machine = self.machines[process.host]
             self.children.append(start_child(process, variant, machine, len(self._everyone())))
@@ -66,6 +59,17 @@ class Bench:
         namespaces.setns(self.nowhere)
         for child in self._everyone():
             _await_ready(child)
+
+    def _lay_cables(self) -> None:
+        """Join the hosts' interfaces, by cables and by a switch."""
+        for link in self.variant.links:
+            ends = [End(name, self.machines[name].tuns[link.name]) for name in (link.a, link.b)]
+            self.cables[link.name] = Cable(link.name, ends[0], ends[1], link.delay_ns)
+        for number, lan in enumerate(self.variant.lans):
+            assert not number, "a run has one LAN"
+            self.lans[lan.name] = switch = Lan(lan.name, lan.delay_ns)
+            for place, name in enumerate(lan.hosts):
+                switch.join(End(name, self.machines[name].tuns[lan.name]), mac_of(place))
 
     def ways(self) -> list[Way | Port]:
         """List all that carries packets from one host."""

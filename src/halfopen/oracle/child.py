@@ -88,7 +88,10 @@ def main(parent: int, events_fd: int) -> None:
     if not sys.stdin.readline():
         return  # the run is over before this program began
     _tell_uncaught(events)
-    program(KernelLab(task["settings"], task["addresses"], events))
+    try:
+        program(KernelLab(task["settings"], task["addresses"], events))
+    finally:
+        namespaces.wait_ones_turn()
 
 
 def _tell_uncaught(events: Events) -> None:

@@ -64,6 +64,11 @@ def wake_on_time(priority: int) -> None:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
 
 
+def wait_ones_turn() -> None:
+    """Come no longer before all else: what an interpreter does to end would hold others up."""
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
 def run_later() -> None:
     """Get ready behind those who already run; without privilege there would be no way back."""
     if os.geteuid() == 0:

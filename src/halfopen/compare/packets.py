@@ -1,0 +1,125 @@
+"""Packets side by side: each direction of each connection, in the order of departure."""
+
+from collections.abc import Mapping
+
+from halfopen.compare.pairs import Pair, Side
+from halfopen.compare.segments import Readings, Seen, Stream
+from halfopen.record.events import FaultFired
+from halfopen.record.faults import CableIn, CableOut
+from halfopen.record.query import packets
+from halfopen.record.trace import Trace
+
+
+def compare_packets(world: Trace, kernel: Trace, side: Side) -> None:
+    """Hold each direction's packets against each other, up to its first difference."""
+    ours, theirs = streams(world), streams(kernel)
+    for stream in ours | theirs:
+        _compare_stream(ours.get(stream, []), theirs.get(stream, []), side)
+
+
+def _compare_stream(ours: list[Seen], theirs: list[Seen], side: Side) -> None:
+    for w, k in zip(ours, theirs, strict=False):
+        host = _sender(w)
+        unlike = _unlike(w, k)
+        if unlike:
+            text = f"{host} sends {w.text} in the world and {k.text} on the kernel ({unlike})"
+            side.differ(w.packet.t_ns, "segment", text)
+            return
+        sent = side.pair(
+            "bare" if w.bare else "sent",
+            w.packet.packet_id,
+            host=w.packet.host,
+            conn=_conn(w),
+            world_ns=w.packet.t_ns,
+            kernel_ns=k.packet.t_ns,
+            what=f"{host} sends {w.text}",
+        )
+        _compare_fate(w, k, sent, side)
+    count = min(len(ours), len(theirs))
+    for more, place, other in (
+        (ours, "in the world", "on the kernel"),
+        (theirs, "on the kernel", "in the world"),
+    ):
+        if len(more) > count:
+            extra = more[count]
+            text = f"{_sender(extra)} sends {extra.text} {place}, and nothing more {other}"
+            side.differ(extra.packet.t_ns, "segment", text)
+
+
+def _sender(seen: Seen) -> str:
+    """Name who sent it: the host, or who on the way did so in its name."""
+    return seen.packet.by or seen.packet.host
+
+
+def _unlike(w: Seen, k: Seen) -> str:
+    """Name what the two don't agree on: ``window: closed, open``."""
+    ours = w.shape | {"made by": w.packet.by}
+    theirs = k.shape | {"made by": k.packet.by}
+    return "; ".join(
+        f"{name}: {ours.get(name)}, {theirs.get(name)}"
+        for name in ours | theirs
+        if ours.get(name) != theirs.get(name)
+    )
+
+
+def _conn(seen: Seen) -> str:
+    """Name the connection, whichever way the packet goes."""
+    protocol, source, sport, target, dport, number = seen.stream
+    ends = sorted([f"{source}:{sport}", f"{target}:{dport}"])
+    return f"{protocol} {ends[0]} {ends[1]} {number}"
+
+
+def _compare_fate(w: Seen, k: Seen, sent: Pair, side: Side) -> None:
+    what = f"{_sender(w)}'s {w.text}"
+    if w.fate() != k.fate():
+        text = f"{what} {w.fate()} in the world and {k.fate()} on the kernel"
+        side.differ(w.packet.t_ns, "segment", text)
+    elif w.packet.arrived_ns is not None and k.packet.arrived_ns is not None:
+        side.pair(
+            "arrived",
+            w.packet.packet_id,
+            host=w.packet.arrived_at or "",
+            conn=sent.conn,
+            world_ns=w.packet.arrived_ns,
+            kernel_ns=k.packet.arrived_ns,
+            what=f"{what} arrives",
+            after=sent,
+        )
+
+
+def streams(trace: Trace) -> dict[Stream, list[Seen]]:
+    """Group a run's packets by direction.
+
+    What a host sends while its own carrier is lost is left out.
+    """
+    blind = _without_carrier(trace)
+    readings = Readings()
+    found: dict[Stream, list[Seen]] = {}
+    for packet in packets(trace):
+        seen = readings.read(packet)
+        unseen = any(since <= packet.t_ns < until for since, until in blind.get(packet.host, ()))
+        if seen is not None and not unseen:
+            found.setdefault(seen.stream, []).append(seen)
+    return found
+
+
+def _without_carrier(trace: Trace) -> Mapping[str, list[tuple[int, int]]]:
+    """When each host saw its own cable out."""
+    spans: dict[str, list[tuple[int, int]]] = {}
+    since: dict[str, dict[str, int]] = {}
+    for event in trace.events:
+        if not isinstance(event, FaultFired):
+            continue
+        match event.fault:
+            case CableOut(link=link, seen_by=seen_by):
+                for host in seen_by:
+                    since.setdefault(link, {})[host] = event.t_ns
+            case CableIn(link=link):
+                for host, start in since.pop(link, {}).items():
+                    spans.setdefault(host, []).append((start, event.t_ns))
+            case _:
+                pass
+    for hosts in since.values():
+        for host, start in hosts.items():
+            spans.setdefault(host, []).append((start, trace.ended_ns))
+    return spans
