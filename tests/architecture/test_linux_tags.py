@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from typing import Final
 
 import pytest
-from halfopen.tcp.linux import TAGS
 from tests.architecture import sources
 
 from halfopen.scenario.notes import all_notes
+from halfopen.tcp.linux import TAGS
 
 _TAG: Final = re.compile(r"#.*?\bLINUX\(([^)]*)\)")
 _NOTE: Final = re.compile(r"\bN\d\d\b")

@@ -79,6 +79,16 @@ def data_received(tcb: Tcb, octets: int, flags: int, now: int) -> None:
         window.grow(tcb, octets, reassembly.cost(octets))
 
 
+def early_received(tcb: Tcb, octets: int, flags: int, *, kept: bool) -> None:
+    """Note the arrival of text before its turn (Linux tcp_data_queue_ofo).
+
+    Without SACK the window must not move: the sender takes only equal ACKs for duplicates.
+    """
+    _measure_mss(tcb, octets, flags)
+    if kept and tcb.sack_ok:
+        window.grow(tcb, octets, reassembly.cost(octets))
+
+
 def _measure_mss(tcb: Tcb, octets: int, flags: int) -> None:
     """Guess the peer's segment size; a short or pushed segment ends a write.
 
@@ -109,7 +119,7 @@ def ack_if_due(tcb: Tcb, now: int) -> None:
 
     Linux __tcp_ack_snd_check.
     """
-    if not tcb.ack_pending & (ACK_SCHED | ACK_NOW):
+    if not tcb.ack_pending & ACK_SCHED:
         return
     if (
         (

@@ -9,9 +9,10 @@ from halfopen.tcp import recovery, rtt, timers
 from halfopen.tcp.buffers import expand_sndbuf
 from halfopen.tcp.congestion import reno
 from halfopen.tcp.effects import WRITE
-from halfopen.tcp.emit import ts_now
+from halfopen.tcp.emit import sync_mss, ts_now
 from halfopen.tcp.skb import LOST, RETRANS, SACKED
-from halfopen.tcp.tcb import LOSS, OPEN, PERSIST, RECOVERY, Tcb, wake
+from halfopen.tcp.tcb import LOSS, OPEN, RECOVERY, Tcb, wake
+from halfopen.tcp.window import predict
 from halfopen.wire.seq import wrap
 from halfopen.wire.tcp import SYN, Segment
 
@@ -30,23 +31,22 @@ def process(tcb: Tcb, seg: Segment, now: int, *, seq: int, ack: int) -> None:
     sacked = recovery.tag_sacked(tcb, seg) if seg.sack and tcb.sack_ok else 0
     tcb.so_error_soft = 0
     tcb.probes_out = 0
-    tcb.probes_at = None
     tcb.rcv_ack_at = now
     if not had_inflight:
         _window_probed(tcb, now)
+        if tcb.tlp_high_seq is not None:
+            _probe_answered(tcb, seg, ack, dupack=not advanced and not seg.text and not opened)
         return
     in_flight_before = len(tcb.inflight)
     never_resent = _release(tcb, seg, now)
     acked = in_flight_before - len(tcb.inflight)
+    plain = not seg.text and not opened and not acked
     if tcb.tlp_high_seq is not None:
-        _probe_answered(
-            tcb, ack, advanced=advanced, plain=not seg.text and not opened and not acked
-        )
+        _probe_answered(tcb, seg, ack, dupack=plain and not advanced and not sacked)
     if acked:
         tcb.xmit_kind = 0
         if not timers.schedule_loss_probe(tcb, now, advancing=True):
             timers.rearm_rto(tcb, now)
-    plain = not seg.text and not opened and not acked
     if advanced or plain:
         tcb.dst_confirm = True
     dupack = not advanced and plain and bool(tcb.inflight)
@@ -65,22 +65,27 @@ def process(tcb: Tcb, seg: Segment, now: int, *, seq: int, ack: int) -> None:
 def update_window(tcb: Tcb, seg: Segment, *, seq: int, ack: int) -> bool:
     """Take the peer's window from the newest segment (SND.WL1, SND.WL2).
 
-    Whether it changed or the ACK is newer.
+    Whether it is newer than what we know: a closed window always is.
     """
     window = seg.wnd if seg.flags & SYN else seg.wnd << tcb.snd_wscale  # RFC 7323 2.2
-    changed = False
+    newer = False
     if (
         ack > tcb.snd_una
         or seq > tcb.snd_wl1
         or (seq == tcb.snd_wl1 and (window > tcb.snd_wnd or not window))
     ):
-        changed = window != tcb.snd_wnd
+        newer = True
         tcb.snd_wl1 = seq
-        if changed:
+        if window != tcb.snd_wnd:
             tcb.snd_wnd = window
-            tcb.max_window = max(tcb.max_window, window)
+            tcb.predicts = False
+            if not seg.text:
+                predict(tcb)
+            if window > tcb.max_window:
+                tcb.max_window = window
+                sync_mss(tcb)
     tcb.snd_una = ack
-    return changed
+    return newer
 
 
 def _release(tcb: Tcb, seg: Segment, now: int) -> bool:
@@ -119,17 +124,18 @@ def _release(tcb: Tcb, seg: Segment, now: int) -> bool:
     return never_resent and tcb.ca_state == LOSS
 
 
-def _probe_answered(tcb: Tcb, ack: int, *, advanced: bool, plain: bool) -> None:
+def _probe_answered(tcb: Tcb, seg: Segment, ack: int, *, dupack: bool) -> None:
     """End the episode of a tail loss probe (RFC 8985 7.4; Linux tcp_process_tlp_ack)."""
     high = tcb.tlp_high_seq
     if high is None or ack < high:
         return
-    if not tcb.tlp_retrans or ack > high:
-        if tcb.tlp_retrans:  # the probe repaired a loss: slow down as for any other
+    needless = tcb.tlp_retrans and recovery.says_probe_was_needless(tcb, seg)
+    if not tcb.tlp_retrans or needless or ack > high:
+        if tcb.tlp_retrans and not needless:  # the probe repaired a loss: slow down as for any
             tcb.ssthresh = reno.ssthresh(tcb)
             tcb.cwnd = tcb.ssthresh
         tcb.tlp_high_seq = None
-    elif plain and not advanced:
+    elif dupack:
         tcb.tlp_high_seq = None
 
 
@@ -138,15 +144,14 @@ def _window_probed(tcb: Tcb, now: int) -> None:
 
     Linux tcp_ack_probe.
     """
-    if not tcb.unsent or tcb.xmit_kind not in (0, PERSIST):
+    if not tcb.unsent:
         return
     if tcb.unsent[0].end_seq <= tcb.snd_una + tcb.snd_wnd:
         tcb.backoff = 0
         tcb.probes_at = None
         timers.clear_xmit(tcb)
-    elif tcb.xmit_kind == PERSIST or tcb.xmit_at is None:
-        delay = max(tcb.rto_ns, tcb.config.rto_min_ns) << tcb.backoff
-        timers.set_xmit(tcb, PERSIST, min(delay, tcb.config.rto_max_ns), now)
+    else:
+        timers.set_persist(tcb, now)
 
 
 def _room(tcb: Tcb) -> None:

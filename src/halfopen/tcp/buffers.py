@@ -2,12 +2,14 @@
 
 from typing import Final
 
-from halfopen.tcp.tcb import INITIAL_CWND, TIMESTAMP_OPTION, Tcb
+from halfopen.tcp.tcb import INITIAL_CWND, TCP_HEADER, TIMESTAMP_OPTION, Tcb
 
 SKB: Final = 256  # struct sk_buff, aligned
 SHARED_INFO: Final = 320  # struct skb_shared_info
 HEADROOM: Final = 64
-SLAB_MIN: Final = 512
+#: The smallest block behind a packet (Linux SKB_SMALL_HEAD_CACHE_SIZE).
+SMALL_HEAD: Final = 576
+PAGE: Final = 4096
 MAX_TCP_HEADER: Final = 256
 #: What a buffer of the send queue costs beside its text (Linux tcp_stream_alloc_skb).
 SEND_OVERHEAD: Final = MAX_TCP_HEADER + SHARED_INFO + SKB
@@ -18,8 +20,12 @@ GSO_MAX: Final = 65536 - 1 - MAX_TCP_HEADER
 
 def slab(octets: int) -> int:
     """Return the size of the memory block behind a received packet of that many octets."""
-    need = octets + HEADROOM + SHARED_INFO
-    return 1 << (need - 1).bit_length() if need > SLAB_MIN else SLAB_MIN
+    return _block(octets + HEADROOM)
+
+
+def _block(octets: int) -> int:
+    need = octets + SHARED_INFO
+    return 1 << (need - 1).bit_length() if need > SMALL_HEAD else SMALL_HEAD
 
 
 def truesize(octets: int) -> int:
@@ -33,6 +39,16 @@ def truesize(octets: int) -> int:
 def tailroom(octets: int) -> int:
     """Return what fits behind a received packet in its block, for small ones that follow it."""
     return slab(octets) - octets - HEADROOM - SHARED_INFO
+
+
+def copy_truesize(octets: int) -> int:
+    """Return what a copy of so much received text takes: it has no headers."""
+    return _block(octets) + SKB
+
+
+def copy_tailroom(octets: int) -> int:
+    """Return what fits behind a copy in its block."""
+    return _block(octets) - SHARED_INFO - octets
 
 
 def expand_sndbuf(tcb: Tcb) -> None:
@@ -54,8 +70,20 @@ def size_goal(tcb: Tcb) -> int:
 
     Whole segments, at most half the largest window.
     """
-    goal = min(GSO_MAX, max(tcb.max_window >> 1, 68) if tcb.max_window else GSO_MAX)
-    return max(goal // tcb.mss, 1) * tcb.mss
+    return max(within_half_window(tcb, GSO_MAX) // tcb.mss, 1) * tcb.mss
+
+
+def within_half_window(tcb: Tcb, octets: int) -> int:
+    """Cut a size to half the largest window that the peer has offered, or to a tiny one.
+
+    Linux tcp_bound_to_half_wnd.
+    """
+    most = tcb.max_window
+    if most > 536:
+        most >>= 1
+    if most and octets > most:
+        return max(most, 68 - TCP_HEADER - (TIMESTAMP_OPTION if tcb.ts_ok else 0))
+    return octets
 
 
 def window_from_space(tcb: Tcb, space: int) -> int:

@@ -36,7 +36,7 @@ def open_active(tcb: Tcb, now: int) -> None:
     skb.sent_at = tcb.syn_sent_at = tcb.retrans_at = tcb.rcv_ack_at = now
     tcb.inflight.append(skb)
     tcb.snd_nxt = tcb.write_seq = skb.end_seq
-    tcb.snd_sml = tcb.pushed_seq = tcb.snd_nxt
+    tcb.pushed_seq = tcb.snd_nxt
     enter(tcb, State.SYN_SENT, now, why="connect")
     emit.send_syn(tcb, SYN, now)
     timers.set_xmit(tcb, RETRANSMIT, tcb.rto_ns, now)
@@ -52,6 +52,8 @@ def send(tcb: Tcb, data: bytes, now: int, *, push: bool = True) -> int:
     at = 0
     unsent = tcb.unsent
     usage.before_sending(tcb, now)
+    if tcb.ooo or tcb.dsack is not None or tcb.sack_room:
+        emit.fit_mss(tcb)
     goal = size_goal(tcb)
     while at < size:
         room = goal - len(unsent[-1].text) if unsent else 0
@@ -110,7 +112,10 @@ def receive(tcb: Tcb, size: int, now: int, *, peek: bool = False) -> bytes:
 
     RFC 9293 3.10.3; Linux tcp_recvmsg_locked.
     """
-    if size <= 0 or not tcb.rcv_queued:
+    if size <= 0:
+        return b""
+    if not tcb.rcv_queued:
+        tcb.fin_queued = tcb.fin_queued and peek
         return b""
     if peek:
         return reassembly.peek(tcb, size)

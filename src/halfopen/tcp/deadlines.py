@@ -1,6 +1,6 @@
 """Timeouts (RFC 9293 3.10.8): which of a connection's timers is next, and what it does.
 
-One transmission timer serves retransmission, loss probe and window probe (Linux icsk_pending);
+One transmission timer serves retransmission, loss probe and window probe (Linux's icsk_pending);
 beside it stand the delayed ACK, keepalive (also FIN-WAIT-2 of an orphan) and 2MSL.
 """
 
@@ -86,7 +86,10 @@ def _transmit_passed(tcb: Tcb, now: int) -> None:
 
 
 def _synack_passed(tcb: Tcb, now: int) -> None:
-    """Repeat the SYN,ACK with twice the wait, so often as tcp_synack_retries says."""
+    """Repeat the SYN,ACK with twice the wait, so often as tcp_synack_retries says.
+
+    Linux reqsk_timer_handler.
+    """
     listening = tcb.listening
     assert listening is not None, "an embryo without a listener"
     most = listening.syn_retries or tcb.config.synack_retries
@@ -131,8 +134,10 @@ def rto_passed(tcb: Tcb, now: int) -> None:
 def _back_off(tcb: Tcb, now: int) -> None:
     """Wait twice as long next time; the first SYNs are sent at even distances."""
     config = tcb.config
-    if tcb.state is not State.SYN_SENT or tcb.total_rto > config.syn_linear_timeouts:
-        tcb.backoff += 1  # LINUX(linear-syn-timeouts)
+    if tcb.state is State.SYN_SENT and tcb.total_rto <= config.syn_linear_timeouts:
+        pass  # LINUX(linear-syn-timeouts)
+    else:
+        tcb.backoff += 1
         tcb.rto_ns = min(tcb.rto_ns << 1, config.rto_max_ns)
     timers.set_xmit(tcb, RETRANSMIT, _within_user_timeout(tcb, now), now)
 

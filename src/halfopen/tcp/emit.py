@@ -4,15 +4,18 @@ from typing import Final
 
 from halfopen.base.units import MS
 from halfopen.tcp import reassembly
+from halfopen.tcp.buffers import within_half_window
 from halfopen.tcp.effects import Effects
 from halfopen.tcp.states import State
 from halfopen.tcp.tcb import (
+    ACK_NOMEM,
     ACK_NOW,
     ACK_PUSHED,
     ACK_PUSHED2,
     ACK_SCHED,
     ACK_TIMER,
     ATO_MIN,
+    TCP_HEADER,
     TIMESTAMP_OPTION,
     Tcb,
 )
@@ -21,6 +24,7 @@ from halfopen.wire.seq import wrap
 from halfopen.wire.tcp import ACK, RST, Flow, Segment
 
 MAX_SACK_BLOCKS: Final = 4
+SACK_OPTION: Final = 4  # without its blocks
 #: ``pingpong`` is a byte in Linux.
 PINGPONG_MAX: Final = 255
 
@@ -78,7 +82,7 @@ def _ack_sent(tcb: Tcb) -> None:
         tcb.quick_acks -= 1
         if not tcb.quick_acks:
             tcb.ato_ns = ATO_MIN
-    tcb.ack_pending &= ~(ACK_SCHED | ACK_TIMER | ACK_PUSHED | ACK_PUSHED2 | ACK_NOW)
+    tcb.ack_pending &= ~(ACK_SCHED | ACK_TIMER | ACK_PUSHED | ACK_PUSHED2 | ACK_NOW | ACK_NOMEM)
     tcb.delack_at = None
 
 
@@ -95,6 +99,10 @@ def _data_sent(tcb: Tcb, now: int) -> None:
 def send_ack(tcb: Tcb, now: int) -> None:
     """Send a bare ACK."""
     if tcb.state is State.CLOSED:
+        return
+    if tcb.embryo:  # it has no buffer yet (Linux tcp_v4_reqsk_send_ack)
+        offered = min(tcb.rcv_wnd, 65535) >> tcb.rcv_wscale
+        emit(tcb, tcb.snd_nxt, ACK, b"", now, window=offered)
         return
     emit(tcb, acceptable_seq(tcb), ACK, b"", now)
 
@@ -162,5 +170,21 @@ def sync_mss(tcb: Tcb) -> None:
 
     Linux tcp_sync_mss.
     """
-    mss = min(tcb.mtu - tcb.ip_header - 20, tcb.mss_clamp)
-    tcb.mss = max(mss - (TIMESTAMP_OPTION if tcb.ts_ok else 0), 48)
+    mss = min(tcb.mtu - tcb.ip_header - TCP_HEADER, tcb.mss_clamp)
+    mss = max(mss - (TIMESTAMP_OPTION if tcb.ts_ok else 0), 48)
+    tcb.mss = within_half_window(tcb, mss)
+    tcb.sack_room = 0
+
+
+def fit_mss(tcb: Tcb) -> None:
+    """Leave room in each segment for the SACK blocks that would ride on it now.
+
+    Linux tcp_current_mss.
+    """
+    room = 0
+    if tcb.sack_ok and (tcb.ooo or tcb.dsack is not None):
+        blocks = len(tcb.sack_recent) + (tcb.dsack is not None)
+        most = MAX_SACK_BLOCKS - (1 if tcb.ts_ok else 0)
+        room = SACK_OPTION + 8 * min(blocks, most)
+    tcb.mss += tcb.sack_room - room
+    tcb.sack_room = room

@@ -68,6 +68,8 @@ def hatched(tcb: Tcb, seg: Segment, now: int) -> None:
     tcb.snd_una = tcb.snd_nxt
     tcb.snd_sml = tcb.pushed_seq = tcb.snd_up = tcb.rtt_seq = tcb.high_seq = tcb.snd_una
     tcb.acked_from = tcb.snd_una
+    tcb.oow_ack_at = None
+    tcb.rcv_data_at = now
     timers.clear_xmit(tcb)
     if not tcb.total_retrans:
         rtt.sample(tcb, (now - tcb.sent_at) // 1_000)
@@ -75,6 +77,7 @@ def hatched(tcb: Tcb, seg: Segment, now: int) -> None:
     tcb.snd_wnd = tcb.max_window = seg.wnd << tcb.snd_wscale
     tcb.snd_wl1 = unwrap(seg.seq, tcb.rcv_nxt)
     established(tcb, now, why="ACK of our SYN")
+    tcb.predicts = True
 
 
 def established(tcb: Tcb, now: int, *, why: str) -> None:
@@ -88,6 +91,7 @@ def established(tcb: Tcb, now: int, *, why: str) -> None:
     initial_space(tcb)
     tcb.rcvq_at = tcb.cwnd_at = now
     tcb.sent_at = tcb.rcv_ack_at = now
+    tcb.predicts = not tcb.snd_wscale  # else the first ACK will tell the window
     enter(tcb, State.ESTABLISHED, now, why=why)
     if tcb.keepalive:
         timers.set_keepalive(tcb, tcb.keepidle_ns, now)

@@ -21,11 +21,23 @@ class Departure:
 
 
 TAGS: Final[dict[str, Departure]] = {
+    "crossed-opens-scale": Departure(
+        rfc="RFC 7323 2.2: windows are scaled only where both SYNs offered it",
+        does="where two opens cross, an end goes on with the scale that it offered itself",
+        kernel="Linux tcp_rcv_synsent_state_process",
+        witness="test_crossed_opens_keep_the_scale_that_was_offered",
+    ),
     "linear-syn-timeouts": Departure(
         rfc="RFC 6298 5.5: back off after every timeout",
         does="the first tcp_syn_linear_timeouts SYNs are repeated at even distances",
         kernel="Linux tcp_retransmit_timer",
         witness="N10",
+    ),
+    "no-ack-no-answer": Departure(
+        rfc="RFC 9293 3.10.7.4 first: an unacceptable segment is answered with an ACK",
+        does="a segment without ACK, RST and SYN is dropped before anything else is looked at",
+        kernel="Linux tcp_rcv_state_process",
+        witness="test_a_segment_without_ack_gets_no_answer",
     ),
     "refused-not-reset": Departure(
         rfc="RFC 9293 3.10.7.3 second: the user is told 'connection reset'",

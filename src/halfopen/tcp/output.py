@@ -256,19 +256,23 @@ def _transmit(tcb: Tcb, skb: Skb, now: int, flags: int = 0) -> None:
 def resend(tcb: Tcb, skb: Skb, now: int) -> bool:
     """Send a piece again, joined with small ones behind it (Linux __tcp_retransmit_skb).
 
-    False: no route leads there; that is kept as a soft error.
+    False: no route leads there, and that is kept as a soft error; or the peer has taken back the
+    part of its window that the piece lies in, and it is not the first, which probes the window.
     """
     if tcb.no_route:
         tcb.so_error_soft = tcb.no_route  # Linux inet_sk_rebuild_header
         return False
-    tcb.total_retrans += 1
     if skb.flags & SYN:
+        tcb.total_retrans += 1
         skb.sent_at = now
         skb.ever_retrans = True
         send_syn(tcb, skb.flags, now)
         return True
     if skb.seq < tcb.snd_una:
         _trim(skb, tcb.snd_una)
+    if skb.seq >= tcb.snd_una + tcb.snd_wnd and skb.seq != tcb.snd_una:
+        return False
+    tcb.total_retrans += 1
     fit_mss(tcb)
     if len(skb.text) > tcb.mss:
         fragment(tcb, skb)

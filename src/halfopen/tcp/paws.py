@@ -47,7 +47,7 @@ def _disordered_ack(tcb: Tcb, seg: Segment, seq: int) -> bool:
     if unwrap(seg.ack, tcb.snd_una) != tcb.snd_una:
         return False
     window = seg.wnd << tcb.snd_wscale
-    if seq > tcb.snd_wl1 or (seq == tcb.snd_wl1 and window > tcb.snd_wnd):
+    if seq > tcb.snd_wl1 or (seq == tcb.snd_wl1 and (window > tcb.snd_wnd or not window)):
         return False
     return wrap(tcb.ts_recent - seg.ts_val) <= tcb.rto_ns * 1024 // S
 

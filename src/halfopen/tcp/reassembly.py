@@ -4,11 +4,25 @@ RFC 9293 3.10.7.4, seventh step. Both queues are charged against SO_RCVBUF, as t
 its ``sk_buff``s.
 """
 
-from halfopen.tcp.buffers import tailroom, truesize
+from typing import Final
+
+from halfopen.tcp.buffers import (
+    PAGE,
+    SHARED_INFO,
+    copy_tailroom,
+    copy_truesize,
+    tailroom,
+    truesize,
+    window_from_space,
+)
 from halfopen.tcp.tcb import IP_HEADER, TCP_HEADER, TIMESTAMP_OPTION, Tcb
 
 #: A piece of the out-of-order queue: where it begins and ends, its text, and whether FIN follows.
 Piece = tuple[int, int, bytes, bool]
+
+
+#: As much text as a copy takes at most: a page (Linux tcp_collapse).
+COPY_MAX: Final = PAGE - SHARED_INFO
 
 
 def packet_size(octets: int) -> int:
@@ -38,7 +52,81 @@ def append(tcb: Tcb, text: bytes) -> None:
     ready.append(text)
     tcb.ready_costs.append(takes)
     tcb.ready_tailroom = tailroom(packet_size(size))
-    tcb.rmem += takes
+    charge(tcb, takes)
+
+
+def charge(tcb: Tcb, memory: int) -> None:
+    """Let received text take memory: of what is set aside, else of a further page.
+
+    Linux skb_set_owner_r.
+    """
+    tcb.rmem += memory
+    tcb.set_aside -= memory
+    if tcb.set_aside < 0:
+        tcb.set_aside %= PAGE
+
+
+def uncharge(tcb: Tcb, memory: int) -> None:
+    """Take memory back; of what is set aside then, whole pages are given up (Linux sock_rfree)."""
+    tcb.rmem -= memory
+    tcb.set_aside = (tcb.set_aside + memory) % PAGE
+
+
+def collapse(tcb: Tcb) -> None:
+    """Copy what waits for the reader closely together, from the first wasteful piece on.
+
+    Linux tcp_collapse.
+    """
+    ready, costs = tcb.ready, tcb.ready_costs
+    keep = 0
+    offset = tcb.ready_offset
+    for text, memory in zip(ready, costs, strict=True):
+        if offset or window_from_space(tcb, memory) > len(text):
+            break
+        keep += 1
+    if keep == len(ready):
+        return
+    old = 0
+    pieces: list[bytes] = []
+    while len(ready) > keep:
+        pieces.append(ready.pop())
+        old += costs.pop()
+    pieces.reverse()
+    text = b"".join(pieces)
+    if not keep:
+        text = text[offset:]
+        tcb.ready_offset = 0
+    tcb.rmem -= old
+    new = 0
+    for at in range(0, len(text), COPY_MAX):
+        piece = text[at : at + COPY_MAX]
+        memory = copy_truesize(len(piece))
+        ready.append(piece)
+        costs.append(memory)
+        tcb.ready_tailroom = copy_tailroom(len(piece))
+        new += memory
+    tcb.rmem += new
+    tcb.set_aside = (tcb.set_aside + old - new) % PAGE
+
+
+def prune_early(tcb: Tcb, seq: int) -> None:
+    """Forget what came early, the farthest first, until an eighth of the buffer is free again.
+
+    What lies before ``seq`` is worth more than what comes now. Linux tcp_prune_ofo_queue.
+    """
+    goal = tcb.rcvbuf >> 3
+    pruned = False
+    while tcb.ooo and tcb.ooo[-1][0] >= seq:
+        memory = cost(len(tcb.ooo.pop()[2]))
+        uncharge(tcb, memory)
+        pruned = True
+        goal -= memory
+        if goal <= 0:
+            if tcb.rmem <= tcb.rcvbuf:
+                break
+            goal = tcb.rcvbuf >> 3
+    if pruned:
+        tcb.sack_recent.clear()
 
 
 def take(tcb: Tcb, size: int) -> bytes:
@@ -49,7 +137,7 @@ def take(tcb: Tcb, size: int) -> bytes:
     left = len(first) - offset
     if not offset and left == tcb.rcv_queued <= size:  # the only one, whole
         ready.popleft()
-        tcb.rmem -= tcb.ready_costs.popleft()
+        uncharge(tcb, tcb.ready_costs.popleft())
         tcb.rcv_queued = 0
         tcb.copied_seq += left
         return first
@@ -67,7 +155,7 @@ def take(tcb: Tcb, size: int) -> bytes:
         got += end - offset
         if end == len(first):
             ready.popleft()
-            tcb.rmem -= tcb.ready_costs.popleft()
+            uncharge(tcb, tcb.ready_costs.popleft())
             offset = 0
         else:
             offset = end
@@ -92,8 +180,8 @@ def peek(tcb: Tcb, size: int) -> bytes:
     return b"".join(pieces)
 
 
-def insert(tcb: Tcb, seq: int, text: bytes, *, fin: bool) -> None:
-    """Keep a segment that lies beyond RCV.NXT; what is there already is not kept twice.
+def insert(tcb: Tcb, seq: int, text: bytes, *, fin: bool) -> bool:
+    """Keep a segment that lies beyond RCV.NXT, and return whether it brought anything.
 
     What it repeats becomes the D-SACK of the next ACK (RFC 2883 4; Linux tcp_data_queue_ofo).
     """
@@ -108,9 +196,9 @@ def insert(tcb: Tcb, seq: int, text: bytes, *, fin: bool) -> None:
             if tcb.sack_ok:
                 tcb.dsack = (seq, end)
             _remember(tcb, seq)
-            return
+            return False
         elif seq <= begin and finish <= end:
-            tcb.rmem -= cost(len(old))
+            uncharge(tcb, cost(len(old)))
             fin = fin or (old_fin and finish == end)
         elif begin < seq:  # its end overlaps our beginning
             kept.append(piece)
@@ -121,20 +209,22 @@ def insert(tcb: Tcb, seq: int, text: bytes, *, fin: bool) -> None:
             fin = False
     if at < stop or fin:
         kept.append((at, stop, text[at - seq : stop - seq], fin))
-        tcb.rmem += cost(stop - at)
+        charge(tcb, cost(stop - at))
     kept.sort(key=_begin)
     tcb.ooo = kept
     _remember(tcb, seq)
+    return True
 
 
 def join(tcb: Tcb) -> bool:
     """Give the reader what is in order now; True where the peer's FIN is next."""
     while tcb.ooo and tcb.ooo[0][0] <= tcb.rcv_nxt:
         start, end, text, fin = tcb.ooo.pop(0)
-        tcb.rmem -= cost(len(text))
+        uncharge(tcb, cost(len(text)))
         if end > tcb.rcv_nxt:
             append(tcb, text[tcb.rcv_nxt - start :] if start < tcb.rcv_nxt else text)
         if fin and tcb.rcv_nxt == end:
+            tcb.fin_queued = not text
             return True
     if not tcb.ooo:
         tcb.sack_recent.clear()
@@ -142,21 +232,22 @@ def join(tcb: Tcb) -> bool:
 
 
 def drop_early(tcb: Tcb) -> None:
-    """Forget what lies beyond the end."""
+    """Forget what lies beyond the end, and what was to be said of it (Linux tcp_sack_reset)."""
     for _, _, text, _ in tcb.ooo:
-        tcb.rmem -= cost(len(text))
+        uncharge(tcb, cost(len(text)))
     tcb.ooo.clear()
     tcb.sack_recent.clear()
+    tcb.dsack = None
 
 
 def blocks(tcb: Tcb) -> dict[int, int]:
     """Return the runs of the out-of-order queue, by where they begin: where they end."""
     runs: dict[int, int] = {}
     start = end = -1
-    for begin, stop, _, _ in tcb.ooo:
+    for begin, stop, _, fin in tcb.ooo:
         if begin != end:
             start = begin
-        end = stop
+        end = stop + fin
         runs[start] = end
     return runs
 

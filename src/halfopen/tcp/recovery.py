@@ -29,6 +29,17 @@ def tag_sacked(tcb: Tcb, seg: Segment) -> int:
     return fresh
 
 
+def says_probe_was_needless(tcb: Tcb, seg: Segment) -> bool:
+    """Whether a D-SACK tells that the loss probe came twice: nothing was lost.
+
+    RFC 8985 7.4.2; Linux tcp_dsack_seen.
+    """
+    if not seg.sack or not tcb.sack_ok:
+        return False
+    start, end = (unwrap(edge, tcb.snd_una) for edge in seg.sack[0])
+    return start < unwrap(seg.ack, tcb.snd_una) and end == tcb.tlp_high_seq
+
+
 def unmark(tcb: Tcb, skb: Skb) -> None:
     """Take a segment out of the counts of its marks."""
     if skb.marks & SACKED:
@@ -51,12 +62,7 @@ def mark_lost(tcb: Tcb, skb: Skb) -> None:
 
 
 def retransmit(tcb: Tcb, skb: Skb, now: int) -> bool:
-    """Send a segment again and count it, unless it lies beyond the peer's window.
-
-    Linux tcp_retransmit_skb.
-    """
-    if skb.seq >= tcb.snd_una + tcb.snd_wnd and skb.seq > tcb.snd_una and tcb.snd_wnd:
-        return False
+    """Send a segment again and count it; whether it went (Linux tcp_retransmit_skb)."""
     first_sent_at = skb.sent_at
     sent = resend(tcb, skb, now)
     if sent and not skb.marks & RETRANS:

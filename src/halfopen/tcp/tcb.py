@@ -44,6 +44,7 @@ ACK_TIMER: Final = 2
 ACK_PUSHED: Final = 4
 ACK_PUSHED2: Final = 8
 ACK_NOW: Final = 16
+ACK_NOMEM: Final = 32
 
 
 class Tcb:
@@ -109,6 +110,7 @@ class Tcb:
         "orphan",
         "packets_max",
         "pingpong",
+        "predicts",
         "probes_at",
         "probes_out",
         "pushed_seq",
@@ -146,11 +148,12 @@ class Tcb:
         "rtt_seq",
         "rttvar_us",
         "sack_ok",
-        "sack_room",
         "sack_recent",
+        "sack_room",
         "sacked_out",
         "scaling_ratio",
         "sent_at",
+        "set_aside",
         "snd_nxt",
         "snd_queued",
         "snd_shutdown",
@@ -267,6 +270,8 @@ class Tcb:
         self.rcvbuf = config.rmem_default
         self.rcvbuf_locked = False
         self.rmem = 0  # what the queued data costs
+        self.set_aside = 0  # of whole pages taken for it: not used yet (Linux sk_forward_alloc)
+        self.predicts = False  # header prediction is on (Linux pred_flags)
         self.window_clamp = 0
         self.rcv_ssthresh = 0
         self.scaling_ratio = 128  # of a packet's memory, what is window; in 256ths

@@ -2,13 +2,13 @@
 
 from errno import ECONNRESET, EPIPE
 
-from halfopen.tcp import autotune, reassembly, timers
-from halfopen.tcp.acking import data_received, enter_quickack
+from halfopen.tcp import admission, autotune, reassembly, timers
+from halfopen.tcp.acking import data_received, early_received, enter_quickack
 from halfopen.tcp.effects import READ, STATE
 from halfopen.tcp.emit import send_ack
 from halfopen.tcp.states import State
-from halfopen.tcp.tcb import ACK_NOW, ACK_SCHED, MSL2, Tcb, done, enter, wake
-from halfopen.tcp.window import open_window
+from halfopen.tcp.tcb import ACK_NOMEM, ACK_NOW, ACK_SCHED, MSL2, Tcb, done, enter, wake
+from halfopen.tcp.window import open_window, predict
 from halfopen.wire.tcp import FIN, SYN, URG, Segment
 
 _TAKES_TEXT = frozenset({State.ESTABLISHED, State.FIN_WAIT_1, State.FIN_WAIT_2})
@@ -48,27 +48,48 @@ def segment_text(tcb: Tcb, seg: Segment, now: int, *, seq: int) -> bool:
     if end + fin <= tcb.rcv_nxt:
         _duplicate(tcb, seq, end + fin)
         return True
-    if not open_window(tcb):
-        enter_quickack(tcb)
-        tcb.ack_pending |= ACK_SCHED | ACK_NOW
-        return True
     if seq < tcb.rcv_nxt and size and tcb.sack_ok:
         tcb.dsack = (seq, min(tcb.rcv_nxt, end))
+    if size and not _let_in(tcb, seg, seq=seq, end=end):
+        return True
     fresh = seg.text[tcb.rcv_nxt - seq :] if seq < tcb.rcv_nxt else seg.text
     if fresh:
         reassembly.append(tcb, fresh)
+        if not tcb.predicts:
+            predict(tcb)
         autotune.measure_rtt_by_timestamp(tcb, seg, now)
     if size:
         data_received(tcb, size, seg.flags, now)
     if fin:
+        tcb.fin_queued = not fresh
         check_fin(tcb, now)
     elif tcb.ooo:
         if reassembly.join(tcb):
             check_fin(tcb, now)
-        if not tcb.ooo:
+        if not tcb.ooo and not tcb.minisock:
             tcb.ack_pending |= ACK_NOW  # RFC 5681 4.2: a gap was filled
     if fresh and not tcb.orphan:
         wake(tcb, READ)
+    return True
+
+
+def _let_in(tcb: Tcb, seg: Segment, *, seq: int, end: int) -> bool:
+    """Whether the receive queue takes a segment; if not, the sender is told at once.
+
+    Linux tcp_data_queue.
+    """
+    room = open_window(tcb)
+    if not room:
+        enter_quickack(tcb)
+        tcb.ack_pending |= ACK_SCHED | ACK_NOW
+        return False
+    if seq == tcb.rcv_nxt and admission.is_predicted(tcb, seg, end=end, right=seq + room):
+        return True
+    admitted = admission.admit(tcb, end - seq, seq)
+    if not admitted:
+        tcb.ack_pending |= ACK_SCHED | ACK_NOW | ACK_NOMEM
+        wake(tcb, READ)
+        return not tcb.ready
     return True
 
 
@@ -91,14 +112,16 @@ def _early(tcb: Tcb, seg: Segment, *, seq: int) -> None:
     if seq >= tcb.rcv_nxt + open_window(tcb):
         enter_quickack(tcb)
         return
-    reassembly.insert(tcb, seq, seg.text, fin=bool(seg.flags & FIN))
+    tcb.predicts = False
+    kept = reassembly.insert(tcb, seq, seg.text, fin=bool(seg.flags & FIN))
+    early_received(tcb, len(seg.text), seg.flags, kept=kept)
 
 
 def check_fin(tcb: Tcb, now: int) -> None:
     """Eighth: the peer will send no more (RFC 9293 3.10.7.4; Linux tcp_fin)."""
     tcb.rcv_nxt += 1
     tcb.ack_pending |= ACK_SCHED
-    tcb.fin_received = tcb.fin_queued = True
+    tcb.fin_received = True
     tcb.rcv_shutdown = True
     if tcb.state is State.ESTABLISHED or tcb.state is State.SYN_RECEIVED:
         enter(tcb, State.CLOSE_WAIT, now, why="FIN received")
@@ -109,8 +132,7 @@ def check_fin(tcb: Tcb, now: int) -> None:
     elif tcb.state is State.FIN_WAIT_2:
         send_ack(tcb, now)
         time_wait(tcb, now, why="FIN received")
-    tcb.ooo.clear()
-    tcb.sack_recent.clear()
+    reassembly.drop_early(tcb)
     wake(tcb, READ | STATE)
 
 

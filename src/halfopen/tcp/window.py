@@ -2,7 +2,7 @@
 
 from halfopen.tcp.buffers import RATIO_SHIFT, free_space, truesize, window_from_space
 from halfopen.tcp.skb import Skb
-from halfopen.tcp.tcb import Tcb
+from halfopen.tcp.tcb import ACK_NOMEM, Tcb
 
 
 def open_window(tcb: Tcb) -> int:
@@ -50,11 +50,15 @@ def advertise(tcb: Tcb) -> int:
     current = tcb.rcv_wup + tcb.rcv_wnd - tcb.rcv_nxt
     window = select_window(tcb)
     scale = tcb.rcv_wscale
-    if window < current:  # an offer is never taken back
+    if tcb.ack_pending & ACK_NOMEM:  # but that one was: there was no memory for what came
+        window = 0
+    elif window < current:  # an offer is never taken back
         window = -(-current >> scale) << scale
     tcb.rcv_wnd = window
     tcb.rcv_wup = tcb.rcv_nxt
     field = window >> scale
+    if not field:
+        tcb.predicts = False
     return field if field < 65535 else 65535
 
 
@@ -111,6 +115,24 @@ def clamp_window(tcb: Tcb, window: int) -> None:
         tcb.rcv_ssthresh = min(tcb.rcv_ssthresh, new)
     else:
         tcb.rcv_ssthresh = max(min(tcb.rcv_wnd, new), tcb.rcv_ssthresh)
+
+
+def predict(tcb: Tcb) -> None:
+    """Let the fast path take what is expected, where there is room for it (tcp_fast_path_check)."""
+    if not tcb.ooo and tcb.rcv_wnd and tcb.rmem < tcb.rcvbuf and tcb.rcv_up is None:
+        tcb.predicts = True
+
+
+def clamp_to_memory(tcb: Tcb) -> None:
+    """Let the buffer grow to what is in use, unless the user fixed it; else shrink the window.
+
+    Linux tcp_clamp_window.
+    """
+    tcb.quick_acks = 0
+    if tcb.rcvbuf < tcb.config.rmem_max and not tcb.rcvbuf_locked:
+        tcb.rcvbuf = min(tcb.rmem, tcb.config.rmem_max)
+    if tcb.rmem > tcb.rcvbuf:
+        tcb.rcv_ssthresh = min(tcb.window_clamp, 2 * tcb.adv_mss)
 
 
 def in_window(*, seq: int, end: int, left: int, right: int) -> bool:

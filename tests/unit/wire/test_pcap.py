@@ -18,7 +18,8 @@ def blocks(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def options(body: bytes) -> list[tuple[int, bytes]]:
-    found, at = [], 0
+    found: list[tuple[int, bytes]] = []
+    at = 0
     while True:
         code, length = struct.unpack_from("<HH", body, at)
         at += 4

@@ -81,12 +81,18 @@ def check_rst(tcb: Tcb, seg: Segment, seq: int, now: int) -> bool:
 
 
 def check_syn(tcb: Tcb, seg: Segment, seq: int, now: int) -> bool:
-    """Fourth: a SYN in the window ends it, with an RST."""
-    if seg.flags & SYN and seq != tcb.rcv_nxt - 1:
+    """Fourth: a SYN in the window ends it, with an RST.
+
+    The one that began it may have text that is in the window; with an ACK it is challenged.
+    """
+    if not seg.flags & SYN:
+        return False
+    if seq == tcb.rcv_nxt - 1 and seg.flags & ACK:
+        challenge.challenge(tcb, now)
+    elif seq != tcb.rcv_nxt - 1:
         refuse(seg, tcb.effects)
         done(tcb, now, why="SYN in the window")
-        return True
-    return False
+    return True
 
 
 def check_ack(tcb: Tcb, seg: Segment, now: int) -> bool:

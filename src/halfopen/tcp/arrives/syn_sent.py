@@ -75,6 +75,7 @@ def _open(tcb: Tcb, seg: Segment, now: int) -> None:
     handshake.agree(tcb, seg, now)
     tcb.snd_wnd = seg.wnd  # the window of a SYN is never scaled (RFC 7323 2.2)
     tcb.rcv_wup = tcb.rcv_nxt
+    tcb.rcv_data_at = now
     handshake.established(tcb, now, why="SYN,ACK received")
     if tcb.write_waits or in_pingpong(tcb):  # Linux: the ACK rides on the data that will follow
         tcb.ack_pending |= ACK_SCHED
@@ -89,8 +90,7 @@ def _cross(tcb: Tcb, seg: Segment, now: int) -> None:
     """Both ends opened at once (RFC 9293 3.5, figure 8): send our SYN again, with an ACK."""
     scale, clamp = tcb.rcv_wscale, tcb.window_clamp
     handshake.agree(tcb, seg, now)
-    # LINUX(crossed-opens-scale)
-    tcb.rcv_wscale, tcb.window_clamp = scale, clamp
+    tcb.rcv_wscale, tcb.window_clamp = scale, clamp  # LINUX(crossed-opens-scale)
     tcb.snd_wnd = tcb.max_window = seg.wnd
     tcb.snd_wl1 = tcb.irs
     enter(tcb, State.SYN_RECEIVED, now, why="SYN received")

@@ -114,7 +114,10 @@ def _resets_behind_sacked(tcb: Tcb, seq: int) -> bool:
 
     Linux tcp_validate_incoming.
     """
-    return tcb.sack_ok and bool(tcb.ooo) and seq == tcb.ooo[-1][1]
+    if not tcb.sack_ok or not tcb.ooo:
+        return False
+    _, end, _, fin = tcb.ooo[-1]
+    return seq == end + fin
 
 
 def reset(tcb: Tcb, now: int) -> None:
@@ -151,6 +154,8 @@ def check_ack(tcb: Tcb, seg: Segment, now: int, *, seq: int) -> bool:
         if not tcb.snd_una <= ack <= tcb.snd_nxt:
             refuse(seg, tcb.effects)
             return False
+        if tcb.ts_ok and seg.ts_val >= 0:
+            paws.update(tcb, seg, seq, now)
         _cross_over(tcb, seg, now, seq=seq, ack=ack)
         return True
     if ack > tcb.snd_nxt:  # nothing that we have sent
@@ -176,6 +181,7 @@ def _cross_over(tcb: Tcb, seg: Segment, now: int, *, seq: int, ack: int) -> None
     tcb.snd_wnd = seg.wnd << tcb.snd_wscale
     tcb.snd_wl1 = seq
     handshake.established(tcb, now, why="ACK of our SYN")
+    tcb.predicts = True
     if tcb.snd_shutdown:
         shutdown_write(tcb, now)
 

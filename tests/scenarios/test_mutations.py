@@ -1,0 +1,108 @@
+"""A row that does not confirm the note turns red where the stack does what the note claims."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import pytest
+
+from halfopen.base.build import running_build
+from halfopen.guest.arm import run_variant
+from halfopen.record.trace import Trace
+from halfopen.scenario.model import Note
+from halfopen.scenario.notes import all_notes, load
+from halfopen.sockets.sock import TcpSock
+from halfopen.tcp.arrives import synchronized
+from halfopen.world.host import Host
+
+pytestmark = pytest.mark.skipif(
+    running_build() == "compiled", reason="a compiled class can't be changed from outside"
+)
+
+Mutate = Callable[[pytest.MonkeyPatch], None]
+
+
+def a_crash_is_silent(patch: pytest.MonkeyPatch) -> None:
+    """The kernel forgets a dead process's connections without a word."""
+
+    def silent(self: TcpSock, now: int) -> None:
+        """Forget."""
+
+    patch.setattr(TcpSock, "exit", silent)
+
+
+def a_power_cut_is_a_crash(patch: pytest.MonkeyPatch) -> None:
+    """A host that loses power still closes its programs' connections."""
+
+    def power_off(self: Host, now: int) -> None:
+        for process in list(self.processes):
+            process.end("power off", now, closes=True)
+
+    patch.setattr(Host, "power_off", power_off)
+
+
+def a_boot_resets_old_peers(patch: pytest.MonkeyPatch) -> None:
+    """A host that boots tells those who were connected to it, so that their next write fails."""
+    really = Host.power_on
+
+    def power_on(self: Host, now: int) -> None:
+        really(self, now)
+        for other in self.world.hosts.values():
+            kernel = other.kernel
+            if kernel is None or other is self:
+                continue
+            for tcb in list(kernel.ip.demux.flows.values()):
+                if tcb.flow[2] in self.addresses and not tcb.minisock:
+                    synchronized.reset(tcb, now)
+            kernel.settle(now)
+            other.flush(now)
+
+    patch.setattr(Host, "power_on", power_on)
+
+
+#: Row, what the note claims, and the stack of which it would be true.
+MUTATIONS: Final[tuple[tuple[str, str, Mutate], ...]] = (
+    ("N07", "no FIN is sent when a process crashes", a_crash_is_silent),
+    ("N08", "read blocks, or times out, when a process crashed", a_crash_is_silent),
+    ("N09", "an RST answers a write when the host crashed", a_power_cut_is_a_crash),
+    ("N10", "a power cut is the same as a crash", a_power_cut_is_a_crash),
+    ("N13", "the first write after a reboot gives ECONNRESET", a_boot_resets_old_peers),
+)
+
+
+def runs(note: Note) -> Mapping[str, Trace]:
+    return {variant.name: run_variant(variant) for variant in note.variants}
+
+
+def verdict(note: Note) -> str:
+    """The verdict of the runs; ``red`` where they don't bear the answer out."""
+    try:
+        return note.answer(runs(note)).verdict
+    except (AssertionError, LookupError, ValueError):
+        return "red"
+
+
+@pytest.mark.parametrize(
+    ("row", "mutate"),
+    [pytest.param(row, mutate, id=f"{row}: {claim}") for row, claim, mutate in MUTATIONS],
+)
+@pytest.mark.slow
+def test_a_row_turns_red_where_the_claim_is_true(
+    row: str, mutate: Mutate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note = load(row)
+    assert note is not None, f"no scenario answers {row}"
+    sound = verdict(note)
+    assert sound in {"refuted", "qualified", "answered"}
+    mutate(monkeypatch)
+    assert verdict(note) != sound
+
+
+@pytest.mark.slow
+def test_every_row_that_does_not_confirm_has_a_mutation() -> None:
+    mutated = {row for row, _, _ in MUTATIONS}
+    open_ = [
+        id_
+        for id_, note in all_notes().items()
+        if id_ not in mutated and verdict(note) != "confirmed"
+    ]
+    assert not open_, f"no mutation for {', '.join(open_)}"
