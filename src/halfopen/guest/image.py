@@ -1,5 +1,6 @@
 """A process as Python sees it: its modules, streams, threads, its beginning and its end."""
 
+import importlib
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -73,6 +74,7 @@ class Image:
                 "unraisablehook": sys.__unraisablehook__,
                 "displayhook": sys.__displayhook__,
                 "dont_write_bytecode": True,
+                "warnoptions": [],
             },
         )
         process.user = self
@@ -151,6 +153,7 @@ class Image:
         return sys.modules if running is not None and running.image is self else self.table.modules
 
     def _main(self, body: Callable[[], None]) -> None:
+        importlib.import_module("warnings")  # as C's code finds it
         status, how = self._guarded(body)
         self._guarded(self._shutdown)
         self.exit(status, how)

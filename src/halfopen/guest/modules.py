@@ -36,7 +36,7 @@ _C: Final = (
     "_codecs_kr _codecs_tw _collections _contextvars _csv _decimal _elementtree _functools "
     "_hashlib _heapq _imp _io _json _locale _lzma _md5 _multibytecodec _opcode _operator "
     "_pickle _sha1 _sha2 _sha256 _sha3 _sha512 _sre _stat _statistics _string _struct "
-    "_suggestions _symtable _sysconfig _tokenize _typing _warnings _weakref array audioop "
+    "_suggestions _symtable _sysconfig _tokenize _typing _weakref array audioop "
     "binascii builtins cmath errno gc itertools marshal math pyexpat sys unicodedata zlib "
     "_frozen_importlib _frozen_importlib_external"
 )
@@ -76,6 +76,7 @@ PER_PROCESS: Final = (
     "unraisablehook",
     "displayhook",
     "dont_write_bytecode",
+    "warnoptions",
 )
 
 
@@ -270,7 +271,6 @@ def first_modules() -> dict[str, ModuleType]:
         "_frozen_importlib_external",
         "_imp",
         "_io",
-        "_warnings",
         "_weakref",
         "marshal",
         "_codecs",

@@ -15,7 +15,7 @@ import gc
 import linecache
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from greenlet import getcurrent, greenlet
 
@@ -42,9 +42,6 @@ BUGS: Final = (
     TypeError,
     ValueError,
 )
-
-#: What a thread begins with: asyncio sets hooks for async generators for the thread that it runs in.
-NO_HOOKS: Final = sys.get_asyncgen_hooks()
 
 #: Greenlets and what they hold, kept for good.
 _dead: Final[list[object]] = []
@@ -95,7 +92,7 @@ class Thread:
         self.since_ns = 0
         self.hub: greenlet = getcurrent()
         self.at_end: list[Callable[[], None]] = []
-        self._hooks = NO_HOOKS
+        self._hooks: tuple[Any, Any] = (None, None)  # for async generators; asyncio sets them
         self._body = body
         self._greenlet = greenlet(self._run)
         keep(self)

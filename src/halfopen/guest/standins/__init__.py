@@ -19,6 +19,7 @@ from halfopen.guest.standins import (
     socket,
     thread,
     time,
+    warnings,
 )
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ STANDINS: "Final[dict[str, Callable[[Image], ModuleType]]]" = {
     "_signal": signal.make,
     "_socket": socket.make,
     "_thread": thread.make,
+    "_warnings": warnings.make,
     "atexit": atexit.make,
     "posix": posix.make,
     "select": select.make,

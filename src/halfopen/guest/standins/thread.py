@@ -1,7 +1,7 @@
 """``_thread``: locks and threads over greenlets; the names of 3.11, 3.12 and 3.13 alike.
 
 A lock that is released while others wait goes to the first of them at once: without that a thread
-that releases and takes it again would never let anybody else have it, since nothing pre-empts it.
+that releases and takes it again would never let anybody else have it, since nothing preempts it.
 """
 
 import _thread as real
