@@ -6,8 +6,9 @@ from halfopen.base.units import MS
 from halfopen.guest import programs
 from halfopen.guest.image import Image
 from halfopen.guest.runs import uncollected
-from halfopen.record.events import Event, Output, ProcessEnded
+from halfopen.record.events import Output, ProcessEnded
 from halfopen.record.trace import Trace
+from halfopen.world.events import INSTANT_EVENTS_MAX
 from halfopen.world.host import Host
 from halfopen.world.world import Rest, World
 
@@ -19,9 +20,9 @@ DELAY_NS = 10 * MS
 class Stage:
     """Two joined hosts, ``a`` and ``b``, with guests on them."""
 
-    def __init__(self, seed: int = 1) -> None:
+    def __init__(self, seed: int = 1, instant_events_max: int = INSTANT_EVENTS_MAX) -> None:
         self.trace = Trace({})
-        self.world = World(seed, self.trace)
+        self.world = World(seed, self.trace, instant_events_max)
         for name, addresses in ADDRESSES.items():
             self.world.host(name, addresses)
         self.world.link("a", "b", DELAY_NS)
@@ -51,14 +52,14 @@ class Stage:
         with uncollected():
             return self.world.run(until_ns)
 
-    def events(self, kind: type[Event]) -> list[Event]:
-        return [event for event in self.trace.events if isinstance(event, kind)]
+    def outputs(self) -> list[Output]:
+        return [event for event in self.trace.events if isinstance(event, Output)]
 
     def output(self, process: str, stream: int = 1) -> str:
         return "".join(
             event.text
-            for event in self.trace.events
-            if isinstance(event, Output) and (event.process, event.stream) == (process, stream)
+            for event in self.outputs()
+            if (event.process, event.stream) == (process, stream)
         )
 
     def lines(self, process: str) -> list[str]:
