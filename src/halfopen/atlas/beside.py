@@ -38,6 +38,7 @@ class Comparison:
     kernel: Trace | None
     differences: tuple[tuple[int, str], ...]  # when, and in a sentence
     failed: str = ""
+    looks: int = 1  # how often the kernel ran, until it agreed or had its say
 
 
 def profile_lines(kernel: Trace) -> list[str]:
@@ -59,7 +60,8 @@ def comparison_lines(compared: Comparison, *, kernel_name: str) -> list[str]:
     if compared.failed:
         return [*_headed(head, "failed"), *_hung(compared.failed)]
     if not compared.differences:
-        return _headed(head, "agrees")
+        again = "" if compared.looks == 1 else f" at look {compared.looks}"
+        return _headed(head, f"agrees{again}")
     lines = _headed(head, "differs")
     for _, text in compared.differences[:_SHOWN_MAX]:
         lines += _hung(text)
@@ -82,7 +84,9 @@ def summary_line(comparisons: Sequence[Comparison], *, rows: int, calls: int, se
         _counted(segments, "segment"),
         _counted(differences, "difference"),
     ]
-    return ", ".join(counted) + (f", {failed} failed" if failed else "")
+    again = sum(compared.looks > 1 for compared in comparisons)
+    looked = f", {again} looked at again" if again else ""
+    return ", ".join(counted) + looked + (f", {failed} failed" if failed else "")
 
 
 def _counted(number: int, what: str) -> str:

@@ -1,0 +1,61 @@
+"""Every row of the notes on both arms: what the world does, this kernel does."""
+
+import pytest
+
+from halfopen.cli.arms import RecordedArms
+from halfopen.compare.traces import differences
+from halfopen.guest.arm import run_variant as in_world
+from halfopen.oracle.arm import run_variant as on_kernel
+from halfopen.oracle.arm import run_variants
+from halfopen.scenario.model import Variant
+from halfopen.scenario.notes import all_notes
+
+#: Linux does not always agree with itself: only what it does in every look counts.
+LOOKS_MAX = 3
+#: Of each row so many variants run here; `halfopen compare all` runs them all.
+SAMPLE = 5
+
+
+@pytest.mark.parametrize("row", sorted(all_notes()))
+def test_the_answer_is_borne_out_by_the_runs(row: str) -> None:
+    note = all_notes()[row]
+    answer = note.answer({variant.name: in_world(variant) for variant in note.variants})
+    assert answer.text
+
+
+@pytest.mark.parametrize("row", sorted(all_notes()))
+def test_the_world_agrees_with_the_recorded_kernel(row: str) -> None:
+    arms, note = RecordedArms(), all_notes()[row]
+    wanted = [variant for variant in note.variants if variant.kernel]
+    found = []
+    for variant in wanted:
+        kernel = arms.kernel(note, variant)
+        assert kernel is not None, f"no witness of {row} {variant.name}"
+        world = arms.world(variant, seed=0)
+        found += [
+            f"{variant.name}: {text}"
+            for text in arms.differences(variant, world=world, kernel=kernel)
+        ]
+    assert not found, "\n".join(found)
+
+
+def sample(variants: list[Variant]) -> list[Variant]:
+    """Spread over all of them, the first and the last among them."""
+    step = max((len(variants) - 1) // (SAMPLE - 1), 1)
+    return variants[::step]
+
+
+@pytest.mark.kernel
+@pytest.mark.slow
+@pytest.mark.timeout(150)
+@pytest.mark.parametrize("row", sorted(all_notes()))
+def test_the_world_agrees_with_this_kernel(row: str) -> None:
+    variants = sample([variant for variant in all_notes()[row].variants if variant.kernel])
+    for variant, run in zip(variants, run_variants(variants), strict=True):
+        world = in_world(variant)
+        assert run.trace is not None, run.failed
+        found = differences(variant, world, run.trace)
+        for _ in range(LOOKS_MAX - 1):
+            if found:
+                found = differences(variant, world, on_kernel(variant))
+        assert not found, f"{variant.name}: " + "; ".join(each.text for each in found)
