@@ -77,6 +77,7 @@ def _side(lab: Lab, name: str, sock: socket.socket, *, head_start: float) -> Non
     with contextlib.suppress(OSError):
         again.bind(own)
     again.close()
+    time.sleep(pair.LONG)
 
 
 def _close(sock: socket.socket) -> None:
@@ -137,11 +138,12 @@ def cut_off_server(lab: Lab) -> None:
     with contextlib.suppress(OSError):
         if not conn.recv(100):
             conn.close()
-            return
+            time.sleep(pair.LONG)
     with contextlib.suppress(OSError):
         conn.sendall(pair.NEWS)
         conn.recv(100)
     conn.close()
+    time.sleep(pair.LONG)
 
 
 def cut_off_client(lab: Lab) -> None:
@@ -150,7 +152,7 @@ def cut_off_client(lab: Lab) -> None:
     time.sleep(CLOSE_AFTER)
     lab.mark("ends")
     sock.close()
-    time.sleep(2 * PATIENCE)
+    time.sleep(pair.LONG)
 
 
 def _cable(settings: Mapping[str, str], *, default: bool = False) -> Variant:

@@ -16,6 +16,8 @@ NEWS: Final = b"news"
 
 #: How long a packet travels; so much earlier than the client does the server know that all is well.
 WAY: Final = 0.01
+#: A program that has nothing more to do stays until the run is over: its end says nothing.
+LONG: Final = 30.0
 
 
 def accepted(lab: Lab) -> socket.socket:
