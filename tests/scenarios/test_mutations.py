@@ -11,7 +11,9 @@ from halfopen.record.trace import Trace
 from halfopen.scenario.model import Note
 from halfopen.scenario.notes import all_notes, load
 from halfopen.sockets.sock import TcpSock
+from halfopen.tcp import calls
 from halfopen.tcp.arrives import synchronized
+from halfopen.tcp.tcb import Tcb
 from halfopen.world.host import Host
 
 pytestmark = pytest.mark.skipif(
@@ -28,6 +30,19 @@ def a_crash_is_silent(patch: pytest.MonkeyPatch) -> None:
         """Forget."""
 
     patch.setattr(TcpSock, "exit", silent)
+
+
+def every_close_sends_a_fin(patch: pytest.MonkeyPatch) -> None:
+    """What was not read is forgotten, SO_LINGER means nothing."""
+    really = calls.close
+
+    def close(tcb: Tcb, now: int, *, linger: int | None = None) -> None:  # noqa: ARG001
+        tcb.ready.clear()
+        tcb.ready_costs.clear()
+        tcb.rcv_queued = tcb.rmem = 0
+        really(tcb, now)
+
+    patch.setattr(calls, "close", close)
 
 
 def a_power_cut_is_a_crash(patch: pytest.MonkeyPatch) -> None:
@@ -61,6 +76,7 @@ def a_boot_resets_old_peers(patch: pytest.MonkeyPatch) -> None:
 
 #: Row, what the note claims, and the stack of which it would be true.
 MUTATIONS: Final[tuple[tuple[str, str, Mutate], ...]] = (
+    ("N03", "a close sends a FIN", every_close_sends_a_fin),
     ("N07", "no FIN is sent when a process crashes", a_crash_is_silent),
     ("N08", "read blocks, or times out, when a process crashed", a_crash_is_silent),
     ("N09", "an RST answers a write when the host crashed", a_power_cut_is_a_crash),
