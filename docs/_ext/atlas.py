@@ -22,9 +22,9 @@ from halfopen.tcp.states import TRANSITIONS, State, spell
 
 _INDEX = """# Atlas
 
-What happens in every state, whatever comes. Each cell was run when these pages were built: the state was reached by legal
-traffic, the stimulus happened, and what the stack did is written here, with the function that decided. For one cell,
-`halfopen ask SYN_SENT RST` prints the same.
+What happens in every state, whatever comes. Each cell was run when these pages were built: the
+state was reached by legal traffic, the stimulus happened, and what the stack did is written here,
+with the function that decided. For one cell, `halfopen ask SYN_SENT RST` prints the same.
 
 ```{{toctree}}
 :maxdepth: 1
@@ -34,7 +34,8 @@ traffic, the stimulus happened, and what the stack did is written here, with the
 
 ## Where each state leads
 
-`tcp/states.py` is the law: a move that is not in it stops the world. The last column is what the cells came to.
+`tcp/states.py` is the law: a move that is not in it stops the world. The last column is what the
+cells came to.
 
 | state | may go to (RFC 9293 3.3.2) | cells | of them move |
 |---|---|---|---|
@@ -54,7 +55,10 @@ Numbers count from each end's SYN, which is 0. The user's calls are made on a no
 
 
 def write_pages(app: Sphinx) -> None:
-    """Write ``reference/atlas/syn-sent.md`` and its like; what would stay the same is left alone."""
+    """Write ``reference/atlas/syn-sent.md`` and its like.
+
+    What would stay the same is left alone.
+    """
     folder = Path(app.srcdir) / "reference" / "atlas"
     folder.mkdir(exist_ok=True)
     pages = {_name(state): _page(state) for state in State}

@@ -6,7 +6,7 @@ RFC 9293 3.8.6.2.1, 3.7.4.
 from typing import Final
 
 from halfopen.tcp import timers
-from halfopen.tcp.buffers import GSO_MAX
+from halfopen.tcp.buffers import GSO_MAX, SEND_OVERHEAD
 from halfopen.tcp.congestion import usage
 from halfopen.tcp.emit import emit, fit_mss, send_syn
 from halfopen.tcp.skb import LOST, RETRANS, SACKED, Skb
@@ -139,7 +139,7 @@ def _grow(tcb: Tcb, skb: Skb, missing: int) -> None:
     if size == len(following.text):
         skb.flags |= following.flags
         skb.end_seq = following.end_seq
-        skb.cost += following.cost - size
+        tcb.snd_queued -= following.cost - size
         del tcb.unsent[1]
     else:
         following.text = following.text[size:]
@@ -203,13 +203,21 @@ def split(tcb: Tcb, skb: Skb, octets: int) -> None:
 
     PSH and FIN stay with the rest.
     """
-    rest = Skb(skb.seq + octets, skb.text[octets:], skb.flags)
+    rest = _rest(tcb, skb, octets)
     head = Skb(skb.seq, skb.text[:octets], skb.flags & ~(FIN | PSH))
-    rest.cost = skb.cost - len(head.text)
-    skb.text, skb.flags, skb.end_seq, skb.cost = head.text, head.flags, head.end_seq, head.cost
+    skb.text, skb.flags, skb.end_seq = head.text, head.flags, head.end_seq
+    skb.cost -= len(rest.text)
     tcb.unsent.popleft()
     tcb.unsent.appendleft(rest)
     tcb.unsent.appendleft(skb)
+
+
+def _rest(tcb: Tcb, skb: Skb, octets: int) -> Skb:
+    """Make a piece, with a buffer of its own, of what lies behind so many octets."""
+    rest = Skb(skb.seq + octets, skb.text[octets:], skb.flags)
+    rest.cost += SEND_OVERHEAD
+    tcb.snd_queued += SEND_OVERHEAD
+    return rest
 
 
 def transmit_many(tcb: Tcb, skb: Skb, now: int, *, limit: int) -> None:
@@ -219,9 +227,7 @@ def transmit_many(tcb: Tcb, skb: Skb, now: int, *, limit: int) -> None:
     overhead = skb.cost - size
     tcb.unsent.popleft()
     if limit < size:
-        rest = Skb(seq + limit, text[limit:], flags)
-        rest.cost = size - limit
-        tcb.unsent.appendleft(rest)
+        tcb.unsent.appendleft(_rest(tcb, skb, limit))
     else:
         limit = size
     early = flags & ~(FIN | PSH)
@@ -229,8 +235,7 @@ def transmit_many(tcb: Tcb, skb: Skb, now: int, *, limit: int) -> None:
     while at < limit:
         end = min(at + mss, limit)
         piece = Skb(seq + at, text[at:end], flags if end == size else early)
-        piece.cost = end - at + overhead
-        overhead = 0
+        piece.cost = end - at + (overhead if end == limit else 0)  # it goes with the last of them
         # A burst of several segments ends with PSH (Linux __tcp_transmit_skb).
         _transmit(tcb, piece, now, PSH if end == limit and limit > mss else 0)
         at = end
@@ -328,7 +333,8 @@ def _collapse(tcb: Tcb, skb: Skb) -> None:
         skb.text += following.text
         skb.flags |= following.flags
         skb.end_seq = following.end_seq
-        skb.cost += following.cost
+        skb.cost += len(following.text)
+        tcb.snd_queued -= following.cost - len(following.text)
         if following.marks & LOST:
             tcb.lost_out -= 1
         if following.marks & RETRANS:

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from halfopen.base.units import MINUTE, MS, S, show_duration
-from halfopen.record.events import ProcessEnded, StateChange
+from halfopen.record.events import ProcessEnded
 from halfopen.record.faults import CableIn, CableOut
 from halfopen.record.query import calls
 from halfopen.record.trace import Trace
 from halfopen.scenario.model import Answer, Lab, Note, Step, Variant, each
 from halfopen.scenario.notes import pair
-from halfopen.scenario.notes.reading import Seen, segments_from, span
+from halfopen.scenario.notes.reading import Seen, segments_from, span, stays
 from halfopen.wire.tcp import FIN, RST
 
 #: So long after all is well somebody closes first, and all is over well after that.
@@ -220,7 +220,7 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
                 held.append(closing.t_ns - pair.marked(trace, side, "ends"))
         waiting += _check_time_wait(trace, settings)
     lasts = [
-        ns for v in _TIME_WAITS for side in _SIDES for ns in _stays(runs[v.name], side, "TIME-WAIT")
+        ns for v in _TIME_WAITS for side in _SIDES for ns in stays(runs[v.name], side, "TIME-WAIT")
     ]
     short, default = (_orphan(runs, v) for v in (_CABLE[-1], _CABLE_DEFAULT))
     in_time, too_late, never = (_told(runs[v.name]) for v in _CABLE)
@@ -279,19 +279,6 @@ def _check_time_wait(trace: Trace, settings: Mapping[str, str]) -> int:
     return waiting
 
 
-def _stays(trace: Trace, side: str, state: str) -> list[int]:
-    """How long a side's connection stayed in a state; nothing where it never was in it."""
-    found = []
-    entered_at = 0
-    for event in trace.events:
-        if isinstance(event, StateChange) and event.host == side:
-            if event.old == state:
-                found.append(event.t_ns - entered_at)
-            if event.new == state:
-                entered_at = event.t_ns
-    return found
-
-
 def _orphan(runs: Mapping[str, Trace], variant: Variant) -> int:
     """How long the closer's kernel tried to get rid of its FIN."""
     trace = runs[variant.name]
@@ -300,7 +287,7 @@ def _orphan(runs: Mapping[str, Trace], variant: Variant) -> int:
     fins = [s for s in segments_from(trace, "client") if s.seg.flags & FIN]
     assert len(fins) > 1, "the FIN is sent again"
     assert all(s.arrived_ns is None for s in fins), "none arrives"
-    (stay,) = _stays(trace, "client", "FIN-WAIT-1")
+    (stay,) = stays(trace, "client", "FIN-WAIT-1")
     return stay
 
 

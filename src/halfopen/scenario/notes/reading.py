@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from halfopen.base.units import show_duration
 from halfopen.base.value import value
+from halfopen.record.events import StateChange
 from halfopen.record.query import packets
 from halfopen.record.trace import Trace
 from halfopen.wire import ip
@@ -43,6 +44,22 @@ def segments(trace: Trace) -> list[Seen]:
 def segments_from(trace: Trace, host: str) -> list[Seen]:
     """List the segments that one host sent."""
     return [seen for seen in segments(trace) if seen.host == host]
+
+
+def stays(trace: Trace, host: str, state: str) -> list[int]:
+    """Say how long connections of a host stayed in a state, in ns; only those that left it.
+
+    Requires: a trace of the world, and one connection at a time on the host.
+    """
+    found = []
+    entered_at = 0
+    for event in trace.events:
+        if isinstance(event, StateChange) and event.host == host:
+            if event.old == state:
+                found.append(event.t_ns - entered_at)
+            if event.new == state:
+                entered_at = event.t_ns
+    return found
 
 
 def span(durations: Sequence[int]) -> str:
