@@ -392,7 +392,7 @@ def set_option(sock: "TcpSock", level: int, name: int, value: int | bytes, now: 
 
 def _keep(sock: "TcpSock", kept: _Kept, number: int, now: int) -> None:
     row, changed = kept
-    setting: int | bool
+    setting: object  # mypyc would make an int of int | bool
     if isinstance(row, Flag):
         setting = number != 0
     elif row.low <= number <= row.high:
