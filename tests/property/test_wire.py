@@ -55,11 +55,10 @@ def packets(draw: st.DrawFn) -> Packet:
 
 
 def fields(thing: object) -> object:
-    """Every field of a value, so that two can be held against each other."""
-    if isinstance(thing, (Packet, Segment)):
-        return [fields(getattr(thing, name)) for name in type(thing).__slots__]
-    if isinstance(thing, (Icmp, Datagram)):
-        return sorted(vars(thing).items())
+    """Every field of a value, so that two can be held against each other; in both builds."""
+    if isinstance(thing, (Packet, Segment, Icmp, Datagram)):
+        found = {name: getattr(thing, name) for name in dir(thing) if not name.startswith("_")}
+        return {name: fields(each) for name, each in found.items() if not callable(each)}
     return thing
 
 
