@@ -392,18 +392,21 @@ def set_option(sock: "TcpSock", level: int, name: int, value: int | bytes, now: 
 
 def _keep(sock: "TcpSock", kept: _Kept, number: int, now: int) -> None:
     row, changed = kept
-    setting: object  # mypyc would make an int of int | bool
     if isinstance(row, Flag):
-        setting = number != 0
+        _put(sock, row, number != 0)
     elif row.low <= number <= row.high:
-        setting = number * row.unit
+        _put(sock, row, number * row.unit)
     else:
         raise fail(EINVAL)
+    if changed is not None:
+        changed(sock, now)
+
+
+def _put(sock: "TcpSock", row: Flag | Number, setting: object) -> None:
+    """Keep a setting; of type object, because mypyc makes an int of what is bool or int."""
     setattr(own(sock), row.field, setting)
     if sock.tcb is not None and row.tcb_field:
         setattr(sock.tcb, row.tcb_field, setting)
-    if changed is not None:
-        changed(sock, now)
 
 
 def get_option(sock: "TcpSock", level: int, name: int, now: int) -> bytes:
