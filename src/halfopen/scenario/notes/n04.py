@@ -172,8 +172,8 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             "shutdown(SHUT_RDWR) the same FIN comes, the write succeeds, and the peer's kernel "
             f"answers with an RST ({refused} runs, {span(resets)} later; the next write gives "
             "EPIPE). shutdown(SHUT_RD) sends nothing, and what comes after it can even be read. "
-            "A half-closed connection stays for ever; one that was closed is forgotten after "
-            f"{show_duration(kept)} without the peer's FIN (tcp_fin_timeout), which then is "
+            f"A half-closed connection stays for ever ({max(WAITS, key=lambda k: WAITS[k])} in one "
+            f"run); one that was closed is forgotten after {show_duration(kept)} without the peer's FIN (tcp_fin_timeout), which then is "
             f"answered with an RST ({short + default} runs)."
         ),
     )
