@@ -185,31 +185,31 @@ def insert(tcb: Tcb, seq: int, text: bytes, *, fin: bool) -> bool:
 
     What it repeats becomes the D-SACK of the next ACK (RFC 2883 4; Linux tcp_data_queue_ofo).
     """
-    end = seq + len(text)
-    at, stop = seq, end
+    edge = seq + len(text) + fin  # a FIN takes a number
+    at, stop = seq, edge
     kept: list[Piece] = []
     for piece in tcb.ooo:
         begin, finish, old, old_fin = piece
-        if finish <= seq or begin >= end:
+        tail = finish + old_fin
+        if tail <= seq or begin >= edge:
             kept.append(piece)
-        elif begin <= seq and end <= finish:
+        elif begin <= seq and edge <= tail:
             if tcb.sack_ok:
-                tcb.dsack = (seq, end)
+                tcb.dsack = (seq, edge)
             _remember(tcb, seq)
             return False
-        elif seq <= begin and finish <= end:
+        elif seq <= begin and tail <= edge:
             uncharge(tcb, cost(len(old)))
-            fin = fin or (old_fin and finish == end)
         elif begin < seq:  # its end overlaps our beginning
             kept.append(piece)
-            at = finish
+            at = tail
         else:  # its beginning overlaps our end
             kept.append(piece)
             stop = begin
-            fin = False
-    if at < stop or fin:
-        kept.append((at, stop, text[at - seq : stop - seq], fin))
-        charge(tcb, cost(stop - at))
+    if at < stop:
+        fresh = text[at - seq : stop - seq]
+        kept.append((at, at + len(fresh), fresh, fin and stop == edge))
+        charge(tcb, cost(len(fresh)))
     kept.sort(key=_begin)
     tcb.ooo = kept
     _remember(tcb, seq)
@@ -226,8 +226,7 @@ def join(tcb: Tcb) -> bool:
         if fin and tcb.rcv_nxt == end:
             tcb.fin_queued = not text
             return True
-    if not tcb.ooo:
-        tcb.sack_recent.clear()
+    tcb.sack_recent = [begin for begin in tcb.sack_recent if begin > tcb.rcv_nxt]
     return False
 
 

@@ -1,0 +1,207 @@
+"""Cells of the state machine as rows that read aloud: a state, what happens in it, what follows.
+
+A row's name is its id. The same rows are judged on the real kernel (``test_on_linux.py``).
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+import pytest
+from tests.unit.tcp.ends import WINDOW, End, Options, Ours, Sent
+
+from halfopen.base.units import S
+from halfopen.tcp.jiffies import JIFFY
+from halfopen.tcp.states import State
+
+Step: TypeAlias = Callable[[End], None]
+
+PLAIN = Options()
+STAMPED = Options(timestamps=True)
+SACKING = Options(sack_ok=True)
+
+
+class Cell(NamedTuple):
+    """One row."""
+
+    name: str
+    steps: tuple[Step, ...]
+    then: State
+    sends: tuple[Sent, ...]
+    error: int = 0  # what SO_ERROR gives afterwards
+    gives: bytes = b""  # what the user can read afterwards
+    linux: str = ""  # why the row is not for the real kernel: it would wait too long, or differ
+
+
+class Observed(NamedTuple):
+    """What an end did."""
+
+    then: State
+    sends: tuple[Sent, ...]
+    error: int
+    gives: bytes
+
+
+class Table(NamedTuple):
+    """Rows for one state, the way to it, and what the peer offered on that way."""
+
+    name: str  # in front of each row's, where a state has several tables
+    reach: Step
+    rows: tuple[Cell, ...]
+    options: Options = PLAIN
+
+
+def says(flags: int, seq: int, ack: int = 0, size: int = 0) -> Sent:
+    """What an end says, in the tables' numbers."""
+    return Sent(flags, seq, ack, size)
+
+
+def seg(
+    flags: int,
+    seq: int,
+    ack: int | None = None,
+    text: bytes = b"",
+    *,
+    wnd: int = WINDOW,
+    ts: int | None = None,
+    ecr: int = 0,
+    urg: int = 0,
+    sack: tuple[tuple[int, int], ...] = (),
+) -> Step:
+    """A step: a segment of the peer arrives."""
+
+    def arrives(end: End) -> None:
+        end.arrives(flags, seq, ack, text, wnd=wnd, ts=ts, ecr=ecr, urg=urg, sack=sack)
+
+    return arrives
+
+
+def row(
+    name: str,
+    flags: int,
+    seq: int,
+    ack: int | None,
+    then: State,
+    *sends: Sent,
+    text: bytes = b"",
+    wnd: int = WINDOW,
+    ts: int | None = None,
+    ecr: int = 0,
+    urg: int = 0,
+    error: int = 0,
+    gives: bytes = b"",
+    linux: str = "",
+) -> Cell:
+    """A row for one segment."""
+    step = seg(flags, seq, ack, text, wnd=wnd, ts=ts, ecr=ecr, urg=urg)
+    return Cell(name, (step,), then, sends, error, gives, linux)
+
+
+def case(
+    name: str,
+    steps: tuple[Step, ...],
+    then: State,
+    *sends: Sent,
+    error: int = 0,
+    gives: bytes = b"",
+    linux: str = "",
+) -> Cell:
+    """A row for several steps, or for a call; what is sent on the way counts too."""
+    return Cell(name, steps, then, sends, error, gives, linux)
+
+
+def wait(duration_ns: int) -> Step:
+    """A step: time passes."""
+
+    def passes(end: End) -> None:
+        end.wait(duration_ns)
+
+    return passes
+
+
+def write(data: bytes) -> Step:
+    """A step: the user sends."""
+
+    def writes(end: End) -> None:
+        end.write(data)
+
+    return writes
+
+
+def read(size: int = 1 << 20) -> Step:
+    """A step: the user receives."""
+
+    def reads(end: End) -> None:
+        end.read(size)
+
+    return reads
+
+
+def close(end: End) -> None:
+    """A step: the last descriptor is closed."""
+    end.close()
+
+
+def abort(end: End) -> None:
+    """A step: the user lets go with SO_LINGER 0."""
+    end.abort()
+
+
+def shutdown_write(end: End) -> None:
+    """A step: the user sends no more."""
+    end.shutdown_write()
+
+
+def shutdown_read(end: End) -> None:
+    """A step: the user receives no more."""
+    end.shutdown_read()
+
+
+def observe(end: End, table: Table, cell: Cell) -> Observed:
+    """Bring an end into the state, let the row happen, and look."""
+    table.reach(end)
+    end.sent()
+    for step in cell.steps:
+        step(end)
+    sends = tuple(end.sent())
+    then = end.state
+    error = end.error()
+    return Observed(then, sends, error, end.read())
+
+
+def check(table: Table, cell: Cell) -> None:
+    """Hold a row against the stack."""
+    expected = Observed(cell.then, cell.sends, cell.error, cell.gives)
+    assert observe(Ours(table.options), table, cell) == expected
+
+
+def cells(*tables: Table) -> pytest.MarkDecorator:
+    """Make a test of every row; its id is its name."""
+    params = [
+        pytest.param(table, cell, id=f"{table.name}: {cell.name}" if table.name else cell.name)
+        for table in tables
+        for cell in table.rows
+    ]
+    return pytest.mark.parametrize(("table", "cell"), params)
+
+
+def timeline(end: Ours, duration_ns: int) -> list[tuple[int, Sent]]:
+    """Let time pass, and list what is sent by its second.
+
+    Timers of the kernel are late by a little.
+    """
+    begun = end.now
+    seen: list[tuple[int, Sent]] = []
+    while end.pass_deadline(begun + duration_ns):
+        elapsed = end.now - begun
+        seen += [(nearest(elapsed), sent) for sent in end.sent()]
+    end.now = begun + duration_ns
+    return seen
+
+
+def nearest(elapsed_ns: int) -> int:
+    """Return the second that an instant belongs to: the one before it, by an eighth at most."""
+    second = elapsed_ns // S
+    assert elapsed_ns - second * S <= max(elapsed_ns >> 3, JIFFY), (
+        f"{elapsed_ns} ns is no whole second"
+    )
+    return second

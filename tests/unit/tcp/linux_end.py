@@ -1,0 +1,276 @@
+"""The real kernel as an end: a socket in a network namespace, whose peer is whoever holds the TUN.
+
+Run by itself (``python -m tests.unit.tcp.linux_end WALKS STEPS``) it holds every row of every table
+against the kernel, and walks beside it. The namespaces are this process's own and end with it.
+"""
+
+import errno
+import json
+import os
+import socket
+import struct
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from random import Random
+from typing import Final
+
+from tests.unit.tcp import reach, walks
+from tests.unit.tcp.cells import Cell, Observed, Table, observe, row
+from tests.unit.tcp.ends import HERE, IRS, PEER, End, Options, Ours
+
+from halfopen.base.units import S
+from halfopen.oracle import namespaces, netlink
+from halfopen.tcp.states import State
+from halfopen.wire import ip
+from halfopen.wire.errors import WireError
+from halfopen.wire.ip import PROTO_TCP, Packet
+from halfopen.wire.tcp import RST, Segment
+
+_NETLINK_SOCK_DIAG: Final = 4
+_SOCK_DIAG_BY_FAMILY: Final = 20
+_NLMSG_ERROR: Final = 2
+_MTU: Final = 1500
+_LINGER_NOW: Final = struct.pack("ii", 1, 0)
+_TCP_LINGER2: Final = 8
+_TCP_NEW_SYN_RECV: Final = 12
+_TIMES: Final = 3
+
+
+class Machine:
+    """A host of the kernel, with one interface whose other side is ours."""
+
+    def __init__(self) -> None:
+        namespaces.become_root_of_own()
+        namespaces.new_namespace()
+        namespaces.set_sysctl("net.ipv4.tcp_no_metrics_save", 1)
+        netlink.set_up("lo")
+        self.tun = namespaces.open_tun("eth0")
+        netlink.add_address("eth0", HERE)
+        netlink.set_up("eth0", mtu=_MTU)
+        netlink.add_route("eth0", PEER, source=HERE, congestion="cubic")
+        self.diag = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG)
+        self.diag.bind((0, 0))
+        self.flows = 0
+
+    def next_ports(self) -> tuple[int, int]:
+        """Ports, ours and the peer's, that no row has used together."""
+        self.flows += 1
+        return 1024 + self.flows % 60_000, 1024 + self.flows // 60_000
+
+    def put(self, packet: Packet) -> None:
+        """Let a packet arrive."""
+        os.write(self.tun, ip.encode(packet))
+
+    def take(self) -> Iterator[Segment]:
+        """Give what the kernel has sent."""
+        while True:
+            try:
+                raw = os.read(self.tun, 65536)
+            except BlockingIOError:
+                return
+            with suppress(WireError):
+                body = ip.decode(raw).body
+                if isinstance(body, Segment):
+                    yield body
+
+    def state_of(self, flow: tuple[str, int, str, int]) -> State:
+        """Ask sock_diag(7) for a connection, or else who listens."""
+        source, sport, destination, dport = flow
+        request = struct.pack("=BBBxI", socket.AF_INET, socket.IPPROTO_TCP, 0, 0xFFFFFFFF)
+        request += struct.pack("!HH", sport, dport)
+        request += socket.inet_aton(source).ljust(16, b"\0")
+        request += socket.inet_aton(destination).ljust(16, b"\0")
+        request += struct.pack("=III", 0, 0xFFFFFFFF, 0xFFFFFFFF)
+        head = struct.pack("=IHHII", 16 + len(request), _SOCK_DIAG_BY_FAMILY, 1, 1, 0)
+        self.diag.send(head + request)
+        reply = self.diag.recv(65536)
+        kind = struct.unpack_from("=H", reply, 4)[0]
+        if kind == _NLMSG_ERROR:
+            number = -struct.unpack_from("=i", reply, 16)[0]
+            assert number == errno.ENOENT, os.strerror(number)
+            return State.CLOSED
+        state = reply[17]
+        return State.SYN_RECEIVED if state == _TCP_NEW_SYN_RECV else State(state)
+
+
+class LinuxEnd(End):
+    """A socket of the kernel."""
+
+    def __init__(self, machine: Machine, options: Options) -> None:
+        super().__init__(options, irs=IRS)
+        self.machine = machine
+        ours, peers = machine.next_ports()
+        self.flow = (HERE, ours, PEER, peers)
+        self.sock: socket.socket | None = None
+        self.listener: socket.socket | None = None
+
+    def _put(self, seg: Segment) -> None:
+        source, _, destination, _ = seg.flow
+        self.machine.put(Packet(source, destination, PROTO_TCP, seg))
+        self.look()
+
+    def look(self) -> None:
+        for seg in self.machine.take():
+            if seg.flow == self.flow:
+                self._note(seg)
+
+    @property
+    def state(self) -> State:
+        return self.machine.state_of(self.flow)
+
+    def error(self) -> int:
+        if self.sock is None:
+            return 0
+        return self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+
+    def connect(self) -> None:
+        self.sock = self._socket()
+        self.sock.connect_ex(self.flow[2:])
+        self.look()
+
+    def _socket(self) -> socket.socket:
+        sock = socket.socket()
+        sock.setblocking(False)
+        sock.bind(self.flow[:2])
+        return sock
+
+    def listen(self, backlog: int = 8) -> None:
+        self.listener = self._socket()
+        self.listener.listen(backlog)
+
+    def accept(self) -> None:
+        assert self.listener is not None, "accept without listen"
+        self.sock, _ = self.listener.accept()
+        self.sock.setblocking(False)
+        self.listener.close()
+        self.listener = None
+
+    def held(self) -> socket.socket:
+        """Return the descriptor."""
+        assert self.sock is not None, "the user holds no connection"
+        return self.sock
+
+    def write(self, data: bytes) -> None:
+        assert self.held().send(data) == len(data), "the kernel took less"
+
+    def read(self, size: int = 1 << 20) -> bytes:
+        if self.sock is None:
+            return b""
+        try:
+            return self.sock.recv(size)
+        except OSError:
+            return b""
+
+    def shutdown_write(self) -> None:
+        with suppress(OSError):  # ENOTCONN, which the socket layer tells
+            self.held().shutdown(socket.SHUT_WR)
+
+    def shutdown_read(self) -> None:
+        with suppress(OSError):
+            self.held().shutdown(socket.SHUT_RD)
+
+    def close(self) -> None:
+        if self.sock is not None:
+            self.sock.close()
+            self.sock = None
+        elif self.listener is not None:
+            self.listener.close()
+            self.listener = None
+
+    def abort(self) -> None:
+        self.held().setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOW)
+        self.close()
+
+    def linger2(self, seconds: int) -> None:
+        self.held().setsockopt(socket.IPPROTO_TCP, _TCP_LINGER2, seconds)
+
+    def wait(self, duration_ns: int) -> None:
+        time.sleep(duration_ns / S)
+        self.look()
+
+    def vanish(self) -> None:
+        """Leave nothing behind that would send."""
+        if self.sock is not None:
+            self.abort()
+        if self.listener is not None:
+            self.listener.close()
+        self.look()
+
+
+#: What Linux does not do, to see that it is seen.
+WRONG: Final = row("RST without ACK", RST, IRS, None, State.CLOSED)
+#: No limit to challenge ACKs.
+TALKATIVE: Final[dict[str, int | str]] = {"net.ipv4.tcp_invalid_ratelimit": 0}
+
+
+def run(machine: Machine, table: Table, cell: Cell) -> Observed:
+    """Let a row happen to the kernel."""
+    end = LinuxEnd(machine, table.options)
+    try:
+        return observe(end, table, cell)
+    finally:
+        end.vanish()
+
+
+def judge_row(machine: Machine, table: Table, cell: Cell) -> str:
+    """Hold a row against the kernel; empty where it does so, at least once in three times.
+
+    Time passes there: a tick may fall between two steps.
+    """
+    expected = Observed(cell.then, cell.sends, cell.error, cell.gives)
+    seen = expected
+    for _ in range(_TIMES):
+        seen = run(machine, table, cell)
+        if seen == expected:
+            return ""
+    return f"the row says {expected}, Linux does {seen}"
+
+
+def judge_walk(
+    machine: Machine, seed: int, length: int, sysctl: dict[str, int | str] | None = None
+) -> list[str]:
+    """Walk with the kernel; return the way to the difference, if there is one, three times.
+
+    ``sysctl`` is ours alone.
+    """
+    trail: list[str] = []
+    for _ in range(_TIMES):
+        rng = Random(seed)
+        options = rng.choice(walks.OPTIONS)
+        end = LinuxEnd(machine, options)
+        try:
+            trail = walks.side_by_side(seed, length, Ours(options, sysctl=sysctl), end, rng)
+        finally:
+            end.vanish()
+        if not trail:
+            break
+    return trail
+
+
+def main() -> None:
+    """Print, as JSON, what the kernel says: to each row of each table, and to so many walks."""
+    from tests.unit.tcp.tables import TABLES
+
+    count, length = int(sys.argv[1]), int(sys.argv[2])
+    machine = Machine()
+    rows = {
+        f"{number} {place}": judge_row(machine, table, cell)
+        for number, table in enumerate(TABLES)
+        for place, cell in enumerate(table.rows)
+        if not cell.linux
+    }
+    trails = [judge_walk(machine, seed, length) for seed in range(count)]
+    lame = [judge_walk(machine, seed, length, TALKATIVE) for seed in range(count // 20)]
+    verdict = {
+        "rows": rows,
+        "walks": [trail for trail in trails if trail],
+        "a wrong row": judge_row(machine, Table("", reach.syn_sent, ()), WRONG),
+        "walks of a stack that differs": [trail for trail in lame if trail],
+    }
+    json.dump(verdict, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

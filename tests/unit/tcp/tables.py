@@ -1,0 +1,34 @@
+"""Every table of cells, for the real kernel."""
+
+from typing import Final
+
+from tests.unit.tcp import (
+    test_close_wait,
+    test_closed,
+    test_closing,
+    test_established,
+    test_fin_wait_1,
+    test_fin_wait_2,
+    test_last_ack,
+    test_listen,
+    test_syn_received,
+    test_syn_sent,
+    test_time_wait,
+)
+from tests.unit.tcp.cells import Table
+
+_MODULES: Final = (
+    test_closed,
+    test_listen,
+    test_syn_sent,
+    test_syn_received,
+    test_established,
+    test_fin_wait_1,
+    test_fin_wait_2,
+    test_close_wait,
+    test_closing,
+    test_last_ack,
+    test_time_wait,
+)
+
+TABLES: Final[tuple[Table, ...]] = tuple(table for module in _MODULES for table in module.TABLES)

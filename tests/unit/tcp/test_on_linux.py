@@ -1,0 +1,86 @@
+"""The same rows on the real kernel, and random walks of both, side by side.
+
+So a row that is wrong about Linux fails, and so does the stack where it is. One process does it
+all: it has namespaces of its own, and needs no wire, for the test is the peer.
+"""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from functools import cache
+from typing import Final, TypedDict
+
+import pytest
+from tests.unit.tcp.tables import TABLES
+
+WALKS: Final = 2_000
+STEPS: Final = 4
+#: The profile that the stack follows; other kernels answer some segments otherwise.
+RELEASE: Final = "6.18"
+
+pytestmark = [
+    pytest.mark.kernel,
+    pytest.mark.timeout(60),
+    pytest.mark.skipif(
+        not platform.release().startswith(RELEASE), reason=f"the rows tell of Linux {RELEASE}"
+    ),
+]
+
+
+Verdict = TypedDict(
+    "Verdict",
+    {
+        "rows": dict[str, str],
+        "walks": list[list[str]],
+        "a wrong row": str,
+        "walks of a stack that differs": list[list[str]],
+    },
+)
+
+
+@cache
+def verdict() -> Verdict:
+    """Ask the kernel everything, once."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.unit.tcp.linux_end", str(WALKS), str(STEPS)],
+        check=True,
+        capture_output=True,
+        timeout=50,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+    )
+    answer: Verdict = json.loads(done.stdout)
+    return answer
+
+
+def _rows() -> list[object]:
+    return [
+        pytest.param(f"{number} {place}", id=f"{table.reach.__name__}: {cell.name}")
+        for number, table in enumerate(TABLES)
+        for place, cell in enumerate(table.rows)
+        if not cell.linux
+    ]
+
+
+@pytest.mark.parametrize("place", _rows())
+def test_linux_does_what_the_row_says(place: str) -> None:
+    assert not verdict()["rows"][place]
+
+
+def test_walking_side_by_side_with_linux() -> None:
+    trails = verdict()["walks"]
+    assert not trails, "\n\n".join("\n  ".join(trail) for trail in trails[:10])
+
+
+def test_every_table_is_judged() -> None:
+    judged = [cell for table in TABLES for cell in table.rows if not cell.linux]
+    assert len(verdict()["rows"]) == len(judged) > 400
+
+
+def test_a_wrong_row_is_seen() -> None:
+    assert "Linux does" in verdict()["a wrong row"]
+
+
+def test_a_stack_that_differs_is_seen() -> None:
+    assert verdict()["walks of a stack that differs"]
