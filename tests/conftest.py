@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from functools import cache
 
 import pytest
@@ -38,6 +37,15 @@ def why_no_kernel_arm() -> str:
     return done.stderr.strip() if done.returncode else ""
 
 
+def pytest_configure() -> None:
+    """Let what tests start notice Ctrl-C, also where this run is a background job.
+
+    A shell without job control lets those ignore it, and what is ignored stays so over an exec.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def pytest_report_header() -> list[str]:
     why = why_no_kernel_arm()
     return [
@@ -50,14 +58,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("kernel") and why_no_kernel_arm():
             item.add_marker(pytest.mark.skip(reason=f"kernel arm: {why_no_kernel_arm()}"))
-
-
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """Let the programs that a test starts notice Ctrl-C, also where this run is a background job.
-
-    A shell without job control lets those ignore it, and what is ignored stays so over an exec.
-    """
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)

@@ -38,7 +38,7 @@ def descendants(pid: int) -> set[int]:
 
 
 @pytest.fixture
-def exploring(interruptible: None) -> Iterator[subprocess.Popen[str]]:  # noqa: ARG001
+def exploring() -> Iterator[subprocess.Popen[str]]:
     """An exploration on its way: its worker has forked worlds."""
     process = subprocess.Popen(
         [sys.executable, "-m", "halfopen", "explore", str(LONG), "--jobs", "4"],

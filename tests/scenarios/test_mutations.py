@@ -45,6 +45,15 @@ def every_close_sends_a_fin(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(calls, "close", close)
 
 
+def a_close_only_stops_sending(patch: pytest.MonkeyPatch) -> None:
+    """Whoever has closed still takes what comes, like after shutdown(SHUT_WR)."""
+
+    def close(tcb: Tcb, now: int, *, linger: int | None = None) -> None:  # noqa: ARG001
+        calls.shutdown_write(tcb, now)
+
+    patch.setattr(calls, "close", close)
+
+
 def a_power_cut_is_a_crash(patch: pytest.MonkeyPatch) -> None:
     """A host that loses power still closes its programs' connections."""
 
@@ -77,6 +86,7 @@ def a_boot_resets_old_peers(patch: pytest.MonkeyPatch) -> None:
 #: Row, what the note claims, and the stack of which it would be true.
 MUTATIONS: Final[tuple[tuple[str, str, Mutate], ...]] = (
     ("N03", "a close sends a FIN", every_close_sends_a_fin),
+    ("N04", "who has closed can still receive", a_close_only_stops_sending),
     ("N07", "no FIN is sent when a process crashes", a_crash_is_silent),
     ("N08", "read blocks, or times out, when a process crashed", a_crash_is_silent),
     ("N09", "an RST answers a write when the host crashed", a_power_cut_is_a_crash),

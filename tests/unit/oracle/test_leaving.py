@@ -65,7 +65,6 @@ def alive(pids: set[int]) -> set[int]:
 
 @pytest.mark.kernel
 @pytest.mark.timeout(60)
-@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize(
     ("number", "to_all", "status"),
     [
