@@ -173,8 +173,9 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             f"answers with an RST ({refused} runs, {span(resets)} later; the next write gives "
             "EPIPE). shutdown(SHUT_RD) sends nothing, and what comes after it can even be read. "
             f"A half-closed connection stays for ever ({max(WAITS, key=lambda k: WAITS[k])} in one "
-            f"run); one that was closed is forgotten after {show_duration(kept)} without the peer's
-            FIN (tcp_fin_timeout), which then is " f"answered with an RST ({short + default} runs)."
+            f"run); one that was closed is forgotten after {show_duration(kept)} without the "
+            "peer's FIN (tcp_fin_timeout), which then is answered with an RST "
+            f"({short + default} runs)."
         ),
     )
 
