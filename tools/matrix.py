@@ -158,9 +158,11 @@ def test(python: Python, build_name: str, arguments: list[str]) -> bool:
     print(f"\n=== Python {python.version}, {build_name} build ===", flush=True)
     suites = [suite for suite in SUITES if any((ROOT / suite).rglob("test_*.py"))]
     command = [str(python.bin), "-m", "pytest", "-q", "-n", "auto", "-m", "not kernel", *suites]
+    began = time.monotonic()
     done = subprocess.run(
         [*command, *arguments], check=False, env=python.environ(build_name), cwd=ROOT
     )
+    print(f"took {time.monotonic() - began:.0f} s", flush=True)
     return done.returncode == 0
 
 
@@ -169,37 +171,44 @@ def digests(pythons: list[Python]) -> bool:
 
     True where all traces are alike.
     """
+    began = time.monotonic()
+    runs = [(python, name) for python in pythons for name in python.builds]
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        done = list(pool.map(digest, runs, range(len(runs))))
     first: tuple[str, list[str]] | None = None
     alike = True
-    seed = 0
-    for python in pythons:
-        for name in python.builds:
-            seed += 1
-            done = subprocess.run(
-                [python.bin, DIGEST],
-                check=False,
-                env={**python.environ(name), "PYTHONHASHSEED": str(seed)},
-                cwd=ROOT,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-            label, lines = f"{python.version} {name}", done.stdout.splitlines()
-            if done.returncode or not lines:
-                print(f"traces: {label}: the run failed (exit {done.returncode})")
-                alike = False
-            elif first is None:
-                first = (label, lines)
-            elif lines != first[1]:
-                alike = False
-                ours = dict(line.rsplit(" ", 1) for line in lines)
-                for line in first[1]:
-                    variant, digest = line.rsplit(" ", 1)
-                    if ours.get(variant) != digest:
-                        print(f"traces: {label} differs from {first[0]}: {variant}")
+    for (python, name), (status, lines) in zip(runs, done, strict=True):
+        label = f"{python.version} {name}"
+        if status or not lines:
+            print(f"traces: {label}: the run failed (exit {status})")
+            alike = False
+        elif first is None:
+            first = (label, lines)
+        elif lines != first[1]:
+            alike = False
+            ours = dict(line.rsplit(" ", 1) for line in lines)
+            for line in first[1]:
+                variant, found = line.rsplit(" ", 1)
+                if ours.get(variant) != found:
+                    print(f"traces: {label} differs from {first[0]}: {variant}")
     if first is not None and alike:
-        runs = sum(len(python.builds) for python in pythons)
-        print(f"traces: {len(first[1])} variants, the same bytes in {runs} runs (Pythons x builds)")
+        print(f"traces: {len(first[1])} variants, the same bytes in {len(runs)} runs", end=" ")
+        print(f"(Pythons x builds, hash seeds) in {time.monotonic() - began:.0f} s", flush=True)
     return alike
+
+
+def digest(run: tuple[Python, str], seed: int) -> tuple[int, list[str]]:
+    """Run every variant once; give the exit status and a line for each trace."""
+    python, name = run
+    done = subprocess.run(
+        [python.bin, DIGEST],
+        check=False,
+        env={**python.environ(name), "PYTHONHASHSEED": str(seed)},
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    return done.returncode, done.stdout.splitlines()
 
 
 def main() -> int:
