@@ -143,6 +143,11 @@ class Image:
         if signals.is_deadly(number):
             self.process.kill(NAMES[number], self.world.now)
 
+    def broken_pipe(self) -> None:
+        """Give the process the SIGPIPE that comes with EPIPE; CPython ignores it from the start."""
+        if self.signals is not None:
+            self.signals.broken_pipe()
+
     def exit(self, status: int, how: str = "") -> None:
         """End the process now. No more of its code runs."""
         self.process.exit(status, self.world.now, how)

@@ -58,6 +58,8 @@ def recorded(
                 result = method(self, *args, **named)
             except BaseException as error:
                 _leave(thread, number, None, errno_name(error))
+                if image.signals is not None:
+                    image.signals.run_pending()
                 raise
             value = result if give is None else give(self, result)
             _leave(thread, number, result_to_json(name, value), None)

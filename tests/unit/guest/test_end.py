@@ -489,3 +489,33 @@ def test_a_signal_reaches_no_other_host() -> None:
     stage.run()
     assert stage.end("takes") == "exit 0"
     assert stage.end("signals_another").startswith("uncaught ProcessLookupError")
+
+
+# By SIGPIPE.
+
+
+def writes_into_a_broken_pipe(by_os_write: bool, flags: int) -> None:
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    listener = socket.create_server(("127.0.0.1", 0))
+    sock = socket.create_connection(listener.getsockname())
+    sock.shutdown(socket.SHUT_WR)
+    try:
+        if by_os_write:
+            os.write(sock.fileno(), b"x")
+        else:
+            sock.send(b"x", flags)
+    except BrokenPipeError:
+        print("still there")
+
+
+@pytest.mark.parametrize("by_os_write", [False, True])
+def test_sigpipe_by_default_ends_a_process_inside_the_call(by_os_write: bool) -> None:
+    stage = alone(writes_into_a_broken_pipe, by_os_write, 0)
+    assert stage.end("writes_into_a_broken_pipe") == "SIGPIPE"
+    assert stage.output("writes_into_a_broken_pipe") == ""
+
+
+def test_sigpipe_does_not_come_with_msg_nosignal() -> None:
+    stage = alone(writes_into_a_broken_pipe, False, socket.MSG_NOSIGNAL)
+    assert stage.end("writes_into_a_broken_pipe") == "exit 0"
+    assert stage.output("writes_into_a_broken_pipe") == "still there\n"

@@ -168,7 +168,13 @@ class Posix:
         """Write to a socket, to standard output or to standard error."""
         octets = bytes(memoryview(data))
         if fd >= FD_BASE:
-            return tasks.running().syscall(calls.send, fd, octets, 0)
+            try:
+                return tasks.running().syscall(calls.send, fd, octets, 0)
+            except BrokenPipeError:
+                self._image.broken_pipe()
+                if self._image.signals is not None:
+                    self._image.signals.run_pending()
+                raise
         if fd not in {1, 2}:
             raise OSError(errno.EBADF, "Bad file descriptor")
         self._image.output(fd, octets.decode("utf-8", "backslashreplace"))

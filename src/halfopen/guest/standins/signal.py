@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias
 
-from halfopen.guest import places, tasks
+from halfopen.guest import fence, places, tasks
 from halfopen.guest.standins.assemble import assemble
 from halfopen.guest.standins.numbers import integer
 
@@ -39,6 +39,7 @@ class Signals:
         self._handlers[real.SIGINT] = self.on_interrupt
         self._handlers[real.SIGPIPE] = real.SIG_IGN
         self._wakeup_fd = -1
+        self._pending: list[int] = []
 
     def signal(self, signalnum: int, handler: Handler, /) -> Handler:
         """Set a handler and return the one before."""
@@ -75,6 +76,23 @@ class Signals:
             thread = tasks.running()
             self._image.process.kill(NAMES[number], self._image.world.now)
             thread.leave_if_over()
+
+    def broken_pipe(self) -> None:
+        """Take the SIGPIPE that comes with EPIPE; a handler runs once the call has returned.
+
+        Deadly, it ends the process inside the call.
+        """
+        if self.is_deadly(real.SIGPIPE):
+            self.raise_signal(real.SIGPIPE)
+        elif self.is_handled(real.SIGPIPE):
+            if tasks.running() is not self._image.main:
+                fence.refuse("a signal handler (SIGPIPE) that another thread's call sets off")
+            self._pending.append(real.SIGPIPE)
+
+    def run_pending(self) -> None:
+        """Run the handlers that waited for a call to return."""
+        while self._pending:
+            self.raise_signal(self._pending.pop(0))
 
     def is_deadly(self, number: int) -> bool:
         """Whether a signal ends the process, as it is set now."""

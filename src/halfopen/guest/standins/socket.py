@@ -202,7 +202,7 @@ class Socket:
     @recorded("send")
     def send(self, data: "Buffer", flags: int = 0, /) -> int:
         """Send what fits."""
-        return self._timed(_POLLOUT, calls.send, _octets(data), integer(flags))
+        return self._send(self._until(), calls.send, _octets(data), integer(flags))
 
     @recorded("sendall")
     def sendall(self, data: "Buffer", flags: int = 0, /) -> None:
@@ -210,7 +210,7 @@ class Socket:
         rest, flags = _octets(data), integer(flags)
         until = self._until()
         while True:
-            rest = rest[self._timed_until(until, _POLLOUT, calls.send, rest, flags) :]
+            rest = rest[self._send(until, calls.send, rest, flags) :]
             if not rest:
                 return
 
@@ -222,7 +222,7 @@ class Socket:
             raise TypeError(msg)
         there = self._address(rest[-1], "sendto")
         flags = integer(rest[0]) if len(rest) == 2 else 0
-        return self._timed(_POLLOUT, calls.sendto, _octets(data), flags, there)
+        return self._send(self._until(), calls.sendto, _octets(data), flags, there)
 
     @recorded("sendmsg")
     def sendmsg(
@@ -242,7 +242,7 @@ class Socket:
             raise TypeError("sendmsg() argument 1 must be an iterable") from None
         data = b"".join(_octets(each) for each in parts)
         there = None if address is None else self._address(address, "sendmsg")
-        return self._timed(_POLLOUT, calls.sendto, data, integer(flags), there)
+        return self._send(self._until(), calls.sendto, data, integer(flags), there)
 
     @recorded("recv")
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
@@ -418,6 +418,22 @@ class Socket:
         """The instant at which a timeout that begins now is over."""
         timeout = self._timeout_ns
         return self.image.world.now + timeout if timeout else None
+
+    def _send(
+        self,
+        until: int | None,
+        call: "Callable[..., int | Blocked]",
+        data: bytes,
+        flags: int,
+        *there: Address | None,
+    ) -> int:
+        """Make a call that sends; SIGPIPE comes with a stream's EPIPE (Linux sk_stream_error)."""
+        try:
+            return self._timed_until(until, _POLLOUT, call, data, flags, *there)
+        except BrokenPipeError:
+            if self._type == real.SOCK_STREAM and not flags & real.MSG_NOSIGNAL:
+                self.image.broken_pipe()
+            raise
 
     def _timed(self, events: int, call: "Callable[..., T | Blocked]", *args: object) -> T:
         return self._timed_until(self._until(), events, call, *args)
