@@ -45,14 +45,14 @@ ask: $(VENV)/halfopen-runtime
 test: kernel unit matrix
 
 unit: $(VENV)/halfopen-test
-	$(PY) -m pytest -q -n auto -m 'not kernel'
+	tools/timed unit $(PY) -m pytest -q -n auto -m 'not kernel'
 
 # Serially, because it measures real time. Exit 5: not one such test is there.
 kernel: $(VENV)/halfopen-test
-	$(PY) -m pytest -q -m kernel || [ $$? = 5 ]
+	tools/timed kernel $(PY) -m pytest -q -m kernel || [ $$? = 5 ]
 
 matrix: $(VENV)/halfopen-test
-	$(PY) tools/matrix.py test --venv $(VENV)
+	tools/timed matrix $(PY) tools/matrix.py test --venv $(VENV)
 
 compiled: $(VENV)/halfopen-runtime
 	$(PY) tools/matrix.py build --venv $(VENV) --only $(VERSION)
@@ -61,11 +61,11 @@ compiled: $(VENV)/halfopen-runtime
 check: $(VENV)/halfopen-check
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m mypy
+	tools/timed types $(PY) -m mypy
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/codespell src tests docs benchmarks tools changes *.md
-	$(PY) -m sphinx -q -W --keep-going -n -b html docs docs/_build/html
-	$(VENV)/bin/basedpyright --pythonpath $(PY) --ignoreexternal --verifytypes halfopen
+	tools/timed docs $(PY) -m sphinx -q -W --keep-going -n -b html docs docs/_build/html
+	$(PY) tools/public_types.py
 
 docs: $(VENV)/halfopen-check
 	$(PY) -m sphinx -q -W --keep-going -n -b html docs docs/_build/html
