@@ -54,9 +54,8 @@ def main() -> int:
                 wrong += 1
                 said = "; ".join(each["message"] for each in symbol["diagnostics"])
                 print(f"{name}: {said or 'its type is not known'}")
-    print(
-        f"types of {len(halfopen.__all__)} public names: {f'{wrong} incomplete' if wrong else 'complete'}"
-    )
+    result = f"{wrong} incomplete" if wrong else "complete"
+    print(f"types of {len(halfopen.__all__)} public names: {result}")
     return 1 if wrong else 0
 
 
