@@ -191,11 +191,13 @@ def _probe_timed_out(tcb: Tcb, now: int) -> bool:
     Linux tcp_rtx_probe0_timed_out.
     """
     silence = now - tcb.rcv_ack_at
+    resending = now - (tcb.retrans_at or tcb.inflight[0].sent_at)
     limit = 2 * tcb.config.rto_max_ns
     if tcb.user_timeout_ns:
+        if resending > tcb.user_timeout_ns:  # answers don't count: nothing moves
+            return True
         limit = min(limit, tcb.user_timeout_ns)
-        return now - tcb.inflight[0].sent_at > limit and silence > limit
-    return silence > limit and now - (tcb.retrans_at or tcb.inflight[0].sent_at) > limit
+    return silence > limit and resending > limit
 
 
 def write_error(tcb: Tcb, now: int) -> None:

@@ -15,7 +15,7 @@ from halfopen.net.demux import arriving
 from halfopen.net.interfaces import Interface
 from halfopen.net.ip import Ip
 from halfopen.net.sysctl import with_defaults
-from halfopen.tcp import calls
+from halfopen.tcp import calls, output
 from halfopen.tcp.config import Config
 from halfopen.tcp.deadlines import deadline_passed, next_deadline
 from halfopen.tcp.effects import Effects
@@ -220,6 +220,14 @@ class End(ABC):
         """Set TCP_LINGER2."""
 
     @abstractmethod
+    def nodelay(self) -> None:
+        """Set TCP_NODELAY."""
+
+    @abstractmethod
+    def cork(self, *, on: bool) -> None:
+        """Set or clear TCP_CORK."""
+
+    @abstractmethod
     def wait(self, duration_ns: int) -> None:
         """Let time pass."""
 
@@ -351,6 +359,10 @@ class Ours(End):
         self.settle()
         return data
 
+    def peek(self, size: int) -> bytes:
+        """RECEIVE, and leave it there."""
+        return calls.receive(self.held(), size, self.now, peek=True)
+
     def shutdown_write(self) -> None:
         calls.shutdown_write(self.held(), self.now)
         self.settle()
@@ -372,6 +384,16 @@ class Ours(End):
 
     def linger2(self, seconds: int) -> None:
         self.held().linger2_ns = seconds * S if seconds >= 0 else -1
+
+    def nodelay(self) -> None:
+        self.held().nodelay = True
+
+    def cork(self, *, on: bool) -> None:
+        tcb = self.held()
+        tcb.cork = on
+        if not on:
+            output.push_user(tcb, self.now)  # as the socket layer does (Linux __tcp_sock_set_cork)
+            self.settle()
 
     # Time.
 

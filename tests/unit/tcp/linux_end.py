@@ -20,7 +20,7 @@ from tests.unit.tcp import reach, walks
 from tests.unit.tcp.cells import Cell, Observed, Table, observe, row
 from tests.unit.tcp.ends import HERE, IRS, PEER, End, Options, Ours
 
-from halfopen.base.units import S
+from halfopen.base.units import MS, S
 from halfopen.oracle import namespaces, netlink
 from halfopen.tcp.states import State
 from halfopen.wire import ip
@@ -36,6 +36,7 @@ _LINGER_NOW: Final = struct.pack("ii", 1, 0)
 _TCP_LINGER2: Final = 8
 _TCP_NEW_SYN_RECV: Final = 12
 _TIMES: Final = 3
+_GLANCE_NS: Final = 2 * MS
 
 
 class Machine:
@@ -154,6 +155,7 @@ class LinuxEnd(End):
 
     def write(self, data: bytes) -> None:
         assert self.held().send(data) == len(data), "the kernel took less"
+        self.look()
 
     def read(self, size: int = 1 << 20) -> bytes:
         if self.sock is None:
@@ -186,9 +188,17 @@ class LinuxEnd(End):
     def linger2(self, seconds: int) -> None:
         self.held().setsockopt(socket.IPPROTO_TCP, _TCP_LINGER2, seconds)
 
+    def nodelay(self) -> None:
+        self.held().setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def cork(self, *, on: bool) -> None:
+        self.held().setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, on)
+
     def wait(self, duration_ns: int) -> None:
-        time.sleep(duration_ns / S)
-        self.look()
+        until = time.monotonic_ns() + duration_ns
+        while (left := until - time.monotonic_ns()) > 0:
+            time.sleep(min(left, _GLANCE_NS) / S)
+            self.look()  # a kernel whose packets lie in the interface does not send them again
 
     def vanish(self) -> None:
         """Leave nothing behind that would send."""

@@ -6,11 +6,15 @@ from tests.unit.tcp import (
     test_close_wait,
     test_closed,
     test_closing,
+    test_delayed_ack,
     test_established,
     test_fin_wait_1,
     test_fin_wait_2,
     test_last_ack,
     test_listen,
+    test_receiving,
+    test_retransmission,
+    test_sending,
     test_syn_received,
     test_syn_sent,
     test_time_wait,
@@ -29,6 +33,10 @@ _MODULES: Final = (
     test_closing,
     test_last_ack,
     test_time_wait,
+    test_sending,
+    test_delayed_ack,
+    test_retransmission,
+    test_receiving,
 )
 
 TABLES: Final[tuple[Table, ...]] = tuple(table for module in _MODULES for table in module.TABLES)

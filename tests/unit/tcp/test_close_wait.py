@@ -6,6 +6,7 @@ from typing import Final
 from tests.unit.tcp import reach
 from tests.unit.tcp.cells import (
     STAMPED,
+    At,
     Cell,
     Table,
     abort,
@@ -23,6 +24,7 @@ from tests.unit.tcp.cells import (
 )
 from tests.unit.tcp.ends import EDGE, IRS, ISS, End, Ours
 
+from halfopen.base.units import S
 from halfopen.tcp.states import State
 from halfopen.wire.tcp import ACK, FIN, PSH, RST, SYN
 
@@ -130,4 +132,4 @@ def test_the_fin_is_acknowledged_without_waiting_long() -> None:
     end = Ours()
     reach.close_wait(end)
     end.sent()
-    assert timeline(end, 1_000_000_000) == [(0, HERE)]
+    assert timeline(end, S) == [(At(0), HERE)]

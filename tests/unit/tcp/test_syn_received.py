@@ -10,6 +10,7 @@ from tests.unit.tcp import reach
 from tests.unit.tcp.cells import (
     SACKING,
     STAMPED,
+    At,
     Cell,
     Table,
     abort,
@@ -164,7 +165,7 @@ def test_an_embryo_repeats_its_answer_and_is_forgotten() -> None:
     end = Ours()
     reach.syn_received(end)
     end.sent()
-    assert timeline(end, 100 * S) == [(at, AGAIN) for at in (1, 3, 7, 15, 31)]
+    assert timeline(end, 100 * S) == [(At(at), AGAIN) for at in (1, 3, 7, 15, 31)]
     assert end.state is LISTEN
     assert end.next_deadline() is None
 
@@ -176,7 +177,7 @@ def test_the_listener_may_have_its_own_number_of_answers() -> None:
     end.listening.syn_retries = 1  # TCP_SYNCNT
     end.arrives(SYN, IRS)
     end.sent()
-    assert timeline(end, 100 * S) == [(1, AGAIN)]
+    assert timeline(end, 100 * S) == [(At(1), AGAIN)]
     assert end.state is LISTEN
 
 
@@ -194,7 +195,7 @@ def test_crossed_opens_repeat_their_syn_ack() -> None:
     end = Ours(sysctl={"net.ipv4.tcp_syn_retries": 2})
     reach.crossed(end)
     end.sent()
-    assert timeline(end, 100 * S) == [(1, AGAIN), (3, AGAIN)]
+    assert timeline(end, 100 * S) == [(At(1), AGAIN), (At(3), AGAIN)]
     assert end.state is CLOSED
 
 

@@ -8,6 +8,7 @@ from tests.unit.tcp import reach
 from tests.unit.tcp.cells import (
     PLAIN,
     STAMPED,
+    At,
     Cell,
     Table,
     abort,
@@ -130,7 +131,9 @@ def test_an_unanswered_syn_is_repeated_evenly_at_first_and_then_ever_more_rarely
     end = Ours()
     reach.syn_sent(end)
     end.sent()
-    assert timeline(end, 300 * S) == [(at, SYN_ALONE) for at in (1, 2, 3, 4, 5, 7, 11, 19, 35, 67)]
+    assert timeline(end, 300 * S) == [
+        (At(at), SYN_ALONE) for at in (1, 2, 3, 4, 5, 7, 11, 19, 35, 67)
+    ]
     assert (end.state, end.error()) == (CLOSED, ETIMEDOUT)
 
 
@@ -138,7 +141,7 @@ def test_without_linear_timeouts_every_wait_is_twice_the_last() -> None:
     end = Ours(sysctl={"net.ipv4.tcp_syn_linear_timeouts": 0, "net.ipv4.tcp_syn_retries": 3})
     reach.syn_sent(end)
     end.sent()
-    assert timeline(end, 60 * S) == [(at, SYN_ALONE) for at in (1, 3, 7)]
+    assert timeline(end, 60 * S) == [(At(at), SYN_ALONE) for at in (1, 3, 7)]
     assert (end.state, end.error()) == (CLOSED, ETIMEDOUT)
 
 

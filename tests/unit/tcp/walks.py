@@ -7,7 +7,14 @@ from random import Random
 from typing import Final, NamedTuple
 
 from tests.unit.tcp import cells, reach
-from tests.unit.tcp.cells import PLAIN, SACKING, STAMPED, Step, seg
+from tests.unit.tcp.cells import (
+    PLAIN,
+    SACKING,
+    STAMPED,
+    Step,
+    seg,
+    write,
+)
 from tests.unit.tcp.ends import EDGE, IRS, ISS, WINDOW, End, Options, Ours, spell_flags
 
 from halfopen.tcp.states import MAY_SEND, State
@@ -80,7 +87,7 @@ def _call(rng: Random, ours: Ours) -> Choice | None:
     if call == "write":
         if tcb.state not in MAY_SEND or tcb.snd_shutdown:
             return None
-        return Choice(f"write {size}", lambda end: end.write(bytes(size)))
+        return Choice(f"write {size}", write(bytes(size)))
     if call in {"shutdown", "deafen"} and not (tcb.irs and tcb.state is not State.SYN_RECEIVED):
         return None  # the socket layer disconnects
     if call in {"shutdown", "deafen"} and (tcb.minisock or tcb.state is State.CLOSED):

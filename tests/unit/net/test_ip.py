@@ -1,0 +1,177 @@
+"""IP of one host: who gets what arrives, and what leaves."""
+
+from errno import ENETUNREACH
+
+import pytest
+from tests.unit.net.hosts import HERE, NOW, PEER, Host
+from tests.unit.net.test_udp import end
+
+from halfopen.net.interfaces import Interface
+from halfopen.tcp.states import State
+from halfopen.wire import icmp
+from halfopen.wire.icmp import Icmp
+from halfopen.wire.ip import Packet
+from halfopen.wire.tcp import ACK, RST, SYN, Segment
+from halfopen.wire.udp import Datagram
+
+TO_80 = (PEER, 40_000, HERE, 80)
+
+
+def syn() -> Segment:
+    return Segment(TO_80, 5_000, 0, SYN, 1_000)
+
+
+def test_a_syn_to_nobody_is_refused() -> None:
+    (answer,) = Host().takes(syn())
+    assert isinstance(answer.body, Segment)
+    assert answer.body.flags == RST | ACK
+    assert (answer.src, answer.dst) == (HERE, PEER)
+
+
+def test_a_syn_to_a_listener_begins_a_connection() -> None:
+    host = Host()
+    host.listen()
+    (answer,) = host.takes(syn())
+    assert isinstance(answer.body, Segment)
+    assert answer.body.flags == SYN | ACK
+    assert [embryo.tcb.state for embryo in host.ip.embryos] == [State.SYN_RECEIVED]
+
+
+def test_what_is_for_another_host_is_dropped() -> None:
+    assert Host().takes(syn(), dst="10.0.0.7") == []
+
+
+def test_an_interface_that_is_down_takes_nothing() -> None:
+    host = Host()
+    host.link.up = False
+    assert host.takes(syn()) == []
+
+
+def test_without_a_way_back_no_connection_begins() -> None:
+    host = Host()
+    host.listen()
+    stranger = ("8.8.8.8", 40_000, HERE, 80)
+    assert host.takes(Segment(stranger, 5_000, 0, SYN, 1_000), src="8.8.8.8") == []
+    assert host.ip.embryos == []
+
+
+def test_a_datagram_to_a_port_that_nobody_has_is_refused() -> None:
+    (answer,) = Host().takes(Datagram(1_000, 53, b"ask"))
+    assert isinstance(answer.body, Icmp)
+    assert (answer.body.kind, answer.body.code) == (icmp.DEST_UNREACH, icmp.PORT_UNREACH)
+
+
+def test_a_datagram_for_a_socket_is_its() -> None:
+    host = Host()
+    socket = end()
+    host.ip.udp.add(socket)
+    assert host.takes(Datagram(1_000, 53, b"ask")) == []
+    assert socket.take(peek=False).data == b"ask"
+
+
+@pytest.mark.parametrize(
+    ("more", "offset", "answers"),
+    [
+        pytest.param(False, 0, 1, id="whole"),
+        pytest.param(True, 0, 0, id="the first fragment"),
+        pytest.param(False, 8, 0, id="the last fragment"),
+    ],
+)
+def test_an_unknown_protocol_is_refused(more: bool, offset: int, answers: int) -> None:
+    packet = Packet(PEER, HERE, 132, bytes(16), more=more, offset=offset)
+    told = Host().takes_packet(packet)
+    assert len(told) == answers
+    for answer in told:
+        assert isinstance(answer.body, Icmp)
+        assert answer.body.code == icmp.PROTOCOL_UNREACH
+
+
+def test_errors_are_not_answered_by_errors() -> None:
+    host = Host()
+    assert host.takes(Icmp(icmp.DEST_UNREACH, 3, 0, b"")) == []
+
+
+def test_what_a_host_sends_to_itself_arrives_at_once() -> None:
+    host = Host()
+    listening = host.listen(80, address="127.0.0.1")
+    tcb = host.connect(to="127.0.0.1", source="127.0.0.1")
+    assert host.leaves() == []
+    assert tcb.state is State.ESTABLISHED
+    assert len(listening.ready) == 1
+
+
+def test_a_connection_to_nowhere_and_one_from_a_lost_address_fall_silent() -> None:
+    host = Host()
+    host.connect(to="8.8.8.8")
+    assert host.leaves() == []
+    tcb = host.opened()
+    host.ip.routes.remove_address(HERE)
+    host.ip.reroute()
+    assert tcb.no_route == ENETUNREACH
+
+
+def test_looking_again_finds_a_way_that_has_come_back() -> None:
+    host = Host()
+    tcb = host.opened()
+    host.link.up = False
+    host.ip.reroute()
+    assert tcb.no_route == ENETUNREACH
+    host.link.up = True
+    host.ip.reroute()
+    assert tcb.no_route == 0
+
+
+def test_without_carrier_what_is_sent_is_lost() -> None:
+    host = Host()
+    host.link.carrier = False
+    host.connect()
+    assert host.leaves() == []
+
+
+def test_a_packet_to_nowhere() -> None:
+    host = Host()
+    assert host.ip.send(Packet(HERE, "8.8.8.8", 132, b""), NOW) == ENETUNREACH
+    assert host.ip.way("8.8.8.8") is None
+
+
+def test_what_may_be_fragmented_is_numbered() -> None:
+    host = Host()
+    for _ in range(2):
+        assert host.ip.send(Packet(HERE, PEER, 132, b""), NOW) == 0
+    assert host.ip.send(Packet(HERE, PEER, 132, b"", df=True), NOW) == 0
+    first, second, whole = host.leaves()
+    assert second.ident == (first.ident + 1) & 0xFFFF
+    assert (whole.ident, whole.ttl) == (0, 64)
+
+
+def test_a_connections_packets_are_numbered_where_somebody_looks() -> None:
+    """SYN,ACK and what belongs to no socket have 0 (Linux ip_build_and_send_pkt)."""
+    host = Host(traced=True)
+    tcb = host.connect()
+    (first,) = host.leaves()
+    answer = Segment((PEER, 80, HERE, 40_000), 5_000, tcb.iss + 1, SYN | ACK, 1_000)
+    (second,) = host.takes(answer)
+    assert second.ident == (first.ident + 1) & 0xFFFF
+    host.listen()
+    (synack,) = host.takes(syn())
+    (refused,) = host.takes(Segment((PEER, 9, HERE, 9), 1, 0, SYN, 1))
+    assert (synack.ident, refused.ident) == (0, 0)
+
+
+def test_the_flow_of_a_connection_that_is_over_is_free() -> None:
+    host = Host(traced=True)
+    tcb = host.opened()
+    host.takes(Segment((PEER, 80, HERE, 40_000), tcb.rcv_nxt, 0, RST, 0))
+    assert host.ip.demux.flows == {}
+    assert host.ip.gone == [tcb]
+
+
+def test_two_links_have_their_own_addresses() -> None:
+    host = Host()
+    other = Interface(1, "eth1", ("192.168.0.1",), peers=("192.168.0.2",))
+    host.ip.interfaces.append(other)
+    host.ip.routes.connect(other)
+    host.connect(to="192.168.0.2", source="192.168.0.1")
+    host.ip.settle(NOW)
+    (interface, _) = host.ip.outbox.popleft()
+    assert interface == 1

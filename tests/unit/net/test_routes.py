@@ -1,0 +1,93 @@
+"""Which way a packet goes, and from which address."""
+
+import pytest
+
+from halfopen.net.interfaces import LOOPBACK, Interface
+from halfopen.net.routes import Routes, split_prefix
+
+
+def table(*interfaces: Interface) -> Routes:
+    routes = Routes()
+    for interface in interfaces:
+        routes.connect(interface)
+    return routes
+
+
+ETH0 = ("10.0.0.1/24", "10.0.0.9")
+ETH1 = ("192.168.1.1",)
+
+
+def two_links() -> tuple[Routes, Interface, Interface]:
+    eth0 = Interface(0, "eth0", ETH0)
+    eth1 = Interface(1, "eth1", ETH1, peers=("192.168.1.2", "10.1.0.0/16"))
+    return table(eth0, eth1), eth0, eth1
+
+
+@pytest.mark.parametrize(
+    ("destination", "index", "source"),
+    [
+        pytest.param("10.0.0.77", 0, "10.0.0.1", id="a network that one is in"),
+        pytest.param("192.168.1.2", 1, "192.168.1.1", id="a peer"),
+        pytest.param("10.1.2.3", 1, "192.168.1.1", id="a network behind a peer"),
+        pytest.param("10.0.0.1", LOOPBACK, "10.0.0.1", id="oneself, from oneself"),
+        pytest.param("10.0.0.9", LOOPBACK, "10.0.0.9", id="oneself, at another address"),
+        pytest.param("127.0.0.1", LOOPBACK, "127.0.0.1", id="the loopback"),
+        pytest.param("127.9.9.9", LOOPBACK, "127.0.0.1", id="somewhere in the loopback's network"),
+    ],
+)
+def test_the_way(destination: str, index: int, source: str) -> None:
+    routes, _, _ = two_links()
+    way = routes.way(destination)
+    assert way is not None
+    assert (way.interface.index, way.source) == (index, source)
+
+
+def test_nowhere() -> None:
+    routes, _, _ = two_links()
+    assert routes.way("8.8.8.8") is None
+    assert routes.way("8.8.8.8") is None, "nor when it was asked before"
+
+
+def test_the_longest_prefix_wins_whatever_came_first() -> None:
+    routes, eth0, eth1 = two_links()
+    routes.add("0.0.0.0/0", eth0)
+    routes.add("10.0.0.77", eth1)
+    found = [routes.way(text) for text in ("8.8.8.8", "10.0.0.77", "10.0.0.78")]
+    assert [way.interface.index if way else None for way in found] == [0, 1, 0]
+
+
+def test_an_interface_that_is_down_has_no_routes() -> None:
+    routes, eth0, _ = two_links()
+    assert routes.way("10.0.0.77") is not None
+    eth0.up = False
+    routes.changed()
+    assert routes.way("10.0.0.77") is None
+    assert routes.way("10.0.0.1") is not None, "one's own address is still one's own"
+
+
+def test_an_address_takes_the_routes_with_it_that_prefer_it() -> None:
+    routes, _, _ = two_links()
+    assert routes.is_local("10.0.0.1")
+    routes.remove_address("10.0.0.1")
+    assert not routes.is_local("10.0.0.1")
+    assert routes.way("10.0.0.77") is None
+    assert routes.way("192.168.1.2") is not None
+
+
+@pytest.mark.parametrize(
+    ("address", "broadcast"),
+    [
+        ("10.0.0.255", True),
+        ("255.255.255.255", True),
+        ("10.0.0.254", False),
+        ("192.168.1.2", False),
+    ],
+)
+def test_broadcast(address: str, broadcast: bool) -> None:
+    routes, _, _ = two_links()
+    assert routes.is_broadcast(address) is broadcast
+
+
+def test_a_prefix_without_length_is_one_host() -> None:
+    assert split_prefix("10.0.0.1") == ("10.0.0.1", 32)
+    assert split_prefix("0.0.0.0/0") == ("0.0.0.0", 0)

@@ -1,0 +1,140 @@
+"""When an ACK goes: at once, or 40 to 200 ms later.
+
+RFC 1122 4.2.3.2; Linux __tcp_ack_snd_check.
+"""
+
+from typing import Final
+
+from tests.unit.tcp import reach
+from tests.unit.tcp.cells import (
+    At,
+    Cell,
+    Table,
+    case,
+    cells,
+    check,
+    read,
+    says,
+    seg,
+    timeline,
+    wait,
+    write,
+)
+from tests.unit.tcp.ends import IRS, ISS, End, Ours, Sent
+
+from halfopen.base.units import MS, S
+from halfopen.tcp.states import State
+from halfopen.wire.tcp import ACK, PSH
+
+ESTABLISHED = State.ESTABLISHED
+SEQ: Final = IRS + 1
+NXT: Final = ISS + 1
+SOON: Final = wait(20 * MS)
+LATER: Final = wait(60 * MS)
+
+
+def got(octets: int, sent: int = 0) -> Sent:
+    """Our ACK of so many octets, behind so many of ours."""
+    return says(ACK, NXT + sent, SEQ + octets)
+
+
+FRESH = (
+    case(
+        "the first segment is acknowledged at once",
+        (seg(ACK, SEQ, NXT, b"x"),),
+        ESTABLISHED,
+        got(1),
+        gives=b"x",
+    ),
+    case(
+        "and so are the next",
+        tuple(seg(ACK, SEQ + n, NXT, b"x") for n in range(5)),
+        ESTABLISHED,
+        *(got(n + 1) for n in range(5)),
+        gives=b"xxxxx",
+    ),
+)
+
+
+def conversing(end: End) -> None:
+    """We answered what we received: ping-pong. Three octets came, and six went."""
+    reach.established(end)
+    end.arrives(PSH | ACK, SEQ, NXT, b"ask")
+    end.read()
+    end.write(b"answer")
+    end.arrives(ACK, SEQ + 3, NXT + 6)
+
+
+AGAIN = seg(PSH | ACK, SEQ + 3, NXT + 6, b"again")
+
+CONVERSATION = (
+    case("the ACK waits for the answer", (AGAIN, SOON), ESTABLISHED, gives=b"again"),
+    case(
+        "it rides on it",
+        (AGAIN, write(b"yes")),
+        ESTABLISHED,
+        says(PSH | ACK, NXT + 6, SEQ + 8, 3),
+        gives=b"again",
+    ),
+    case("it does not wait for long", (AGAIN, LATER), ESTABLISHED, got(8, 6), gives=b"again"),
+    case("half of what was pushed is read", (AGAIN, read(2)), ESTABLISHED, gives=b"ain"),
+    case("all of it is read", (AGAIN, read(), SOON), ESTABLISHED),
+    case(
+        "all of what was pushed twice is read",
+        (AGAIN, seg(PSH | ACK, SEQ + 8, NXT + 6, b"!"), read()),
+        ESTABLISHED,
+        got(9, 6),
+    ),
+    case(
+        "one full segment waits",
+        (seg(ACK, SEQ + 3, NXT + 6, bytes(1_460)), read(), SOON),
+        ESTABLISHED,
+    ),
+    case(
+        "two full segments don't",
+        (
+            seg(ACK, SEQ + 3, NXT + 6, bytes(1_460)),
+            seg(ACK, SEQ + 1_463, NXT + 6, bytes(1_460)),
+            read(),
+        ),
+        ESTABLISHED,
+        got(2_923, 6),
+    ),
+    case("a gap is told at once", (seg(ACK, SEQ + 9, NXT + 6, b"x"),), ESTABLISHED, got(3, 6)),
+    case(
+        "a gap is filled",
+        (seg(ACK, SEQ + 4, NXT + 6, b"b"), seg(ACK, SEQ + 3, NXT + 6, b"a")),
+        ESTABLISHED,
+        got(3, 6),
+        got(5, 6),
+        gives=b"ab",
+    ),
+    case(
+        "after the timer the conversation is over",
+        (AGAIN, LATER, seg(ACK, SEQ + 8, NXT + 6, b"x")),
+        ESTABLISHED,
+        got(8, 6),
+        got(9, 6),
+        gives=b"againx",
+    ),
+    case("what came twice is told at once", (AGAIN, AGAIN), ESTABLISHED, got(8, 6), gives=b"again"),
+)
+
+TABLES = (
+    Table("connected", reach.established, FRESH),
+    Table("accepted", reach.accepted, FRESH),
+    Table("conversation", conversing, CONVERSATION),
+)
+
+
+@cells(*TABLES)
+def test_delayed_ack(table: Table, cell: Cell) -> None:
+    check(table, cell)
+
+
+def test_the_ack_is_late_by_forty_ms() -> None:
+    end = Ours()
+    conversing(end)
+    AGAIN(end)
+    end.sent()
+    assert timeline(end, S) == [(At(0.04), got(8, 6))]

@@ -1,0 +1,138 @@
+"""What ICMP errors do to a connection (RFC 9293 3.9.2.2, RFC 6069, RFC 1191)."""
+
+from errno import EHOSTUNREACH
+from typing import Final
+
+import pytest
+from tests.unit.tcp import reach
+from tests.unit.tcp.cells import says, timeline
+from tests.unit.tcp.ends import IRS, ISS, Ours
+
+from halfopen.base.units import MS, S
+from halfopen.tcp import icmp
+from halfopen.tcp.states import State
+from halfopen.wire.tcp import ACK, PSH
+
+SEQ: Final = IRS + 1
+NXT: Final = ISS + 1
+
+
+@pytest.mark.parametrize("hard", [True, False])
+def test_an_embryo(hard: bool) -> None:
+    """A hard error ends it; nobody is told."""
+    end = Ours()
+    reach.syn_received(end)
+    assert end.any is not None
+    icmp.error(end.any, EHOSTUNREACH, hard=hard, now=end.now)
+    end.settle()
+    assert end.state is (State.LISTEN if hard else State.SYN_RECEIVED)
+
+
+def backed_off() -> Ours:
+    """Sent again after 0.2 and 0.6 s; the RTO is 0.8 s."""
+    end = Ours()
+    reach.established(end)
+    end.write(b"x")
+    end.wait(S)
+    end.sent()
+    return end
+
+
+def test_the_backoff_is_taken_back() -> None:
+    """The network was there to complain: the next try comes earlier (RFC 6069)."""
+    end = backed_off()
+    tcb = end.held()
+    icmp.revert_backoff(tcb, tcb.snd_una, end.now)
+    end.settle()
+    (at, sent), *_ = timeline(end, 500 * MS)
+    assert at < 50 * MS
+    assert sent == says(PSH | ACK, NXT, SEQ, 1)
+
+
+def test_also_where_no_round_trip_was_ever_measured() -> None:
+    """Two opens crossed, and no ACK of our SYN came: it is still out."""
+    end = Ours()
+    reach.crossed(end)
+    end.arrives(ACK, SEQ, ISS)
+    assert end.state is State.ESTABLISHED
+    end.wait(4 * S)
+    before = end.next_deadline()
+    tcb = end.held()
+    icmp.revert_backoff(tcb, tcb.snd_una, end.now)
+    after = end.next_deadline()
+    assert before is not None
+    assert after is not None
+    assert after < before
+
+
+def test_at_once_where_its_time_had_come_already() -> None:
+    end = backed_off()
+    tcb = end.held()
+    end.wait(190 * MS)
+    icmp.revert_backoff(tcb, tcb.snd_una, end.now)
+    end.settle()
+    assert says(PSH | ACK, NXT, SEQ, 1) in end.sent() + [sent for _, sent in timeline(end, 50 * MS)]
+
+
+@pytest.mark.parametrize(
+    ("wait_ns", "offset"),
+    [
+        pytest.param(S, 1, id="about another segment"),
+        pytest.param(0, 0, id="before anything was sent again"),
+    ],
+)
+def test_and_it_is_not(wait_ns: int, offset: int) -> None:
+    end = Ours()
+    reach.established(end)
+    end.write(b"x")
+    end.wait(wait_ns)
+    tcb = end.held()
+    before = end.next_deadline()
+    icmp.revert_backoff(tcb, tcb.snd_una + offset, end.now)
+    assert end.next_deadline() == before
+
+
+def test_a_smaller_mtu_sends_again_what_was_too_big() -> None:
+    end = Ours()
+    reach.established(end)
+    end.arrives(ACK, SEQ, NXT, wnd=60_000)
+    end.write(bytes(2_920))
+    end.sent()
+    icmp.mtu_reduced(end.held(), 1_000, end.now)
+    end.settle()
+    sizes = [sent.size for sent in end.sent()]
+    assert sizes[:1] == [960]
+    assert max(sizes) == 960
+    end.arrives(ACK, SEQ, NXT + 960)
+    end.arrives(ACK, SEQ, NXT + 2_920)
+    end.write(bytes(2_000))
+    assert max(sent.size for sent in end.sent()) == 960
+
+
+@pytest.mark.parametrize("mtu", [1_500, 9_000])
+def test_an_mtu_that_is_not_smaller_changes_nothing(mtu: int) -> None:
+    end = Ours()
+    reach.established(end)
+    end.write(bytes(100))
+    end.sent()
+    icmp.mtu_reduced(end.held(), mtu, end.now)
+    end.settle()
+    assert end.sent() == []
+    assert end.held().mtu == 1_500
+
+
+def test_small_segments_pass_a_smaller_mtu() -> None:
+    end = Ours()
+    reach.established(end)
+    end.write(bytes(100))
+    end.sent()
+    icmp.mtu_reduced(end.held(), 600, end.now)
+    end.settle()
+    assert end.sent() == []
+
+
+def test_during_the_handshake_the_mtu_is_not_looked_at() -> None:
+    end = Ours()
+    reach.syn_sent(end)
+    icmp.mtu_reduced(end.held(), 600, end.now)
+    assert end.held().mtu == 1_500

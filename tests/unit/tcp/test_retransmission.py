@@ -1,0 +1,226 @@
+"""Sending again: RTO and backoff, when to give up, loss probes.
+
+RFC 6298, RFC 9293 3.8.3, RFC 8985 7.
+"""
+
+from errno import EHOSTUNREACH, ETIMEDOUT
+from typing import Final
+
+import pytest
+from tests.unit.tcp import reach
+from tests.unit.tcp.cells import (
+    SACKING,
+    At,
+    Cell,
+    Table,
+    case,
+    cells,
+    check,
+    says,
+    seg,
+    shutdown_write,
+    timeline,
+    wait,
+    write,
+)
+from tests.unit.tcp.ends import IRS, ISS, End, Ours, Sent
+
+from halfopen.base.units import MS, S
+from halfopen.tcp import icmp
+from halfopen.tcp.states import State
+from halfopen.wire.tcp import ACK, FIN, PSH
+
+ESTABLISHED, CLOSED = State.ESTABLISHED, State.CLOSED
+SEQ: Final = IRS + 1
+NXT: Final = ISS + 1
+FULL: Final = 1_460
+#: The first RTO is 200 ms (Linux TCP_RTO_MIN, not the second of RFC 6298 2.4).
+RTO: Final = wait(250 * MS)
+
+
+def pushed(at: int, size: int) -> Sent:
+    return says(PSH | ACK, NXT + at, SEQ, size)
+
+
+def undelayed(end: End) -> None:
+    reach.established(end)
+    end.nodelay()
+
+
+TIMEOUTS = (
+    case("one segment", (write(b"x"), RTO), ESTABLISHED, pushed(0, 1), pushed(0, 1)),
+    case(
+        "small writes are sent again as one",
+        (write(b"a"), write(b"b"), RTO),
+        ESTABLISHED,
+        pushed(0, 1),
+        pushed(1, 1),
+        pushed(0, 2),
+    ),
+    case(
+        "but not more than a segment",
+        (write(bytes(FULL)), write(b"x"), RTO),
+        ESTABLISHED,
+        pushed(0, FULL),
+        pushed(FULL, 1),
+        pushed(0, FULL),
+    ),
+    case(
+        "what was acknowledged in part is sent again in part",
+        (write(b"hello"), seg(ACK, SEQ, NXT + 2), RTO),
+        ESTABLISHED,
+        pushed(0, 5),
+        pushed(2, 3),
+    ),
+    case(
+        "text takes the FIN along",
+        (write(b"x"), shutdown_write, RTO),
+        State.FIN_WAIT_1,
+        pushed(0, 1),
+        says(FIN | ACK, NXT + 1, SEQ),
+        says(FIN | PSH | ACK, NXT, SEQ, 1),
+    ),
+    case("an ACK in time", (write(b"x"), seg(ACK, SEQ, NXT + 1), RTO), ESTABLISHED, pushed(0, 1)),
+    case(
+        "an ACK too late",
+        (write(b"x"), RTO, seg(ACK, SEQ, NXT + 1), RTO),
+        ESTABLISHED,
+        pushed(0, 1),
+        pushed(0, 1),
+    ),
+)
+
+#: Two round trips, and 200 ms more where one segment is out (RFC 8985 7.2).
+PROBES = (
+    case(
+        "the last of several is repeated",
+        (write(bytes(FULL)), write(b"x"), wait(50 * MS)),
+        ESTABLISHED,
+        pushed(0, FULL),
+        pushed(FULL, 1),
+        pushed(FULL, 1),
+    ),
+    case(
+        "one alone waits as long as for the RTO",
+        (write(b"x"), wait(50 * MS)),
+        ESTABLISHED,
+        pushed(0, 1),
+    ),
+)
+
+TABLES = (
+    Table("timeout", undelayed, TIMEOUTS),
+    Table("loss probe", undelayed, PROBES, SACKING),
+)
+
+
+@cells(*TABLES)
+def test_sending_again(table: Table, cell: Cell) -> None:
+    check(table, cell)
+
+
+TEXT = pushed(0, 1)
+
+
+def sent_one(sysctl: dict[str, int | str] | None = None) -> Ours:
+    """One octet is in flight; the round trip took no time."""
+    end = Ours(sysctl=sysctl)
+    reach.established(end)
+    end.write(b"x")
+    end.sent()
+    return end
+
+
+def test_the_rto_doubles() -> None:
+    assert timeline(sent_one(), 7 * S) == [(At(at), TEXT) for at in (0.2, 0.6, 1.4, 3.0, 6.2)]
+
+
+def test_it_gives_up_after_a_time_not_a_number() -> None:
+    """tcp_retries2 15 stands for 924.6 s (Linux retransmits_timed_out)."""
+    end = sent_one()
+    end.wait(924 * S)
+    assert end.state is ESTABLISHED
+    end.wait(130 * S)
+    assert (end.state, end.error()) == (CLOSED, ETIMEDOUT)
+
+
+def test_a_soft_error_is_told_instead_of_the_timeout() -> None:
+    end = sent_one({"net.ipv4.tcp_retries2": 3})
+    icmp.error(end.held(), EHOSTUNREACH, hard=False, now=end.now)
+    end.wait(10 * S)
+    assert (end.state, end.error()) == (CLOSED, EHOSTUNREACH)
+
+
+def test_an_ack_forgives_a_soft_error() -> None:
+    end = sent_one({"net.ipv4.tcp_retries2": 3})
+    icmp.error(end.held(), EHOSTUNREACH, hard=False, now=end.now)
+    end.arrives(ACK, SEQ, NXT + 1)
+    end.write(b"y")
+    end.wait(10 * S)
+    assert (end.state, end.error()) == (CLOSED, ETIMEDOUT)
+
+
+@pytest.mark.parametrize("timeout_ms", [500, 1_000, 5_000])
+def test_user_timeout_cuts_the_last_wait_short(timeout_ms: int) -> None:
+    """Counted from the first retransmission (Linux tcp_clamp_rto_to_user_timeout)."""
+    end = sent_one()
+    end.held().user_timeout_ns = timeout_ms * MS
+    end.wait(timeout_ms * MS)
+    assert end.state is ESTABLISHED
+    end.wait(200 * MS + timeout_ms * MS // 8)
+    assert (end.state, end.error()) == (CLOSED, ETIMEDOUT)
+
+
+@pytest.mark.parametrize(
+    ("retries", "lasts"),
+    [
+        pytest.param(1, 1.4, id="1"),
+        pytest.param(3, 6.2, id="3"),
+        pytest.param(0, 102.2, id="0 stands for 8, while the RTO still grows"),
+    ],
+)
+def test_an_orphan_gives_up_sooner(retries: int, lasts: float) -> None:
+    end = sent_one({"net.ipv4.tcp_orphan_retries": retries})
+    end.close()
+    end.wait(int(lasts * S) - 100 * MS)
+    assert end.state is State.FIN_WAIT_1
+    end.wait(int(lasts * S) // 8 + 200 * MS)
+    assert (end.state, end.next_deadline()) == (CLOSED, None)
+
+
+def test_an_orphan_that_was_told_that_nobody_is_there_gives_up_at_the_longest_rto() -> None:
+    end = sent_one({"net.ipv4.tcp_rto_max_ms": 1_000})
+    end.close()
+    icmp.error(end.held(), EHOSTUNREACH, hard=False, now=end.now)
+    end.wait(4 * S)
+    assert end.state is CLOSED
+
+
+def test_an_ack_of_what_was_sent_again_keeps_the_backoff() -> None:
+    """Karn's rule: without timestamps it measures nothing (RFC 6298 3, 5.7)."""
+    end = sent_one()
+    end.wait(S)  # sent again after 0.2 and 0.6 s: the RTO is 800 ms
+    end.arrives(ACK, SEQ, NXT + 1)
+    end.write(b"y")
+    end.sent()
+    assert timeline(end, S) == [(At(0.8), pushed(1, 1))]
+
+
+@pytest.mark.parametrize("setting", [0, 1, 2])
+def test_tcp_early_retrans_takes_loss_probes_away(setting: int) -> None:
+    end = Ours(SACKING, sysctl={"net.ipv4.tcp_early_retrans": setting})
+    undelayed(end)
+    end.write(bytes(FULL))
+    end.write(b"x")
+    end.sent()
+    assert timeline(end, 300 * MS) == [(At(0.2), pushed(0, FULL))]
+
+
+def test_without_tcp_retrans_collapse_small_writes_stay_apart() -> None:
+    end = Ours(sysctl={"net.ipv4.tcp_retrans_collapse": 0})
+    undelayed(end)
+    end.write(b"a")
+    end.write(b"b")
+    end.sent()
+    end.wait(250 * MS)
+    assert end.sent() == [TEXT]

@@ -1,0 +1,229 @@
+"""What is sent now, and what waits: windows, Nagle, cork, loss.
+
+RFC 9293 3.8.6 and 3.7.4, RFC 5681, RFC 6675.
+"""
+
+from typing import Final
+
+from tests.unit.tcp import reach
+from tests.unit.tcp.cells import (
+    SACKING,
+    Cell,
+    Step,
+    Table,
+    case,
+    cells,
+    check,
+    says,
+    seg,
+    shutdown_write,
+    write,
+)
+from tests.unit.tcp.ends import IRS, ISS, End, Options, Sent
+
+from halfopen.tcp.states import State
+from halfopen.wire.tcp import ACK, FIN, PSH
+
+ESTABLISHED = State.ESTABLISHED
+SEQ: Final = IRS + 1
+NXT: Final = ISS + 1
+FULL: Final = 1_460
+
+
+def text(at: int, size: int, flags: int = ACK) -> Sent:
+    """A segment of ours, ``at`` octets behind the first."""
+    return says(flags, NXT + at, SEQ, size)
+
+
+def pushed(at: int, size: int) -> Sent:
+    return text(at, size, PSH | ACK)
+
+
+def acked(at: int, wnd: int = 60_000, sack: tuple[tuple[int, int], ...] = ()) -> Step:
+    """The peer has everything before ``at``, and what the blocks say."""
+    blocks = tuple((NXT + left, NXT + right) for left, right in sack)
+    return seg(ACK, SEQ, NXT + at, wnd=wnd, sack=blocks)
+
+
+def roomy(end: End) -> None:
+    """The peer takes much."""
+    reach.established(end)
+    end.arrives(ACK, SEQ, NXT, wnd=60_000)
+
+
+def undelayed(end: End) -> None:
+    roomy(end)
+    end.nodelay()
+
+
+def corked(end: End) -> None:
+    roomy(end)
+    end.cork(on=True)
+
+
+def uncork(end: End) -> None:
+    end.cork(on=False)
+
+
+NAGLE = (
+    case("a small write goes at once", (write(b"a"),), ESTABLISHED, pushed(0, 1)),
+    case("the next waits for its ACK", (write(b"a"), write(b"b")), ESTABLISHED, pushed(0, 1)),
+    case(
+        "and goes with what came meanwhile",
+        (write(b"a"), write(b"b"), write(b"c"), acked(1)),
+        ESTABLISHED,
+        pushed(0, 1),
+        pushed(1, 2),
+    ),
+    case(
+        "a full segment does not wait",
+        (write(b"a"), write(bytes(FULL))),
+        ESTABLISHED,
+        pushed(0, 1),
+        pushed(1, FULL),
+    ),
+    case(
+        "behind full segments a small one does not wait (Minshall)",
+        (write(bytes(FULL)), write(b"b")),
+        ESTABLISHED,
+        pushed(0, FULL),
+        pushed(FULL, 1),
+    ),
+    case(
+        "a FIN does not wait",
+        (write(b"a"), write(b"b"), shutdown_write),
+        State.FIN_WAIT_1,
+        pushed(0, 1),
+        says(FIN | PSH | ACK, NXT + 1, SEQ, 1),
+    ),
+)
+
+NODELAY = (
+    case(
+        "no small write waits", (write(b"a"), write(b"b")), ESTABLISHED, pushed(0, 1), pushed(1, 1)
+    ),
+)
+
+CORK = (
+    case("a small write waits", (write(b"a"), write(b"b")), ESTABLISHED),
+    case("a full segment goes", (write(bytes(FULL + 9)),), ESTABLISHED, text(0, FULL)),
+    case("pulled out, all goes", (write(b"a"), write(b"b"), uncork), ESTABLISHED, pushed(0, 2)),
+    case(
+        "a FIN takes it along",
+        (write(b"a"), shutdown_write),
+        State.FIN_WAIT_1,
+        says(FIN | PSH | ACK, NXT, SEQ, 1),
+    ),
+)
+
+
+def tight(wnd: int) -> Step:
+    """The peer takes so many octets."""
+
+    def takes(end: End) -> None:
+        reach.established(end)
+        end.arrives(ACK, SEQ, NXT, wnd=wnd)
+
+    return takes
+
+
+WINDOWS_500 = (
+    case("what fits goes", (write(bytes(500)),), ESTABLISHED, pushed(0, 500)),
+    case("less than all goes up to the window's end", (write(bytes(3_000)),), ESTABLISHED),
+    case(
+        "an ACK opens it",
+        (write(bytes(500)), write(bytes(500)), acked(500, 500)),
+        ESTABLISHED,
+        pushed(0, 500),
+        pushed(500, 500),
+    ),
+    case(
+        "a window update opens it", (write(bytes(900)), acked(0, 900)), ESTABLISHED, pushed(0, 900)
+    ),
+    case(
+        "an older segment does not move it",
+        (seg(ACK, SEQ - 1, NXT, wnd=9_999), write(bytes(900))),
+        ESTABLISHED,
+        says(ACK, NXT, SEQ),
+    ),
+)
+
+WINDOWS_2000 = (
+    case(
+        "a full segment goes, the rest waits",
+        (write(bytes(2_500)),),
+        ESTABLISHED,
+        text(0, FULL),
+        pushed(FULL, 540),
+    ),
+    case("it is taken back: nothing goes", (acked(0, 0), write(b"x")), ESTABLISHED),
+)
+
+
+def flight(end: End) -> None:
+    """Ten full segments, the initial window, are in flight, and more waits."""
+    roomy(end)
+    end.write(bytes(20 * FULL))
+
+
+DEFERS: Final = (
+    "small bursts are not put off until there is room for more (Linux tcp_tso_should_defer)"
+)
+
+#: Without SACK duplicate ACKs count (RFC 6582).
+DUPLICATES = (
+    case("two duplicate ACKs: a burst is waited for", (acked(0),) * 2, ESTABLISHED, gap=DEFERS),
+    case("three: the first segment again", (acked(0),) * 3, ESTABLISHED, text(0, FULL), gap=DEFERS),
+)
+
+SACKS = (
+    case("one segment is reported", (acked(0, sack=((FULL, 2 * FULL),)),), ESTABLISHED, gap=DEFERS),
+    case(
+        "three are reported: the first is sent again",
+        (acked(0, sack=((FULL, 4 * FULL),)),),
+        ESTABLISHED,
+        text(0, FULL),
+        gap="recovery waits for its reordering timer here, Linux does not",
+    ),
+    case(
+        "a D-SACK alone loses nothing",
+        (acked(2 * FULL), acked(2 * FULL, sack=((0, FULL),))),
+        ESTABLISHED,
+        *(text(n * FULL, FULL) for n in (10, 11, 12)),
+        pushed(13 * FULL, FULL),
+    ),
+    case("nonsense is passed over", (acked(0, sack=((30 * FULL, 31 * FULL),)),), ESTABLISHED),
+)
+
+SMALL_PEER = (
+    case("its MSS is kept to", (write(bytes(1_000)),), ESTABLISHED, text(0, 536), pushed(536, 464)),
+)
+
+#: Our SACK blocks take room from what rides with them.
+BUSY = (
+    case(
+        "text with SACK blocks stays within the MTU",
+        (seg(ACK, SEQ + 9, NXT, b"x"), write(bytes(FULL))),
+        ESTABLISHED,
+        says(ACK, NXT, SEQ),
+        text(0, FULL - 12),
+        pushed(FULL - 12, 12),
+    ),
+)
+
+TABLES = (
+    Table("Nagle", roomy, NAGLE),
+    Table("TCP_NODELAY", undelayed, NODELAY),
+    Table("TCP_CORK", corked, CORK),
+    Table("window 500", tight(500), WINDOWS_500),
+    Table("window 2000", tight(2_000), WINDOWS_2000),
+    Table("no SACK", flight, DUPLICATES),
+    Table("SACK", flight, SACKS, SACKING),
+    Table("a peer without MSS", roomy, SMALL_PEER, Options(mss=0)),
+    Table("SACK", reach.established, BUSY, SACKING),
+)
+
+
+@cells(*TABLES)
+def test_sending(table: Table, cell: Cell) -> None:
+    check(table, cell)
