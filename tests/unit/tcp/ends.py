@@ -20,7 +20,7 @@ from halfopen.tcp.config import Config
 from halfopen.tcp.deadlines import deadline_passed, next_deadline
 from halfopen.tcp.effects import Effects
 from halfopen.tcp.iss import Secret
-from halfopen.tcp.listening import Listening
+from halfopen.tcp.listening import Listening, Owner
 from halfopen.tcp.states import State
 from halfopen.tcp.tcb import INFINITE, Tcb
 from halfopen.wire.ip import PROTO_TCP, Packet
@@ -324,9 +324,9 @@ class Ours(End):
         self.settle()
         self.look()
 
-    def listen(self, backlog: int = 8) -> None:
+    def listen(self, backlog: int = 8, *, owner: Owner | None = None) -> None:
         self.listening = Listening(
-            Nobody(), self.config, self.effects, Secret(Rng(0)), backlog=backlog
+            owner or Nobody(), self.config, self.effects, Secret(Rng(0)), backlog=backlog
         )
         self.ip.demux.listen(HERE, self.flow[1], self.listening)
 

@@ -56,6 +56,17 @@ FRESH = (
 )
 
 
+HURRIED = (
+    case(
+        "after sixteen quick ACKs the next waits, until all is read",
+        (*(seg(ACK, SEQ + n, NXT, b"x") for n in range(30)), read(), SOON),
+        ESTABLISHED,
+        *(got(n + 1) for n in range(16)),
+        got(30),
+    ),
+)
+
+
 def conversing(end: End) -> None:
     """We answered what we received: ping-pong. Three octets came, and six went."""
     reach.established(end)
@@ -117,12 +128,20 @@ CONVERSATION = (
         got(9, 6),
         gives=b"againx",
     ),
+    case(
+        "text in the rhythm of the delay makes it longer",
+        (AGAIN, write(b"yes"), wait(30 * MS), seg(ACK, SEQ + 8, NXT + 9, b"x"), wait(35 * MS)),
+        ESTABLISHED,
+        says(PSH | ACK, NXT + 6, SEQ + 8, 3),
+        gives=b"againx",
+    ),
     case("what came twice is told at once", (AGAIN, AGAIN), ESTABLISHED, got(8, 6), gives=b"again"),
 )
 
 TABLES = (
     Table("connected", reach.established, FRESH),
     Table("accepted", reach.accepted, FRESH),
+    Table("in a hurry", reach.established, HURRIED),
     Table("conversation", conversing, CONVERSATION),
 )
 

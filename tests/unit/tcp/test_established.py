@@ -5,6 +5,7 @@ from typing import Final
 
 from tests.unit.tcp import reach
 from tests.unit.tcp.cells import (
+    SACKING,
     STAMPED,
     Cell,
     Table,
@@ -284,6 +285,33 @@ PAWS = (
     ),
 )
 
+#: Two octets are missing, and what lies behind them is reported.
+REPORTED = (seg(ACK, SEQ + 2, NXT, b"later"),)
+
+SACKS = (
+    case(
+        "RST behind all that was reported",
+        (*REPORTED, seg(RST, SEQ + 7)),
+        CLOSED,
+        HERE,
+        error=ECONNRESET,
+    ),
+    case("RST behind a part of it", (*REPORTED, seg(RST, SEQ + 6)), ESTABLISHED, HERE, HERE),
+    case("RST with the next number", (*REPORTED, seg(RST, SEQ)), CLOSED, HERE, error=ECONNRESET),
+    case(
+        "RST behind a FIN that was reported",
+        (seg(FIN | ACK, SEQ + 2, NXT, b"bye"), seg(RST, SEQ + 6)),
+        CLOSED,
+        HERE,
+        error=ECONNRESET,
+    ),
+    case(
+        "text once more", (seg(ACK, SEQ, NXT, b"x"),) * 2, ESTABLISHED, got(1), got(1), gives=b"x"
+    ),
+    case("early text once more", REPORTED * 2, ESTABLISHED, HERE, HERE),
+    case("an early FIN once more", (seg(FIN | ACK, SEQ + 2, NXT),) * 2, ESTABLISHED, HERE, HERE),
+)
+
 CALLS = (
     case("send: at once", (write(b"hello"),), ESTABLISHED, says(PSH | ACK, NXT, SEQ, 5)),
     case(
@@ -355,6 +383,7 @@ TABLES = (
     Table("in flight", in_flight, IN_FLIGHT),
     Table("timestamps", reach.established, PAWS, STAMPED),
     Table("accepted, timestamps", reach.accepted, PAWS[1:], STAMPED),
+    Table("SACK", reach.established, SACKS, SACKING),
     Table("", reach.established, CALLS),
 )
 

@@ -3,10 +3,11 @@
 import pytest
 from tests.unit.tcp import reach
 from tests.unit.tcp.cells import Cell, Table, case, cells, check, close, row, says, seg, wait
-from tests.unit.tcp.ends import IRS, ISS, Ours, Sent
+from tests.unit.tcp.ends import IRS, ISS, Nobody, Ours, Sent
 
 from halfopen.base.units import S
 from halfopen.tcp.states import State
+from halfopen.tcp.tcb import Tcb
 from halfopen.wire.tcp import ACK, FIN, PSH, RST, SYN, URG
 
 LISTEN, SYN_RECEIVED = State.LISTEN, State.SYN_RECEIVED
@@ -122,3 +123,22 @@ def test_an_embryo_of_a_listener_that_is_gone_is_found_out(again: int) -> None:
     end.arrives(again, IRS + (again == ACK), ISS + 1)
     refused = says(RST, ISS + 1) if again == ACK else says(RST | ACK, 0, IRS + 1)
     assert (end.state, end.sent()) == (State.CLOSED, [refused])
+
+
+class Sized(Nobody):
+    """A listener with TCP_MAXSEG."""
+
+    def inherit(self, tcb: Tcb) -> None:
+        tcb.user_mss = 1_000
+
+
+def test_what_was_set_on_the_listener_holds_for_its_connections() -> None:
+    """TCP_MAXSEG bounds what is offered and what is sent (Linux tcp_openreq_init)."""
+    end = Ours()
+    end.listen(owner=Sized())
+    end.arrives(SYN, IRS)
+    end.arrives(ACK, IRS + 1, ISS + 1)
+    end.accept()
+    assert end.segments[0].mss == 1_000
+    end.write(bytes(1_500))
+    assert [sent.size for sent in end.sent()[1:]] == [1_000, 500]

@@ -110,7 +110,20 @@ FIN_WITHOUT_ROOM = (
     ),
 )
 
+#: Each octet of early text takes a packet's memory.
+GAPS = (
+    case(
+        "so many gaps that the buffer overflows",
+        (*(seg(ACK, SEQ + 2 * n, NXT, b"x") for n in range(1, 400)), seg(ACK, SEQ, NXT, b"ab")),
+        ESTABLISHED,
+        *[HERE] * 399,
+        got(3),
+        gives=b"abx",
+    ),
+)
+
 TABLES = (
+    Table("memory", reach.established, GAPS),
     Table("urgent", reach.established, URGENT),
     Table("", reach.established, FIN_WITHOUT_ROOM),
 )

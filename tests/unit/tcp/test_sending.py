@@ -3,6 +3,7 @@
 RFC 9293 3.8.6 and 3.7.4, RFC 5681, RFC 6675.
 """
 
+from errno import ENETUNREACH
 from typing import Final
 
 from tests.unit.tcp import reach
@@ -11,6 +12,7 @@ from tests.unit.tcp.cells import (
     Cell,
     Step,
     Table,
+    abort,
     case,
     cells,
     check,
@@ -19,10 +21,12 @@ from tests.unit.tcp.cells import (
     shutdown_write,
     write,
 )
-from tests.unit.tcp.ends import IRS, ISS, End, Options, Sent
+from tests.unit.tcp.ends import IRS, ISS, End, Options, Ours, Sent
 
+from halfopen.base.units import S
+from halfopen.tcp import calls
 from halfopen.tcp.states import State
-from halfopen.wire.tcp import ACK, FIN, PSH
+from halfopen.wire.tcp import ACK, FIN, PSH, RST, SYN
 
 ESTABLISHED = State.ESTABLISHED
 SEQ: Final = IRS + 1
@@ -148,6 +152,23 @@ WINDOWS_500 = (
     ),
 )
 
+TAKEN_BACK = (
+    case(
+        "a challenge keeps within it",
+        (write(b"hello"), acked(0, 0), seg(SYN, SEQ)),
+        ESTABLISHED,
+        pushed(0, 5),
+        says(ACK, NXT, SEQ),
+    ),
+    case(
+        "an abort keeps within it",
+        (write(b"hello"), acked(0, 0), abort),
+        State.CLOSED,
+        pushed(0, 5),
+        says(RST | ACK, NXT, SEQ),
+    ),
+)
+
 WINDOWS_2000 = (
     case(
         "a full segment goes, the rest waits",
@@ -216,6 +237,7 @@ TABLES = (
     Table("TCP_NODELAY", undelayed, NODELAY),
     Table("TCP_CORK", corked, CORK),
     Table("window 500", tight(500), WINDOWS_500),
+    Table("window taken back", tight(500), TAKEN_BACK),
     Table("window 2000", tight(2_000), WINDOWS_2000),
     Table("no SACK", flight, DUPLICATES),
     Table("SACK", flight, SACKS, SACKING),
@@ -227,3 +249,99 @@ TABLES = (
 @cells(*TABLES)
 def test_sending(table: Table, cell: Cell) -> None:
     check(table, cell)
+
+
+def test_a_full_buffer_takes_a_part_and_wakes_the_writer_when_there_is_room() -> None:
+    end = Ours()
+    roomy(end)
+    tcb = end.held()
+    taken = calls.send(tcb, bytes(10_000_000), end.now)
+    end.settle()
+    assert 0 < taken < 10_000_000
+    assert not tcb.has_room
+    assert calls.send(tcb, b"more", end.now) == 0
+    tcb.no_room = True  # as a writer that waits
+    end.sent()
+    written = taken
+    at = 0
+    while tcb.no_room:
+        assert at < written, "all was acknowledged, and the writer still sleeps"
+        at = min(at + 10 * FULL, written)
+        acked(at)(end)
+    assert tcb.writeable
+
+
+def test_msg_more_holds_a_small_write_back() -> None:
+    end = Ours()
+    roomy(end)
+    end.sent()
+    assert calls.send(end.held(), b"head", end.now, push=False) == 4
+    end.settle()
+    assert end.sent() == []
+    end.write(b"body")
+    assert end.sent() == [pushed(0, 8)]
+
+
+def test_an_aborted_connection_takes_no_second_abort() -> None:
+    end = Ours()
+    roomy(end)
+    end.sent()
+    calls.abort(end.held(), end.now)
+    calls.abort(end.held(), end.now)
+    end.settle()
+    assert end.sent() == [says(RST | ACK, NXT, SEQ)]
+
+
+class TestWithoutAWay:
+    """The interface is down: nothing counts as sent (Linux ip_queue_xmit)."""
+
+    def cut(self, end: Ours) -> None:
+        end.ip.interfaces[0].up = False
+        end.ip.reroute()
+
+    def mend(self, end: Ours) -> None:
+        end.ip.interfaces[0].up = True
+        end.ip.reroute()
+
+    def test_new_text_waits(self) -> None:
+        end = Ours()
+        roomy(end)
+        end.sent()
+        self.cut(end)
+        end.write(b"hello")
+        assert end.sent() == []
+        self.mend(end)
+        end.wait(S)
+        assert end.sent()[0] == pushed(0, 5)
+
+    def test_what_is_in_flight_is_sent_again_once_there_is_a_way(self) -> None:
+        end = Ours()
+        roomy(end)
+        end.write(b"hello")
+        end.sent()
+        self.cut(end)
+        end.wait(2 * S)
+        assert end.sent() == []
+        assert end.held().so_error_soft == ENETUNREACH
+        self.mend(end)
+        end.wait(4 * S)
+        assert pushed(0, 5) in end.sent()
+
+    def test_it_gives_up_with_the_reason(self) -> None:
+        end = Ours(sysctl={"net.ipv4.tcp_retries2": 3})
+        roomy(end)
+        end.write(b"hello")
+        self.cut(end)
+        end.wait(20 * S)
+        assert (end.state, end.error()) == (State.CLOSED, ENETUNREACH)
+
+    def test_a_syn_is_not_sent_either(self) -> None:
+        end = Ours()
+        reach.syn_sent(end)
+        end.sent()
+        self.cut(end)
+        end.wait(3 * S)
+        assert end.sent() == []
+        self.mend(end)
+        end.wait(3 * S)
+        assert end.sent() != []

@@ -165,6 +165,17 @@ def test_a_segment_of_an_old_connection_hastens_the_next_syn() -> None:
     assert end.sent() == [SYN_ALONE]
 
 
+def test_it_does_not_once_the_syn_was_repeated() -> None:
+    end = Ours()
+    reach.syn_sent(end)
+    end.wait(1_100 * MS)
+    end.sent()
+    end.arrives(ACK, IRS, ISS)
+    assert end.sent() == [says(RST, ISS)]
+    end.wait(20 * MS)
+    assert end.sent() == []
+
+
 @pytest.mark.parametrize(
     ("hard", "then", "error"),
     [

@@ -83,13 +83,13 @@ def check_rst(tcb: Tcb, seg: Segment, seq: int, now: int) -> bool:
 def check_syn(tcb: Tcb, seg: Segment, seq: int, now: int) -> bool:
     """Fourth: a SYN in the window ends it, with an RST.
 
-    The one that began it may have text that is in the window; with an ACK it is challenged.
+    The one that began it, now with an ACK and with text that is in the window, is challenged.
     """
     if not seg.flags & SYN:
         return False
-    if seq == tcb.rcv_nxt - 1 and seg.flags & ACK:
+    if seq == tcb.rcv_nxt - 1:
         challenge.challenge(tcb, now)
-    elif seq != tcb.rcv_nxt - 1:
+    else:
         refuse(seg, tcb.effects)
         done(tcb, now, why="SYN in the window")
     return True
