@@ -26,5 +26,4 @@ def _digests(hash_seed: str) -> list[str]:
 def test_the_hash_seed_changes_no_trace() -> None:
     first = _digests("0")
     assert first
-    assert _digests("1") == first
     assert _digests("random") == first
