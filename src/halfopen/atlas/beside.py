@@ -29,7 +29,11 @@ Key: TypeAlias = tuple[str, str, str]
 
 @value
 class Comparison:
-    """One variant on both arms. ``failed`` says which arm broke, and how."""
+    """One variant on both arms. ``failed`` says which arm broke, and how.
+
+    ``looks`` counts the kernel's runs, until it agreed or had its say; ``before`` says what
+    differed in the one before the last.
+    """
 
     note_id: str
     number: int
@@ -38,7 +42,8 @@ class Comparison:
     kernel: Trace | None
     differences: tuple[tuple[int, str], ...]  # when, and in a sentence
     failed: str = ""
-    looks: int = 1  # how often the kernel ran, until it agreed or had its say
+    looks: int = 1
+    before: tuple[str, ...] = ()
 
 
 def profile_lines(kernel: Trace) -> list[str]:
@@ -60,8 +65,9 @@ def comparison_lines(compared: Comparison, *, kernel_name: str) -> list[str]:
     if compared.failed:
         return [*_headed(head, "failed"), *_hung(compared.failed)]
     if not compared.differences:
-        again = "" if compared.looks == 1 else f" at look {compared.looks}"
-        return _headed(head, f"agrees{again}")
+        if compared.looks == 1:
+            return _headed(head, "agrees")
+        return [*_headed(head, f"agrees at look {compared.looks}"), *_before(compared)]
     lines = _headed(head, "differs")
     for _, text in compared.differences[:_SHOWN_MAX]:
         lines += _hung(text)
@@ -71,6 +77,12 @@ def comparison_lines(compared: Comparison, *, kernel_name: str) -> list[str]:
     assert compared.kernel is not None, "what differs has run"
     first_ns = compared.differences[0][0]
     return [*lines, *_side_by_side(compared.world, compared.kernel, first_ns, kernel_name)]
+
+
+def _before(compared: Comparison) -> list[str]:
+    """Say what differed before it agreed; most often the machine was busy with something else."""
+    text = compared.before[0] if compared.before else "the kernel's arm failed"
+    return _hung(f"look {compared.looks - 1}: {text}")
 
 
 def summary_line(comparisons: Sequence[Comparison], *, rows: int, calls: int, segments: int) -> str:

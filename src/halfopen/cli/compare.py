@@ -1,8 +1,8 @@
 """``halfopen compare``: both arms now, side by side."""
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
@@ -18,14 +18,7 @@ from halfopen.scenario.lines import BY_ID
 from halfopen.scenario.model import Note, Variant
 from halfopen.scenario.notes import load
 
-if TYPE_CHECKING:
-    from halfopen.oracle.arm import KernelRun
-
 SEED: Final = 1
-
-
-#: Linux does not always agree with itself: only what it does in every one of so many looks counts.
-LOOKS_MAX: Final = 3
 
 
 @leaves_with_status
@@ -107,8 +100,8 @@ def _check_possible(texts: Sequence[str]) -> None:
 
 
 def _comparisons(notes: Sequence[Note], *, seed: int) -> Generator[Comparison, None, None]:
-    """Run the kernel's arm side by side, and beside each of its runs the world's."""
-    from halfopen.oracle.arm import run_variants
+    """Run both arms, and say of each variant which row it is of."""
+    from halfopen.compare.both import compare_variants  # with the arms below it
 
     numbered = [
         (note, number, variant)
@@ -116,41 +109,34 @@ def _comparisons(notes: Sequence[Note], *, seed: int) -> Generator[Comparison, N
         for number, variant in enumerate(note.variants, 1)
         if variant.kernel
     ]
-    with closing(run_variants([variant for _, _, variant in numbered], seed=seed)) as kernel_runs:
-        for (note, number, variant), run in zip(numbered, kernel_runs, strict=True):
-            yield _comparison(note, number, variant, run, seed=seed)
+    variants = [variant for _, _, variant in numbered]
+    with closing(compare_variants(variants, _world(seed), seed=seed)) as both:
+        for compared in both:
+            note, number, variant = numbered[compared.number]
+            yield Comparison(
+                note_id=note.id,
+                number=number,
+                name=variant.name,
+                world=compared.world,
+                kernel=compared.kernel,
+                differences=tuple((each.t_ns, each.text) for each in compared.differences),
+                failed=compared.failed,
+                looks=compared.looks,
+                before=tuple(each.text for each in compared.before),
+            )
 
 
-def _comparison(
-    note: Note, number: int, variant: Variant, run: "KernelRun", *, seed: int
-) -> Comparison:
-    from halfopen.compare.traces import differences
+def _world(seed: int) -> Callable[[Variant], Trace | str]:
+    """Run variants in the world; a scenario that breaks is told in a line."""
     from halfopen.guest.arm import run_variant
-    from halfopen.oracle.arm import run_variant as run_on_kernel
 
-    world: Trace | None = None
-    failed = run.failed and f"on the kernel: {run.failed}"
-    try:
-        world = run_variant(variant, seed=seed)
-    except BREAKS as error:
-        failed = f"in the world: {say(error)}"
-    kernel = run.trace
-    judged = differences(variant, world, kernel) if world and kernel else []
-    looks = 1
-    while judged and looks < LOOKS_MAX and world is not None:
-        kernel = run_on_kernel(variant, seed=seed)
-        judged = differences(variant, world, kernel)
-        looks += 1
-    return Comparison(
-        note_id=note.id,
-        number=number,
-        name=variant.name,
-        world=world,
-        kernel=kernel,
-        differences=tuple((difference.t_ns, difference.text) for difference in judged),
-        failed=failed,
-        looks=looks,
-    )
+    def run(variant: Variant) -> Trace | str:
+        try:
+            return run_variant(variant, seed=seed)
+        except BREAKS as error:
+            return say(error)
+
+    return run
 
 
 def _record(note: Note, compared: Sequence[Comparison]) -> list[str]:

@@ -5,8 +5,8 @@ from collections import defaultdict
 from typing import TypeAlias
 
 from halfopen.compare.names import Names, Renaming
-from halfopen.compare.pairs import Side
-from halfopen.compare.rules import TIMED_CALLS, TIMED_ERRNOS
+from halfopen.compare.pairs import Armed, Side
+from halfopen.compare.rules import POLLS, TIMED_CALLS, TIMED_ERRNOS
 from halfopen.record.events import ProcessStarted
 from halfopen.record.query import Call, calls
 from halfopen.record.trace import Trace
@@ -91,11 +91,20 @@ def _compare_call(w: Call, k: Call, names: Names, fds: Renaming, side: Side) -> 
         kernel_ns=k.returned_ns,
         what=f"{_who(w)}'s {_show(w)} gives {_result(w)}",
         after=entry,
-        timed=w.errno in TIMED_ERRNOS or w.call in TIMED_CALLS,
+        armed=_armed(w),
     )
     if w.call == "close" and w.fd is not None:
         fds.forget(w.fd)
     return True
+
+
+def _armed(call: Call) -> Armed:
+    """Tell what a timer of the kernel may have ended; Python's own timeouts are exact."""
+    if call.errno == "timeout" or (call.call in POLLS and not call.result):
+        return frozenset()
+    if call.errno in TIMED_ERRNOS:
+        return frozenset({"call"})
+    return frozenset({"call", "connection"} if call.call in TIMED_CALLS else {"connection"})
 
 
 def _same_fd(w: Call, k: Call, fds: Renaming) -> bool:

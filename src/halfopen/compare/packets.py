@@ -33,6 +33,7 @@ def _compare_stream(ours: list[Seen], theirs: list[Seen], side: Side) -> None:
             world_ns=w.packet.t_ns,
             kernel_ns=k.packet.t_ns,
             what=f"{host} sends {w.text}",
+            armed=frozenset({"call", "connection"}),
         )
         _compare_fate(w, k, sent, side)
     count = min(len(ours), len(theirs))

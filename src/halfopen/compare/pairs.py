@@ -12,6 +12,8 @@ Kind: TypeAlias = Literal["call", "segment", "process", "fault", "mark", "time",
 MomentKind: TypeAlias = Literal[
     "start", "mark", "entry", "return", "sent", "bare", "arrived", "fault", "end"
 ]
+#: By the call that it ends, or by what a connection sent and heard.
+Armed: TypeAlias = frozenset[Literal["call", "connection"]]
 
 
 @value
@@ -29,7 +31,8 @@ class Pair:
 
     A fault is on no host in particular: its ``host`` is "". ``order`` is where the world's stands
     in its trace, ``after`` the moment that began it: a call's entry, a packet's departure.
-    ``timed`` says that a timer of the kernel ended the call, set when it was entered.
+    ``armed`` names whence a timer of the kernel may have run that brought it about, ``late_ns`` is
+    how much later than in the world the end of a process may be.
     """
 
     kind: MomentKind
@@ -41,7 +44,8 @@ class Pair:
     order: int
     what: str
     after: "Pair | None" = None
-    timed: bool = False
+    armed: Armed = frozenset()
+    late_ns: int = 0
 
 
 class Side:
@@ -64,7 +68,8 @@ class Side:
         process: str = "",
         conn: str = "",
         after: Pair | None = None,
-        timed: bool = False,
+        armed: Armed = frozenset(),
+        late_ns: int = 0,
     ) -> Pair:
         """Note two moments that stand for each other.
 
@@ -80,7 +85,8 @@ class Side:
             order=self._orders[_NUMBERED.get(kind, ""), number],
             what=what,
             after=after,
-            timed=timed,
+            armed=armed,
+            late_ns=late_ns,
         )
         self.pairs.append(made)
         return made

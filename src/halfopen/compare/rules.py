@@ -10,6 +10,8 @@ from typing import Final
 from halfopen.base.units import MS
 from halfopen.base.value import value
 
+#: Linux does not always agree with itself: only what it does in every one of so many looks counts.
+LOOKS_MAX: Final = 3
 #: How long a program may take to be scheduled; what the wire was late in a run is added.
 JITTER_NS: Final = 2 * MS
 #: CONFIG_HZ=250: a timer of TCP fires on a tick.
@@ -26,12 +28,16 @@ WHEEL: Final = (
     (131072 * MS, 2048 * MS),
 )
 WHEEL_MAX_NS: Final = 16384 * MS
+#: Calls that wait for themselves, exactly (hrtimer); they give nothing where their time was up.
+POLLS: Final = frozenset({"poll", "select", "epoll_wait"})
 #: What a call gives that a timer of the kernel ended: SO_RCVTIMEO, SO_SNDTIMEO.
 TIMED_ERRNOS: Final = frozenset({"EAGAIN", "EINPROGRESS"})
 #: Calls that wait by such a timer without saying so: SO_SNDTIMEO after a part, SO_LINGER.
 TIMED_CALLS: Final = frozenset({"send", "sendall", "close", "shutdown"})
-#: A killed process is taken apart, an interpreter finalizes; the world's takes no time. A kernel's
-#: own runs of one variant lay 20 to 142 ms apart on a busy machine of two cores.
+#: A kernel takes a killed process apart: mostly in a millisecond; the world's takes no time.
+KILL_NS: Final = 10 * MS
+#: An interpreter finalizes, and has to wait its turn for it. A kernel's own runs of one variant lay
+#: 20 to 142 ms apart on a busy machine of two cores.
 EXIT_NS: Final = 150 * MS
 #: Ports from here on are drawn by the kernel (net.ipv4.ip_local_port_range).
 EPHEMERAL: Final = range(32768, 61000)
@@ -80,7 +86,8 @@ ALLOWED: Final = (
     ),
     Allowance(
         what="the end of a process, and what is sent by it",
-        how=f"up to {EXIT_NS // MS} ms later than in the world",
+        how=f"up to {EXIT_NS // MS} ms later than in the world; {KILL_NS // MS} ms where a signal "
+        "ends it",
         why="an interpreter finalizes, a kernel takes a killed process apart",
     ),
     Allowance(
@@ -102,6 +109,13 @@ def wheel(wait_ns: int) -> int:
         if wait_ns < below:
             return granularity
     return WHEEL_MAX_NS
+
+
+def ending(how: str) -> int:
+    """How much later than in the world a process may be over that ends so."""
+    if how == "power off":
+        return 0
+    return KILL_NS if how.startswith("SIG") else EXIT_NS
 
 
 def at_once(wire_late_ns: int) -> int:

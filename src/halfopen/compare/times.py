@@ -11,7 +11,7 @@ from typing import TypeAlias
 from halfopen.base.units import show_duration
 from halfopen.base.value import value
 from halfopen.compare.pairs import Pair, Side
-from halfopen.compare.rules import EXIT_NS, RTO_NS, at_once, timer
+from halfopen.compare.rules import RTO_NS, at_once, timer
 from halfopen.record.events import TimerFired
 from halfopen.record.query import packets
 from halfopen.record.trace import Trace
@@ -56,7 +56,7 @@ def compare_times(side: Side, fired: Timers, *, wire_late_ns: int) -> None:
     pairs = sorted(side.pairs, key=lambda pair: pair.order)
     past = _Past(pairs, fired, wire_late_ns)
     for pair in pairs:
-        causes = list(past.causes(pair))
+        causes = list(past.causes(pair)) or [past.beginning()]
         if all(_excess(pair, cause) > 0 for cause in causes):
             cause = min(causes, key=lambda each: _excess(pair, each))
             side.differ(pair.world_ns, "time", _say(pair, cause))
@@ -72,7 +72,7 @@ class _Past:
         self.fired = fired
         self.wire_late_ns = wire_late_ns
         self.at_once = at_once(wire_late_ns)
-        self.exits = frozenset((p.host, p.world_ns) for p in pairs if p.kind == "end")
+        self.ends = {(p.host, p.world_ns): p.late_ns for p in pairs if p.kind == "end"}
         self.begin = Pair(
             kind="start",
             host="",
@@ -107,7 +107,8 @@ class _Past:
 
     def causes(self, pair: Pair) -> Iterator[Cause]:
         """Name what a moment may have followed from."""
-        late = EXIT_NS if (pair.host, pair.world_ns) in self.exits else 0
+        ending = pair.kind in {"end", "sent", "bare"}
+        late = self.ends.get((pair.host, pair.world_ns), 0) if ending else 0
         beside = [
             other
             for other in self.now
@@ -123,10 +124,12 @@ class _Past:
             for other in self.of_process[pair.process]:
                 yield self._soon(other, late)
         alone = all(other is pair.after for other in beside)
-        if pair.kind in {"sent", "bare", "return"} and (
-            alone or pair.timed or (pair.host, pair.world_ns) in self.fired
-        ):
+        if pair.armed and (alone or (pair.host, pair.world_ns) in self.fired):
             yield from self._timers(pair, late)
+
+    def beginning(self) -> Cause:
+        """Count from the beginning of the run: for what follows from nothing that is compared."""
+        return self._soon(self.begin)
 
     def _soon(self, moment: Pair, late: int = 0) -> Cause:
         return Cause(moment=moment, early_ns=self.at_once, late_ns=self.at_once + late)
@@ -134,19 +137,20 @@ class _Past:
     def _timers(self, pair: Pair, late: int) -> Iterator[Cause]:
         """Name the moments at which the timer may have been armed, the latest few.
 
-        Which it was is not known. What was sent last is mostly acknowledged or sent again by it:
-        none gets more allowance than twice the wait from there.
+        Which it was is not known. Mostly it was what was sent last, and is sent again now: none
+        gets more allowance than a wait from there.
         """
-        armed = [pair.after] if pair.after is not None and pair.timed else []
-        most = [pair.world_ns]
+        armed: list[Pair] = []
+        most: list[int] = []
+        if "call" in pair.armed:
+            armed += [pair.after] if pair.after is not None else self.calls[pair.host]
         for (host, conn), latest in self.of_conn.items():
-            if host == pair.host and (not pair.conn or conn == pair.conn):
+            among = host == pair.host and conn == (pair.conn or conn)
+            if among and "connection" in pair.armed:
                 armed += latest["sent"] + latest["bare"][-1:] + latest["arrived"][-1:]
-                most += [max(2 * (pair.world_ns - p.world_ns), RTO_NS) for p in latest["sent"][-1:]]
-        if pair.kind != "return":
-            armed += self.calls[pair.host]
+                most += [max(pair.world_ns - p.world_ns, RTO_NS) for p in latest["sent"][-1:]]
         for moment in armed:
-            wait = min(pair.world_ns - moment.world_ns, max(most[1:] or most))
+            wait = min(pair.world_ns - moment.world_ns, max(most, default=pair.world_ns))
             allowed = timer(wait, self.wire_late_ns)
             yield Cause(moment=moment, early_ns=allowed, late_ns=allowed + late)
 

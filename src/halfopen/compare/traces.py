@@ -6,6 +6,7 @@ from halfopen.compare.calls import compare_calls
 from halfopen.compare.names import Names
 from halfopen.compare.packets import compare_packets
 from halfopen.compare.pairs import Difference, Side
+from halfopen.compare.rules import ending
 from halfopen.compare.times import compare_times, timers, wire_late
 from halfopen.record.events import FaultFired, Mark, Output, ProcessEnded, ProcessStarted
 from halfopen.record.faults import describe_fault
@@ -94,6 +95,7 @@ def _compare_ends(world: Trace, kernel: Trace, side: Side) -> None:
                     world_ns=w.t_ns,
                     kernel_ns=k.t_ns,
                     what=f"{process} ends ({w.how})",
+                    late_ns=ending(w.how),
                 )
                 continue
             known = w or k

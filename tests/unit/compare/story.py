@@ -5,7 +5,7 @@ the server reads and acknowledges. Then the cable is pulled.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from halfopen.base.units import MS, S
@@ -21,6 +21,7 @@ from halfopen.record.events import (
     PacketSent,
     ProcessEnded,
     ProcessStarted,
+    TimerFired,
 )
 from halfopen.record.faults import CableOut, Fault
 from halfopen.record.trace import Trace
@@ -179,15 +180,15 @@ class Other:
     """Whatever else happens; ``make`` builds the event from its time."""
 
     at: int
-    make: Callable[[int], Mark | ProcessStarted | ProcessEnded | FaultFired | Output]
+    make: Callable[[int], Mark | ProcessStarted | ProcessEnded | FaultFired | Output | TimerFired]
 
     def tell(self, trace: Trace, drawn: Drawn) -> None:
         del drawn
         trace.add(self.make(self.at))
 
 
-def mark(at: int, host: str, name: str) -> Other:
-    return Other(at, lambda t: Mark(t_ns=t, host=host, process=host, name=name))
+def mark(at: int, host: str, name: str, process: str = "") -> Other:
+    return Other(at, lambda t: Mark(t_ns=t, host=host, process=process or host, name=name))
 
 
 def starts(at: int, host: str) -> Other:
@@ -200,6 +201,11 @@ def ends(at: int, host: str, how: str) -> Other:
 
 def fault(at: int, what: Fault, *, effect: bool = True) -> Other:
     return Other(at, lambda t: FaultFired(t_ns=t, fault=what, effect=effect))
+
+
+def timer(at: int, host: str) -> Other:
+    """The world's alone: the kernel's timers are not seen."""
+    return Other(at, lambda t: TimerFired(t_ns=t, host=host, conn="", timer="delayed ack"))
 
 
 def prints(at: int, host: str, text: str, stream: int = 1) -> Other:
@@ -252,17 +258,12 @@ def story() -> Story:
 
 
 def tell(steps: Story, drawn: Drawn = WORLD) -> Trace:
-    """Make the trace."""
+    """Make the trace. At one instant, what arrives and what a timer does come first."""
     trace = Trace({"arm": "told"})
     for step in steps.values():
         step.tell(trace, drawn)
-    trace.events.sort(key=lambda event: event.t_ns)
+    trace.events.sort(
+        key=lambda event: (event.t_ns, not isinstance(event, PacketArrived | TimerFired))
+    )
     trace.ended_ns = ENDED
     return trace
-
-
-def later(step: Step, by: int) -> Step:
-    """Let a step happen later, all of it."""
-    if isinstance(step, Call) and step.until is not None:
-        return replace(step, at=step.at + by, until=step.until + by)
-    return replace(step, at=step.at + by)

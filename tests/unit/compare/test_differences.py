@@ -1,10 +1,10 @@
 """The comparison sees each kind of difference, and none where only what is drawn differs."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.unit.compare.changes import Change, add, alter, both, drop, found, shift
 from tests.unit.compare.story import (
     KERNEL,
     VARIANT,
@@ -16,7 +16,6 @@ from tests.unit.compare.story import (
     Story,
     ends,
     fault,
-    later,
     mark,
     prints,
     starts,
@@ -25,72 +24,11 @@ from tests.unit.compare.story import (
 )
 
 from halfopen.base.units import MS, S
-from halfopen.compare.pairs import Difference
 from halfopen.compare.traces import differences
 from halfopen.record.faults import CableIn, CableOut, Kill
 from halfopen.wire.icmp import Icmp
 from halfopen.wire.tcp import ACK, FIN, PSH, RST, URG
 from halfopen.wire.udp import Datagram
-
-Change = Callable[[Story], None]
-
-
-def found(change: Change, *, world: Story | None = None, drawn: Drawn = KERNEL) -> list[Difference]:
-    """Change the kernel's story, and compare."""
-    kernel = dict(world or story())
-    change(kernel)
-    return differences(VARIANT, tell(world or story(), WORLD), tell(kernel, drawn))
-
-
-def alter(name: str, /, **fields: Any) -> Change:
-    def change(steps: Story) -> None:
-        steps[name] = replace(steps[name], **fields)
-
-    return change
-
-
-def drop(*names: str) -> Change:
-    def change(steps: Story) -> None:
-        for name in names:
-            del steps[name]
-
-    return change
-
-
-def add(name: str, step: Any) -> Change:
-    def change(steps: Story) -> None:
-        steps[name] = step
-
-    return change
-
-
-def shift(by: int, *names: str) -> Change:
-    def change(steps: Story) -> None:
-        for name in names:
-            steps[name] = later(steps[name], by)
-
-    return change
-
-
-def shift_from(at: int, by: int) -> Change:
-    """Let everything from an instant on be later; a call that lasts over it returns later."""
-
-    def change(steps: Story) -> None:
-        for name, step in steps.items():
-            if step.at >= at:
-                steps[name] = later(step, by)
-            elif isinstance(step, Call) and step.until is not None and step.until >= at:
-                steps[name] = replace(step, until=step.until + by)
-
-    return change
-
-
-def both(*changes: Change) -> Change:
-    def change(steps: Story) -> None:
-        for each in changes:
-            each(steps)
-
-    return change
 
 
 def test_the_same_story_gives_no_difference() -> None:
