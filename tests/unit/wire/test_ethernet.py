@@ -1,0 +1,57 @@
+"""Ethernet frames and the ARP messages in them (RFC 826)."""
+
+import pytest
+
+from halfopen.wire import arp, ethernet
+from halfopen.wire.arp import Arp
+from halfopen.wire.errors import WireError
+from halfopen.wire.ethernet import BROADCAST, NOBODY, Frame
+from halfopen.wire.ip import Packet
+
+OURS, THEIRS = "02:00:00:00:00:01", "02:00:00:00:00:02"
+ASK = Arp(arp.REQUEST, sender="10.0.0.1", sender_mac=OURS, target="10.0.0.2", target_mac=NOBODY)
+TELL = Arp(arp.REPLY, sender="10.0.0.2", sender_mac=THEIRS, target="10.0.0.1", target_mac=OURS)
+
+
+def test_an_arp_message_lies_as_the_rfc_lays_it() -> None:
+    laid = "0001 0800 06 04 0001 020000000001 0a000001 000000000000 0a000002"
+    assert arp.encode(ASK) == bytes.fromhex(laid.replace(" ", ""))
+
+
+@pytest.mark.parametrize("message", [ASK, TELL])
+def test_an_arp_message_survives_the_wire(message: Arp) -> None:
+    read = ethernet.decode(ethernet.encode(Frame(BROADCAST, OURS, message)))
+    assert isinstance(read.body, Arp)
+    assert vars(read.body) == vars(message)
+    assert (read.dst, read.src) == (BROADCAST, OURS)
+
+
+def test_a_packet_survives_the_wire() -> None:
+    packet = Packet("10.0.0.1", "10.0.0.2", 132, b"hello")
+    read = ethernet.decode(ethernet.encode(Frame(THEIRS, OURS, packet)))
+    assert isinstance(read.body, Packet)
+    assert read.body.body == b"hello"
+
+
+def test_what_it_says() -> None:
+    assert ASK.show() == "ARP: who has 10.0.0.2? tell 10.0.0.1"
+    assert TELL.show() == f"ARP: 10.0.0.2 is at {THEIRS}"
+
+
+ARP_FRAME = ethernet.encode(Frame(BROADCAST, OURS, ASK))
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        pytest.param(ARP_FRAME[:13], "14 octets", id="cut off in the header"),
+        pytest.param(ARP_FRAME[:20], "28 octets", id="cut off in the message"),
+        pytest.param(
+            ARP_FRAME[:15] + b"\x06" + ARP_FRAME[16:], "not for IPv4", id="of another hardware"
+        ),
+        pytest.param(ARP_FRAME[:12] + b"\x86\xdd" + ARP_FRAME[14:], "0x86dd", id="IPv6"),
+    ],
+)
+def test_malformed(data: bytes, says: str) -> None:
+    with pytest.raises(WireError, match=says):
+        ethernet.decode(data)
