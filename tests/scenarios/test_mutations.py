@@ -10,6 +10,7 @@ from halfopen.guest.arm import run_variant
 from halfopen.record.trace import Trace
 from halfopen.scenario.model import Note
 from halfopen.scenario.notes import all_notes, load
+from halfopen.sockets.constants import POLLHUP, POLLIN, POLLRDHUP, POLLRDNORM
 from halfopen.sockets.sock import TcpSock
 from halfopen.tcp import calls
 from halfopen.tcp.arrives import synchronized
@@ -21,6 +22,19 @@ pytestmark = pytest.mark.skipif(
 )
 
 Mutate = Callable[[pytest.MonkeyPatch], None]
+
+
+def only_read_tells_of_a_fin(patch: pytest.MonkeyPatch) -> None:
+    """To poll, select and epoll a peer that has closed looks like one that is silent."""
+    really = TcpSock.poll_mask
+
+    def poll_mask(self: TcpSock) -> int:
+        mask = really(self) & ~(POLLRDHUP | POLLHUP)
+        if self.tcb is not None and not self.tcb.rcv_queued:
+            mask &= ~(POLLIN | POLLRDNORM)
+        return mask
+
+    patch.setattr(TcpSock, "poll_mask", poll_mask)
 
 
 def a_crash_is_silent(patch: pytest.MonkeyPatch) -> None:
@@ -87,6 +101,8 @@ def a_boot_resets_old_peers(patch: pytest.MonkeyPatch) -> None:
 MUTATIONS: Final[tuple[tuple[str, str, Mutate], ...]] = (
     ("N03", "a close sends a FIN", every_close_sends_a_fin),
     ("N04", "who has closed can still receive", a_close_only_stops_sending),
+    ("N05", "only read tells of a FIN", only_read_tells_of_a_fin),
+    ("N06", "nobody knows of a crash without a write or keepalive", a_crash_is_silent),
     ("N07", "no FIN is sent when a process crashes", a_crash_is_silent),
     ("N08", "read blocks, or times out, when a process crashed", a_crash_is_silent),
     ("N09", "an RST answers a write when the host crashed", a_power_cut_is_a_crash),

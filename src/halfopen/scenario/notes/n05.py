@@ -159,7 +159,8 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     always = [way for way in WAYS if told[way] == ["none", "none", "data"]]
     drained = [way for way in WAYS if told[way] == ["none", "none"]]
     never = [way for way in WAYS if not told[way]]
-    assert always, "something tells"
+    assert {"poll POLLRDHUP", "epoll EPOLLRDHUP", "TCP_INFO"} <= set(always), "these tell"
+    assert {"poll POLLIN", "select read", "MSG_PEEK"} <= set(drained), "these tell, if drained"
     assert len(always) + len(drained) + len(never) == len(WAYS), (
         "unread data don't help, and shutdown tells as close does"
     )
@@ -167,11 +168,11 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     return Answer(
         verdict="answered",
         text=(
-            f"Yes. Also where unread data lie before it: {_list(always)}. Only where nothing is unread, else "
-            f"they tell of the data alone: {_list(drained)}. Who waits in such a call is woken by "
-            f"the FIN ({span(after)} after it came); asked again, each tells again, but these "
-            f"only once: {_list(once)}. Nothing is told by: {_list(never)}. It is all the same "
-            "after close and after shutdown(SHUT_WR)."
+            f"Yes. Also where unread data lie before it: {_list(always)}. Only where nothing is "
+            f"unread, else they tell of the data alone: {_list(drained)}. Who waits in such a call "
+            f"is woken by the FIN ({span(after)} after it came); asked again, each tells again, "
+            f"but these only once: {_list(once)}. Nothing is told by: {_list(never)}. It is all "
+            "the same after close and after shutdown(SHUT_WR)."
         ),
     )
 
