@@ -4,17 +4,25 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
-from halfopen.scenario.lines import LINES
+from halfopen.oracle.witnesses import recorded
+from halfopen.scenario.lines import LINES, Line
+from halfopen.scenario.model import Note
 from halfopen.scenario.notes import all_notes
 
 _PAGE = """# {id}: {question}
 
-{note}
+> {note}
 
 ```{{run}} halfopen ask {id}
 ```
 
-Read on: {why}.
+## Read on
+
+{why}
+
+## Witness
+
+{witness}
 """
 
 
@@ -23,15 +31,40 @@ def write_pages(app: Sphinx) -> None:
     folder = Path(app.srcdir) / "answers"
     notes = all_notes()
     for line in LINES:
-        if line.id not in notes:
-            continue
-        note = notes[line.id]
-        page = _PAGE.format(
-            id=note.id, question=note.question, note=f"> {line.note}", why="; ".join(note.why)
-        )
-        path = folder / f"{note.id.lower()}.md"
-        if not path.exists() or path.read_text() != page:
-            path.write_text(page)
+        if line.id in notes:
+            path = folder / f"{line.id.lower()}.md"
+            page = _page(line, notes[line.id])
+            if not path.exists() or path.read_text() != page:
+                path.write_text(page)
+
+
+def _page(line: Line, note: Note) -> str:
+    return _PAGE.format(
+        id=note.id,
+        question=note.question,
+        note=line.note,
+        why="\n".join(f"- {place}" for place in note.why),
+        witness=_witness(note),
+    )
+
+
+def _witness(note: Note) -> str:
+    """Say which kernel was looked at, when, and what it can't show."""
+    again = f"`halfopen compare {note.id}` holds the world against the kernel that runs here"
+    runs = recorded(note.id).values()
+    if not runs:
+        return f"No kernel has been recorded yet. {again}."
+    kernels = sorted({f"Linux {run.meta['release']} at {run.meta['hz']} Hz" for run in runs})
+    dates = sorted({str(run.meta["date"]) for run in runs})
+    said = (
+        f"{len(runs)} of {len(note.variants)} variants ran on {', '.join(kernels)},"
+        f" recorded on {', '.join(dates)} and kept in"
+        f" `src/halfopen/oracle/recorded/{note.id.lower()}.jsonl.gz`. {again}."
+    )
+    alone = dict.fromkeys(
+        variant.because for variant in note.variants if not variant.kernel and variant.because
+    )
+    return " ".join([said, *(f"Run in the world alone: {because}." for because in alone)])
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

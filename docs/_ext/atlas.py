@@ -37,7 +37,7 @@ with the function that decided. For one cell, `halfopen ask SYN_SENT RST` prints
 `tcp/states.py` is the law: a move that is not in it stops the world. The last column is what the
 cells came to.
 
-| state | may go to (RFC 9293 3.3.2) | cells | of them move |
+| state | may go to (RFC 9293 3.3.2) | cells | moved |
 |---|---|---|---|
 {rows}
 """

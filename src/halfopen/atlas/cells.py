@@ -29,8 +29,6 @@ _SYNONYMS: Final = {
 #: Runs ``lookup`` on the sources, in a process of its own.
 _ON_SOURCES: Final = """
 import sys
-from halfopen.base.build import prefer_sources
-prefer_sources()
 from halfopen.atlas.cells import lookup
 sys.stdout.writelines(line + "\\n" for line in lookup(sys.argv[1:]))
 """
