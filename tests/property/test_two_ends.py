@@ -10,6 +10,7 @@ from collections.abc import Callable
 from errno import ECONNREFUSED, ECONNRESET, EPIPE, ETIMEDOUT
 from typing import Final
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -38,6 +39,8 @@ from halfopen.tcp.states import MAY_SEND, State
 from halfopen.tcp.tcb import INFINITE, Tcb
 from halfopen.wire import ip
 from halfopen.wire.ip import Packet
+
+pytestmark = pytest.mark.slow
 
 CLIENT: Final = "10.0.0.1"
 SERVER: Final = "10.0.0.2"
@@ -289,7 +292,7 @@ class TwoEnds(RuleBasedStateMachine):
 
 TestTwoEnds = TwoEnds.TestCase
 TestTwoEnds.settings = settings(
-    max_examples=60,
+    max_examples=120,
     stateful_step_count=25,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],

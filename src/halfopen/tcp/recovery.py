@@ -94,6 +94,15 @@ def enter_loss(tcb: Tcb) -> None:
     tcb.frto = fresh or tcb.retransmits > 0
 
 
+def count_duplicates(tcb: Tcb, count: int) -> None:
+    """Take duplicate ACKs for segments that arrived, but for what is lost: one at least.
+
+    Linux tcp_limit_reno_sacked. Requires: SACK is off.
+    """
+    out = len(tcb.inflight)
+    tcb.sacked_out = max(min(count, out - max(tcb.lost_out, 1)), 0)
+
+
 def ack_arrived(
     tcb: Tcb, now: int, *, advanced: bool, dupack: bool, sacked: int, never_resent: bool
 ) -> None:
@@ -103,8 +112,8 @@ def ack_arrived(
 
     ``never_resent``: it covers a segment that was sent only once.
     """
-    if not tcb.sack_ok and dupack and tcb.sacked_out < len(tcb.inflight):
-        tcb.sacked_out += 1
+    if not tcb.sack_ok and dupack:
+        count_duplicates(tcb, tcb.sacked_out + 1)
     if tcb.ca_state == LOSS:
         if _still_in_loss(
             tcb, advanced=advanced, dupack=dupack or sacked > 0, never_resent=never_resent

@@ -15,7 +15,7 @@ from halfopen.net.demux import arriving
 from halfopen.net.interfaces import Interface
 from halfopen.net.ip import Ip
 from halfopen.net.sysctl import with_defaults
-from halfopen.tcp import calls, output
+from halfopen.tcp import calls, output, timers
 from halfopen.tcp.config import Config
 from halfopen.tcp.deadlines import deadline_passed, next_deadline
 from halfopen.tcp.effects import Effects
@@ -394,6 +394,14 @@ class Ours(End):
         if not on:
             output.push_user(tcb, self.now)  # as the socket layer does (Linux __tcp_sock_set_cork)
             self.settle()
+
+    def keepalive(self) -> None:
+        """Set SO_KEEPALIVE, as the socket layer does (Linux tcp_set_keepalive)."""
+        tcb = self.held()
+        tcb.keepalive = True
+        if tcb.state is not State.CLOSED and not tcb.minisock:
+            timers.set_keepalive(tcb, tcb.keepidle_ns, self.now)
+        self.settle()
 
     # Time.
 

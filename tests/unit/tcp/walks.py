@@ -85,7 +85,8 @@ def _call(rng: Random, ours: Ours) -> Choice | None:
     call = rng.choice(_CALLS)
     size = rng.choice((1, 100, 1460, 3000, 5000))
     if call == "write":
-        if tcb.state not in MAY_SEND or tcb.snd_shutdown:
+        room = tcb.sndbuf - tcb.snd_queued
+        if tcb.state not in MAY_SEND or tcb.snd_shutdown or room < 2 * size:
             return None
         return Choice(f"write {size}", write(bytes(size)))
     if call in {"shutdown", "deafen"} and not (tcb.irs and tcb.state is not State.SYN_RECEIVED):
@@ -95,10 +96,10 @@ def _call(rng: Random, ours: Ours) -> Choice | None:
     steps: dict[str, Step] = {
         "read": cells.read(),
         "read some": cells.read(77),
-        "shutdown": End.shutdown_write,
-        "deafen": End.shutdown_read,
-        "close": End.close,
-        "abort": End.abort,
+        "shutdown": cells.shutdown_write,
+        "deafen": cells.shutdown_read,
+        "close": cells.close,
+        "abort": cells.abort,
     }
     return Choice(call, steps[call])
 
