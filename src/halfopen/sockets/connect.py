@@ -141,7 +141,7 @@ def _connect(sock: TcpSock, address: Address, wait: Wait, now: int) -> Blocked |
     elif wait.done != sock.disconnects:
         raise fail(errno.EPIPE)
     if sock.sk_state in CONNECTING:
-        limit = time_limit(sock.kernel, wait, sock.options.sndtimeo_ns)
+        limit = time_limit(sock.kernel, wait, sock.options.sndtimeo_ns, now)
         if sock.nonblock or expired(limit, now):
             raise fail(wait.error)
         wait.done = sock.disconnects

@@ -2,20 +2,26 @@
 
 from typing import TYPE_CHECKING
 
-from halfopen.tcp.jiffies import fires_at
+from halfopen.tcp.jiffies import fires_at, ticks_left
 
 if TYPE_CHECKING:
     from halfopen.sockets.kernel import Kernel
     from halfopen.sockets.waiting import Wait
 
 
-def time_limit(kernel: "Kernel", wait: "Wait", timeout_ns: int | None) -> int | None:
-    """Return when a call gives up: at a tick of the kernel; None: never."""
+def time_limit(kernel: "Kernel", wait: "Wait", timeout_ns: int | None, now: int) -> int | None:
+    """Return when a call that waits from now on gives up: at a tick of the kernel; None: never.
+
+    After every wake-up the kernel sets its timer anew for what is left, and the less that is, the
+    more precisely it fires (Linux schedule_timeout).
+    """
     if timeout_ns is None:
         return None
     if not timeout_ns:
         return wait.started_at
-    return fires_at(wait.started_at, timeout_ns, kernel.config.phase)
+    phase = kernel.config.phase
+    left = ticks_left(wait.started_at, timeout_ns, now, phase)
+    return fires_at(now, left, phase) if left > 0 else now
 
 
 def expired(limit: int | None, now: int) -> bool:

@@ -54,7 +54,7 @@ def accept(table: FdTable, fd: int, wait: Wait, now: int) -> tuple[int, Address]
         if listening is None:
             raise fail(errno.EINVAL)
         if not listening.ready:
-            limit = time_limit(file.kernel, wait, file.options.rcvtimeo_ns)
+            limit = time_limit(file.kernel, wait, file.options.rcvtimeo_ns, now)
             if file.nonblock or expired(limit, now):
                 raise fail(errno.EAGAIN)
             blocked = True

@@ -102,7 +102,7 @@ def _linger(sock: TcpSock, wait: Wait, now: int) -> Blocked | None:
             return None  # reset at once, or nothing to wait for
         calls.shutdown_read(tcb, now)
         calls.shutdown_write(tcb, now)
-    limit = time_limit(sock.kernel, wait, options.linger_s * S)
+    limit = time_limit(sock.kernel, wait, options.linger_s * S, now)
     if tcb.state not in FIN_OUTSTANDING or tcb.minisock or expired(limit, now):
         return None
     return Blocked((sock.read_wait, sock.write_wait), limit, "the close")

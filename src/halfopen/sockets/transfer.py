@@ -76,6 +76,10 @@ def _send(sock: TcpSock, data: bytes, flags: int, wait: Wait, now: int) -> int |
     while True:
         if tcb.so_error or tcb.snd_shutdown or tcb.state not in MAY_SEND:
             return _broken(sock, wait)
+        if wait.slept and expired(
+            time_limit(sock.kernel, wait, sock.options.sndtimeo_ns, now), now
+        ):
+            return _unsent(wait)  # room that came without a wake-up is not looked at
         done = wait.done
         left = len(data) - done
         if not left:
@@ -102,12 +106,18 @@ def _broken(sock: TcpSock, wait: Wait) -> int:
 def _wait_to_send(sock: TcpSock, flags: int, wait: Wait, now: int, what: str) -> int | Blocked:
     if sock.tcb is not None:
         sock.tcb.no_room = True
-    limit = time_limit(sock.kernel, wait, sock.options.sndtimeo_ns)
+    limit = time_limit(sock.kernel, wait, sock.options.sndtimeo_ns, now)
     if sock.nonblock or flags & c.MSG_DONTWAIT or expired(limit, now):
-        if wait.done:
-            return wait.done
-        raise fail(errno.EAGAIN)
+        return _unsent(wait)
+    wait.slept = True
     return Blocked((sock.write_wait,), limit, what)
+
+
+def _unsent(wait: Wait) -> int:
+    """Return what was taken before time was up; else raise EAGAIN."""
+    if wait.done:
+        return wait.done
+    raise fail(errno.EAGAIN)
 
 
 def recv(table: FdTable, fd: int, size: int, flags: int, wait: Wait, now: int) -> bytes | Blocked:
@@ -172,14 +182,16 @@ def _recv(sock: TcpSock, size: int, flags: int, wait: Wait, now: int) -> bytes |
         elif _over(sock, flags, wait, now):
             return data
         else:
-            return _wait_to_recv(sock, wait)
+            return _wait_to_recv(sock, wait, now)
     return _nothing(sock, tcb, flags, wait, now)
 
 
 def _nothing(sock: TcpSock, tcb: Tcb, flags: int, wait: Wait, now: int) -> bytes | Blocked:
     """Decide what an empty queue means; the order of the questions is Linux's."""
     if wait.done:
-        return _joined(wait, b"") if _over(sock, flags, wait, now) else _wait_to_recv(sock, wait)
+        return (
+            _joined(wait, b"") if _over(sock, flags, wait, now) else _wait_to_recv(sock, wait, now)
+        )
     if tcb.fin_received:
         return b""
     if tcb.so_error:
@@ -190,7 +202,7 @@ def _nothing(sock: TcpSock, tcb: Tcb, flags: int, wait: Wait, now: int) -> bytes
         raise fail(errno.ENOTCONN)
     if _impatient(sock, flags, wait, now):
         raise fail(errno.EAGAIN)
-    return _wait_to_recv(sock, wait)
+    return _wait_to_recv(sock, wait, now)
 
 
 def _recv_unconnected(sock: TcpSock) -> bytes:
@@ -223,11 +235,11 @@ def _over(sock: TcpSock, flags: int, wait: Wait, now: int) -> bool:
 def _impatient(sock: TcpSock, flags: int, wait: Wait, now: int) -> bool:
     if sock.nonblock or flags & c.MSG_DONTWAIT:
         return True
-    return expired(time_limit(sock.kernel, wait, sock.options.rcvtimeo_ns), now)
+    return expired(time_limit(sock.kernel, wait, sock.options.rcvtimeo_ns, now), now)
 
 
-def _wait_to_recv(sock: TcpSock, wait: Wait) -> Blocked:
-    limit = time_limit(sock.kernel, wait, sock.options.rcvtimeo_ns)
+def _wait_to_recv(sock: TcpSock, wait: Wait, now: int) -> Blocked:
+    limit = time_limit(sock.kernel, wait, sock.options.rcvtimeo_ns, now)
     return Blocked((sock.read_wait,), limit, "data")
 
 

@@ -177,7 +177,7 @@ class UdpSock:
             return received.data[:size], (received.source, received.sport)
         if self.shut & c.RCV_SHUTDOWN:
             return b"", ("0.0.0.0", 0)
-        limit = time_limit(self.kernel, wait, self.options.rcvtimeo_ns)
+        limit = time_limit(self.kernel, wait, self.options.rcvtimeo_ns, now)
         if self.nonblock or flags & c.MSG_DONTWAIT or expired(limit, now):
             raise fail(errno.EAGAIN)
         return Blocked((self.read_wait,), limit, "data")

@@ -86,6 +86,7 @@ class Wait:
     def __init__(self, started_at: int) -> None:
         self.started_at = started_at
         self.done = 0  # bytes already sent or received
+        self.slept = False  # it waited for room
         self.taken: list[bytes] | None = None  # what MSG_WAITALL has received so far
         self.error = 0  # what connect returns where its time is up
         self.holder: Holder | None = None  # the socket, while the call is blocked

@@ -7,7 +7,7 @@ The sequence is that of Linux tcp_ack.
 
 from halfopen.tcp import recovery, rtt, timers
 from halfopen.tcp.buffers import expand_sndbuf
-from halfopen.tcp.congestion import reno
+from halfopen.tcp.congestion import reno, usage
 from halfopen.tcp.effects import WRITE
 from halfopen.tcp.emit import sync_mss, ts_now
 from halfopen.tcp.skb import LOST, RETRANS, SACKED
@@ -27,7 +27,7 @@ def process(tcb: Tcb, seg: Segment, now: int, *, seq: int, ack: int) -> None:
     had_inflight = bool(tcb.inflight)
     if advanced:
         tcb.retransmits = 0
-    opened = update_window(tcb, seg, seq=seq, ack=ack)
+    opened = update_window(tcb, seg, now, seq=seq, ack=ack)
     sacked = recovery.tag_sacked(tcb, seg) if seg.sack and tcb.sack_ok else 0
     tcb.so_error_soft = 0
     tcb.probes_out = 0
@@ -58,11 +58,10 @@ def process(tcb: Tcb, seg: Segment, now: int, *, seq: int, ack: int) -> None:
         tcb.retrans_at = None
     if acked and tcb.ca_state != RECOVERY:
         reno.acked(tcb, acked)
-    if acked:
-        _room(tcb)
+        tcb.cwnd_at = now
 
 
-def update_window(tcb: Tcb, seg: Segment, *, seq: int, ack: int) -> bool:
+def update_window(tcb: Tcb, seg: Segment, now: int, *, seq: int, ack: int) -> bool:
     """Take the peer's window from the newest segment (SND.WL1, SND.WL2).
 
     Whether it is newer than what we know: a closed window always is.
@@ -81,6 +80,8 @@ def update_window(tcb: Tcb, seg: Segment, *, seq: int, ack: int) -> bool:
             tcb.predicts = False
             if not seg.text:
                 predict(tcb)
+            if tcb.unsent:  # it may have waited for a long time
+                usage.before_sending(tcb, now)
             if window > tcb.max_window:
                 tcb.max_window = window
                 sync_mss(tcb)
@@ -113,7 +114,7 @@ def _release(tcb: Tcb, seg: Segment, now: int) -> bool:
         if skb.marks & (SACKED | LOST | RETRANS):
             recovery.unmark(tcb, skb)
     if not tcb.sack_ok and tcb.sacked_out:
-        tcb.sacked_out = max(tcb.sacked_out - max(popped - 1, 0), 0)
+        recovery.count_duplicates(tcb, tcb.sacked_out - max(popped - 1, 0))
     if popped:
         if first_at >= 0 and not resent:
             rtt.sample(tcb, (now - first_at) // 1_000)
@@ -154,13 +155,11 @@ def _window_probed(tcb: Tcb, now: int) -> None:
         timers.set_persist(tcb, now)
 
 
-def _room(tcb: Tcb) -> None:
+def make_room(tcb: Tcb) -> None:
     """Wake a writer that was turned away, once a third of the buffer is free.
 
     Linux tcp_check_space.
     """
-    if not tcb.no_room:
-        return
     if tcb.in_flight < tcb.cwnd:  # cwnd is not what fills the buffer
         expand_sndbuf(tcb)
     if tcb.writeable:

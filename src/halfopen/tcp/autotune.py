@@ -14,29 +14,36 @@ from halfopen.wire.seq import wrap
 from halfopen.wire.tcp import Segment
 
 
-def user_read(tcb: Tcb, now: int) -> None:
-    """After the user took data: once in a round trip, compare it with the buffer."""
+def user_reads(tcb: Tcb, octets: int, now: int) -> None:
+    """Once in a round trip, compare what the user took since with the buffer.
+
+    Linux looks after every piece of the receive queue: what counts is the first one of a read, of
+    so many ``octets``. Requires: they are not taken yet.
+    """
     took = now - tcb.rcvq_at
     if not tcb.rcv_rtt_us8 or took < (tcb.rcv_rtt_us8 >> 3) * US:
         return
-    unread = tcb.rcv_nxt - tcb.copied_seq
-    copied = tcb.copied_seq - tcb.rcvq_seq - unread
+    copied_seq = tcb.copied_seq + octets
+    unread = tcb.rcv_nxt - copied_seq
+    copied = copied_seq - tcb.rcvq_seq - unread
     if copied > tcb.rcvq_space:
-        tcb.rcvq_space = copied
-        _grow(tcb)
-    tcb.rcvq_seq = tcb.copied_seq
+        _grow(tcb, copied)
+    tcb.rcvq_seq = copied_seq
     tcb.rcvq_at = now
 
 
-def _grow(tcb: Tcb) -> None:
-    """Make room for twice of it: a sender in slow start doubles its rate.
+def _grow(tcb: Tcb, copied: int) -> None:
+    """Make room for twice of it, and more where it has grown: the sender is in slow start.
 
     Linux tcp_rcvbuf_grow.
     """
+    before = tcb.rcvq_space
+    tcb.rcvq_space = copied
     config = tcb.config
     if not config.moderate_rcvbuf or tcb.rcvbuf_locked:
         return
-    window = 2 * tcb.rcvq_space
+    window = 2 * copied
+    window += window * (copied - before) // before << 1
     if tcb.ooo:
         window += tcb.ooo[-1][1] - tcb.rcv_nxt
     rcvbuf = min(space_from_window(tcb, window), config.rmem_max)
@@ -62,7 +69,10 @@ def measure_rtt(tcb: Tcb, now: int) -> None:
 
 
 def measure_rtt_by_timestamp(tcb: Tcb, seg: Segment, now: int) -> None:
-    """Measure from what a full segment echoes (Linux tcp_rcv_rtt_measure_ts)."""
+    """Measure from what a full segment echoes, before it is queued (Linux tcp_rcv_rtt_measure_ts).
+
+    A longer time than known counts only where nothing waits for the reader: else he may be slow.
+    """
     if not tcb.ts_ok or seg.ts_val < 0 or seg.ts_ecr == tcb.rcv_rtt_ecr:
         return
     tcb.rcv_rtt_ecr = seg.ts_ecr
@@ -72,7 +82,7 @@ def measure_rtt_by_timestamp(tcb: Tcb, seg: Segment, now: int) -> None:
     if not delta or delta >= 1 << 31:
         return
     sample = delta * MS // US
-    if tcb.rcv_rtt_us8:
-        tcb.rcv_rtt_us8 += sample - (tcb.rcv_rtt_us8 >> 3)
-    else:
+    if not tcb.rcv_rtt_us8 or sample << 3 < tcb.rcv_rtt_us8:
         tcb.rcv_rtt_us8 = sample << 3
+    elif tcb.rcv_nxt == tcb.copied_seq:
+        tcb.rcv_rtt_us8 += sample - (tcb.rcv_rtt_us8 >> 3)

@@ -119,9 +119,11 @@ def receive(tcb: Tcb, size: int, now: int, *, peek: bool = False) -> bytes:
         return b""
     if peek:
         return reassembly.peek(tcb, size)
+    alive = tcb.state is not State.CLOSED and not tcb.minisock
+    if alive:
+        autotune.user_reads(tcb, min(size, len(tcb.ready[0]) - tcb.ready_offset), now)
     data = reassembly.take(tcb, size)
-    if tcb.state is not State.CLOSED and not tcb.minisock:
-        autotune.user_read(tcb, now)
+    if alive:
         acking.user_read(tcb, len(data), now)
     return data
 

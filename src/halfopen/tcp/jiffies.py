@@ -49,6 +49,12 @@ def fires_at(now: int, delay_ns: int, phase: int) -> int:
     return (((expires >> shift) + 1) << shift) * JIFFY - phase
 
 
+def ticks_left(started_at: int, delay_ns: int, now: int, phase: int) -> int:
+    """Return what is left of a delay that began in the past: whole ticks, in ns."""
+    begun, clock = (started_at + phase) // JIFFY, (now + phase) // JIFFY
+    return (begun - -delay_ns // JIFFY - clock) * JIFFY
+
+
 def granularity(delay_ns: int) -> int:
     """Return by how much a timer of this length may be late, in ns.
 

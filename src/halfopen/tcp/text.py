@@ -54,10 +54,10 @@ def segment_text(tcb: Tcb, seg: Segment, now: int, *, seq: int) -> bool:
         return True
     fresh = seg.text[tcb.rcv_nxt - seq :] if seq < tcb.rcv_nxt else seg.text
     if fresh:
+        autotune.measure_rtt_by_timestamp(tcb, seg, now)
         reassembly.append(tcb, fresh)
         if not tcb.predicts:
             predict(tcb)
-        autotune.measure_rtt_by_timestamp(tcb, seg, now)
     if size:
         data_received(tcb, size, seg.flags, now)
     if fin:

@@ -53,6 +53,7 @@ def variant(  # noqa: PLR0913  each is another part of a Variant
     steps: tuple[Step, ...] = (),
     sysctl: Mapping[str, int | str] | None = None,
     because: str = "",
+    delay_ns: int = 10 * MS,
 ) -> Variant:
     """Build the run; both hosts have the same ``sysctl``. ``because`` keeps it from the kernel."""
     host_sysctl = {} if sysctl is None else sysctl
@@ -62,7 +63,7 @@ def variant(  # noqa: PLR0913  each is another part of a Variant
             Host(name="client", addresses=("10.0.0.1",), sysctl=host_sysctl),
             Host(name="server", addresses=("10.0.0.2",), sysctl=host_sysctl),
         ),
-        links=(Link(a="client", b="server"),),
+        links=(Link(a="client", b="server", delay_ns=delay_ns),),
         processes=(
             Process(host="server", name="server", program=server),
             Process(

@@ -46,6 +46,8 @@ def segment_arrives(tcb: Tcb, seg: Segment, now: int) -> None:
         return
     if tcb.unsent:
         push_user(tcb, now)
+    if tcb.no_room:
+        acknowledged.make_room(tcb)
     if tcb.ack_pending:
         ack_if_due(tcb, now)
 

@@ -1,0 +1,164 @@
+"""What queued text costs: of the receive buffer, where memory counts, and of the send buffer."""
+
+from typing import Final
+
+from tests.unit.tcp import reach
+from tests.unit.tcp.ends import IRS, ISS, Options, Ours
+
+from halfopen.base.units import MS, S
+from halfopen.tcp.buffers import SEND_OVERHEAD
+from halfopen.wire.tcp import ACK, PSH
+
+SEQ: Final = IRS + 1
+NXT: Final = ISS + 1
+SMALL: Final = 100
+#: The smallest block behind a packet, and its ``sk_buff``: what one small segment takes.
+TAKES: Final = 832
+
+
+def narrow(rmem: str = "2304 2304 2304") -> Ours:
+    end = Ours(sysctl={"net.ipv4.tcp_rmem": rmem})
+    reach.established(end)
+    return end
+
+
+def receives(end: Ours, segments: int, *, first: int = 0) -> list[int]:
+    """Let small segments arrive; for each, how far it was acknowledged in the end."""
+    taken = []
+    for number in range(first, first + segments):
+        end.arrives(ACK, SEQ + number * SMALL, NXT, bytes([number]) * SMALL, wnd=10_000)
+        taken.append((end.held().rcv_nxt - end.held().irs - 1) // SMALL)
+    return taken
+
+
+def test_a_small_segment_takes_many_times_of_what_it_carries() -> None:
+    end = narrow("4096 131072 131072")
+    receives(end, 3)
+    assert end.held().rmem == 3 * TAKES
+
+
+def test_what_fits_into_the_block_before_costs_nothing() -> None:
+    end = narrow("4096 131072 131072")
+    for number in range(7):
+        end.arrives(ACK, SEQ + number * 20, NXT, bytes(20))
+    assert end.held().rmem == TAKES
+    end.arrives(ACK, SEQ + 140, NXT, bytes(20))
+    assert end.held().rmem == 2 * TAKES
+
+
+def test_segments_in_the_window_are_collapsed_and_then_dropped() -> None:
+    """Linux tcp_prune_queue, tcp_collapse, tcp_data_queue."""
+    end = narrow()
+    taken = receives(end, 12)
+    assert taken[:4] == [1, 2, 3, 4], "memory set aside already is given without a look"
+    assert end.held().rmem > end.held().rcvbuf
+    assert taken[-1] < 12, "the last ones are dropped"
+    assert end.segments[-1].wnd == 0, "and the window is closed, although it was open"
+    octets = b"".join(bytes([number]) * SMALL for number in range(taken[-1]))
+    assert end.read() == octets, "collapsing loses nothing"
+    assert end.held().rmem == 0
+
+
+def test_where_text_was_dropped_reading_opens_the_window_again() -> None:
+    end = narrow()
+    taken = receives(end, 12)[-1]
+    end.read()
+    end.look()
+    assert end.segments[-1].wnd > 0
+    assert receives(end, 1, first=taken) == [taken + 1]
+
+
+def test_a_buffer_that_nobody_fixed_grows_instead() -> None:
+    """Linux tcp_clamp_window."""
+    end = narrow("2304 2304 131072")
+    assert receives(end, 11)[-1] == 11
+    assert end.held().rcvbuf > 2304
+
+
+def test_early_text_is_forgotten_where_text_in_order_needs_the_room() -> None:
+    """Linux tcp_prune_ofo_queue."""
+    end = Ours(Options(sack_ok=True), sysctl={"net.ipv4.tcp_rmem": "2304 2304 2304"})
+    reach.established(end)
+    for number in (2, 4, 6, 8):
+        end.arrives(ACK, SEQ + number * SMALL, NXT, bytes(SMALL))
+    assert len(end.held().ooo) == 4
+    receives(end, 1)
+    assert len(end.held().ooo) < 4
+    assert end.held().rcv_nxt - end.held().irs - 1 == SMALL
+
+
+def test_a_fin_gets_in_although_the_window_is_closed() -> None:
+    """Linux tcp_data_queue: some stacks send it again and again until it is taken."""
+    end = narrow()
+    taken = receives(end, 12)[-1]
+    end.arrives(ACK | 1, SEQ + taken * SMALL, NXT)
+    assert end.held().fin_received
+
+
+def test_a_piece_that_is_cut_has_two_buffers_and_joined_ones_have_one() -> None:
+    """Linux tso_fragment, tcp_grow_skb."""
+    end = Ours()
+    reach.established(end)
+    end.arrives(ACK, SEQ, NXT, wnd=2_000)
+    end.write(bytes(5_000))
+    queued = end.held().snd_queued
+    assert queued == 5_000 + 2 * SEND_OVERHEAD, "what was sent, and what is left"
+
+
+def test_after_a_long_wait_for_the_window_slow_start_begins_again() -> None:
+    """Linux tcp_ack_update_window."""
+    end = Ours()
+    reach.established(end)
+    end.arrives(ACK, SEQ, NXT, wnd=60_000)
+    end.write(bytes(14_600))
+    for number in range(1, 11):
+        end.arrives(ACK, SEQ, NXT + number * 1_460, wnd=60_000 if number < 10 else 0)
+    assert end.held().cwnd == 20
+    end.write(bytes(40_000))
+    end.wait(10 * S)
+    end.sent()
+    end.arrives(ACK, SEQ, NXT + 14_600, wnd=60_000)
+    assert len([sent for sent in end.sent() if sent.size]) == 10
+
+
+def test_a_needless_loss_probe_costs_no_window() -> None:
+    """RFC 8985 7.4.2: a D-SACK tells that it came twice."""
+    end = Ours(Options(sack_ok=True))
+    reach.established(end)
+    end.arrives(ACK, SEQ, NXT, wnd=60_000)
+    end.write(bytes(2_920))
+    end.wait(150 * MS)
+    assert len([sent for sent in end.sent() if sent.size]) == 3, "two, and the last one again"
+    end.arrives(ACK, SEQ, NXT + 2_920, wnd=60_000)
+    end.arrives(ACK, SEQ, NXT + 2_920, wnd=60_000, sack=((NXT + 1_460, NXT + 2_920),))
+    end.write(bytes(2_920))
+    end.arrives(ACK, SEQ, NXT + 5_840, wnd=60_000)
+    assert end.held().cwnd >= 10
+
+
+def test_a_writer_that_was_turned_away_learns_of_room_after_what_was_sent() -> None:
+    """Linux tcp_data_snd_check: first send, then look whether cwnd still fills the buffer."""
+    end = Ours()
+    reach.established(end)
+    end.arrives(ACK, SEQ, NXT, wnd=60_000)
+    tcb = end.held()
+    end.write(bytes(40_000))
+    tcb.no_room = True
+    before = tcb.sndbuf
+    end.arrives(ACK, SEQ, NXT + 1_460, wnd=60_000)
+    assert tcb.in_flight == tcb.cwnd
+    assert tcb.sndbuf == before
+
+
+def test_the_buffer_grows_with_the_first_piece_of_a_read_in_each_round_trip() -> None:
+    """Linux tcp_rcv_space_adjust: a reader that comes late reads much at once, and once only."""
+    end = Ours(Options(timestamps=True))
+    reach.established(end)
+    size, at = 1_448, 0
+    for _ in range(30):
+        end.arrives(PSH | ACK, SEQ + at, NXT, bytes(size), wnd=60_000)
+        at += size
+    end.wait(S)
+    before = end.held().rcvbuf
+    assert len(end.read()) == at
+    assert end.held().rcvbuf == before
