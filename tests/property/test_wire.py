@@ -2,6 +2,7 @@
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from tests.unit.wire.fields import fields
 
 from halfopen.wire import icmp, ip
 from halfopen.wire.address import from_bytes
@@ -52,14 +53,6 @@ def packets(draw: st.DrawFn) -> Packet:
     else:
         body = draw(texts)
     return Packet(src, dst, kind, body, draw(u8), draw(u8), draw(u16), draw(st.booleans()))
-
-
-def fields(thing: object) -> object:
-    """Every field of a value, so that two can be held against each other; in both builds."""
-    if isinstance(thing, (Packet, Segment, Icmp, Datagram)):
-        found = {name: getattr(thing, name) for name in dir(thing) if not name.startswith("_")}
-        return {name: fields(each) for name, each in found.items() if not callable(each)}
-    return thing
 
 
 @given(packets())

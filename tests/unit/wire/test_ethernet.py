@@ -1,6 +1,7 @@
 """Ethernet frames and the ARP messages in them (RFC 826)."""
 
 import pytest
+from tests.unit.wire.fields import fields
 
 from halfopen.wire import arp, ethernet
 from halfopen.wire.arp import Arp
@@ -22,7 +23,7 @@ def test_an_arp_message_lies_as_the_rfc_lays_it() -> None:
 def test_an_arp_message_survives_the_wire(message: Arp) -> None:
     read = ethernet.decode(ethernet.encode(Frame(BROADCAST, OURS, message)))
     assert isinstance(read.body, Arp)
-    assert vars(read.body) == vars(message)
+    assert fields(read.body) == fields(message)
     assert (read.dst, read.src) == (BROADCAST, OURS)
 
 
