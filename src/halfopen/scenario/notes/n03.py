@@ -25,6 +25,8 @@ OVER: Final = 0.5
 #: What waits to be sent when close is called: more than a new connection may send at once.
 MUCH: Final = 40_000
 HORIZON_NS: Final = 3 * S // 2
+#: An interpreter takes its time to exit: that two exits cross, a packet must travel longer.
+FAR: Final = 0.06
 
 CABLE: Final = "client-server"
 CUT_AFTER_NS: Final = 50 * MS
@@ -41,12 +43,16 @@ _kept: list[socket.socket] = []
 
 def server(lab: Lab) -> None:
     """Be one side; it knows a packet's way earlier that all is well."""
-    _side(lab, "server", pair.accepted(lab), head_start=pair.WAY)
+    _side(lab, "server", pair.accepted(lab), head_start=_way(lab.settings))
 
 
 def client(lab: Lab) -> None:
     """Be the other side."""
     _side(lab, "client", pair.connected(lab), head_start=0)
+
+
+def _way(settings: Mapping[str, str]) -> float:
+    return FAR if settings["how"] == "exit" else pair.WAY
 
 
 def _side(lab: Lab, name: str, sock: socket.socket, *, head_start: float) -> None:
@@ -171,7 +177,13 @@ def _cable(settings: Mapping[str, str], *, default: bool = False) -> Variant:
 
 
 _ORDERLY: Final = tuple(
-    pair.variant(settings, server=server, client=client, horizon_ns=HORIZON_NS)
+    pair.variant(
+        settings,
+        server=server,
+        client=client,
+        horizon_ns=HORIZON_NS,
+        delay_ns=round(_way(settings) * S),
+    )
     for settings in each(how=tuple(HOW), first=(*_SIDES, "both at once"))
 )
 _TIME_WAITS: Final = tuple(
