@@ -18,13 +18,14 @@ import pytest
 from tests.unit.net.hosts import HERE, NOW, PEER, Host
 
 from halfopen.net.icmp import tcp_error
+from halfopen.tcp import calls
 from halfopen.tcp.states import State
 from halfopen.tcp.tcb import Tcb
 from halfopen.wire import icmp, ip
 from halfopen.wire.icmp import Icmp
 from halfopen.wire.ip import PROTO_TCP, Packet
 from halfopen.wire.onpath import error_about
-from halfopen.wire.tcp import ACK, SYN, Segment
+from halfopen.wire.tcp import ACK, FIN, SYN, Segment
 
 ROUTER = "10.0.0.254"
 
@@ -157,10 +158,13 @@ def test_an_echo_reply_is_nobodys() -> None:
     assert Host().takes(Icmp(icmp.ECHO_REPLY, 0, 0, b"")) == []
 
 
-def test_the_backoff_of_an_open_connection_is_taken_back() -> None:
+def test_in_time_wait_nothing_is_heard() -> None:
     host = Host()
     tcb = host.opened()
-    assert tcb.backoff == 0
-    complains(host, tcb, icmp.DEST_UNREACH, icmp.NET_UNREACH, seq=tcb.snd_una)
-    assert tcb.so_error_soft == ENETUNREACH
-    assert NOW > 0
+    calls.close(tcb, NOW)
+    host.leaves()
+    peer = (PEER, 80, HERE, 40_000)
+    host.takes(Segment(peer, tcb.rcv_nxt, tcb.snd_nxt, FIN | ACK, 1_000))
+    assert tcb.state is State.TIME_WAIT
+    complains(host, tcb, icmp.DEST_UNREACH, icmp.HOST_UNREACH, seq=tcb.snd_una)
+    assert (tcb.state, tcb.so_error_soft) == (State.TIME_WAIT, 0)

@@ -1,19 +1,25 @@
 """IP of one host: who gets what arrives, and what leaves."""
 
-from errno import ENETUNREACH
+from errno import EHOSTUNREACH, ENETUNREACH
 
 import pytest
 from tests.unit.net.hosts import HERE, NOW, PEER, Host
 from tests.unit.net.test_udp import end
 
+from halfopen.base.rng import Rng
 from halfopen.net.interfaces import Interface
+from halfopen.net.neighbours import Neighbours, Times
+from halfopen.net.sysctl import with_defaults
 from halfopen.tcp.states import State
-from halfopen.wire import icmp
+from halfopen.wire import arp, icmp
+from halfopen.wire.arp import Arp
+from halfopen.wire.ethernet import BROADCAST, Frame
 from halfopen.wire.icmp import Icmp
 from halfopen.wire.ip import Packet
 from halfopen.wire.tcp import ACK, RST, SYN, Segment
 from halfopen.wire.udp import Datagram
 
+OURS, THEIRS = "02:00:00:00:00:01", "02:00:00:00:00:02"
 TO_80 = (PEER, 40_000, HERE, 80)
 
 
@@ -175,3 +181,74 @@ def test_two_links_have_their_own_addresses() -> None:
     host.ip.settle(NOW)
     (interface, _) = host.ip.outbox.popleft()
     assert interface == 1
+
+
+class OnALan(Host):
+    """A host whose link is a LAN."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        times = Times(with_defaults({}))
+        self.neighbours = Neighbours(HERE, OURS, times, 0, Rng(0))
+        self.link.neighbours = self.neighbours
+        self.ip.on_lan = True
+
+    def frames(self) -> list[Frame]:
+        self.ip.settle(NOW)
+        loads = [load for _, load in self.ip.outbox]
+        self.ip.outbox.clear()
+        assert all(isinstance(load, Frame) for load in loads)
+        return [load for load in loads if isinstance(load, Frame)]
+
+    def hears(self, body: Packet | Arp, *, to: str = OURS) -> list[Frame]:
+        self.ip.receive(Frame(to, THEIRS, body), 0, NOW)
+        return self.frames()
+
+
+REPLY = Arp(arp.REPLY, sender=PEER, sender_mac=THEIRS, target=HERE, target_mac=OURS)
+
+
+def test_on_a_lan_the_neighbour_is_asked_for_before_the_syn_leaves() -> None:
+    host = OnALan()
+    host.connect()
+    (question,) = host.frames()
+    assert (question.dst, type(question.body)) == (BROADCAST, Arp)
+    (syn_frame,) = host.hears(REPLY)
+    assert (syn_frame.dst, type(syn_frame.body)) == (THEIRS, Packet)
+
+
+def test_a_frame_for_somebody_else_is_dropped() -> None:
+    host = OnALan()
+    assert host.hears(Packet(PEER, HERE, 6, syn()), to="02:00:00:00:00:09") == []
+    assert len(host.hears(Packet(PEER, HERE, 6, syn()))) == 1, "the RST asks for its way"
+
+
+def test_a_neighbour_that_does_not_answer_ends_the_attempt() -> None:
+    host = OnALan()
+    tcb = host.connect()
+    host.frames()
+    neighbour = host.neighbours.find(PEER)
+    while neighbour.at is not None:
+        host.neighbours.passed(neighbour, neighbour.at)
+        host.frames()
+    assert (tcb.state, tcb.so_error) == (State.CLOSED, EHOSTUNREACH)
+
+
+def test_progress_of_tcp_vouches_for_the_neighbour() -> None:
+    host = OnALan()
+    tcb = host.connect()
+    host.frames()
+    host.hears(REPLY)
+    answer = Segment((PEER, 80, HERE, 40_000), 5_000, tcb.iss + 1, SYN | ACK, 1_000)
+    host.hears(Packet(PEER, HERE, 6, answer))
+    assert tcb.state is State.ESTABLISHED
+    assert not tcb.dst_confirm, "the ACK has told"
+    assert host.neighbours.find(PEER).confirmed_at == NOW
+
+
+def test_without_carrier_a_lan_takes_no_frames_either() -> None:
+    host = OnALan()
+    host.link.carrier = False
+    host.connect()
+    assert host.frames() == []
+    assert host.neighbours.frames == []

@@ -224,3 +224,50 @@ def test_without_tcp_retrans_collapse_small_writes_stay_apart() -> None:
     end.sent()
     end.wait(250 * MS)
     assert end.sent() == [TEXT]
+
+
+def ten_out(*, more: int = 0) -> Ours:
+    """Ten full segments are in flight, without SACK, and as many more wait as are asked for."""
+    end = Ours()
+    reach.established(end)
+    end.arrives(ACK, SEQ, NXT, wnd=60_000)
+    end.write(bytes((10 + more) * FULL))
+    end.sent()
+    return end
+
+
+def first_of(sent: list[Sent]) -> list[int]:
+    """Which segments were sent, by their number."""
+    return [(one.seq - NXT) // FULL for one in sent]
+
+
+def test_without_sack_a_partial_ack_sends_the_next_one_again() -> None:
+    """RFC 6582 3.2, step 3."""
+    end = ten_out()
+    for _ in range(3):
+        end.arrives(ACK, SEQ, NXT, wnd=60_000)
+    assert first_of(end.sent())[0] == 0
+    end.arrives(ACK, SEQ, NXT + 3 * FULL, wnd=60_000)
+    assert 3 in first_of(end.sent())
+    end.arrives(ACK, SEQ, NXT + 10 * FULL, wnd=60_000)
+    end.write(b"x")
+    assert first_of(end.sent()) == [10], "recovery is over"
+
+
+def test_after_a_timeout_new_text_tells_whether_it_was_needed() -> None:
+    """F-RTO (RFC 5682 2.1): the ACK of the old one came late, nothing more is sent again."""
+    end = ten_out(more=5)
+    end.wait(250 * MS)
+    assert first_of(end.sent()) == [0]
+    end.arrives(ACK, SEQ, NXT + FULL, wnd=60_000)
+    assert min(first_of(end.sent()), default=10) >= 10
+    end.arrives(ACK, SEQ, NXT + 3 * FULL, wnd=60_000)
+    assert min(first_of(end.sent()), default=10) >= 10
+
+
+def test_after_a_timeout_without_new_text_the_rest_is_sent_again() -> None:
+    end = ten_out()
+    end.wait(250 * MS)
+    end.sent()
+    end.arrives(ACK, SEQ, NXT + FULL, wnd=60_000)
+    assert 1 in first_of(end.sent())
