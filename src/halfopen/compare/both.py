@@ -64,6 +64,8 @@ def compare_variants(
                     )
                 else:
                     yield compared
+        if not again:
+            return
         waiting = again
 
 

@@ -106,6 +106,7 @@ class _Conducted:
     def __init__(self, variant: Variant, seed: int, selector: selectors.BaseSelector) -> None:
         self.variant = variant
         self.deadline = time.monotonic() + variant.horizon_ns / S + _OVERHEAD_S
+        task = pickle.dumps((variant, seed))
         # The kernel ends it when the thread ends that starts it here: let that be one that stays.
         self.popen = subprocess.Popen(
             [sys.executable, "-m", "halfopen.oracle.conductor", str(os.getpid())],
@@ -122,7 +123,7 @@ class _Conducted:
             selector.register(fd, selectors.EVENT_READ, self)
         assert self.popen.stdin is not None, "asked for above"
         try:
-            self.popen.stdin.write(pickle.dumps((variant, seed)))
+            self.popen.stdin.write(task)
             self.popen.stdin.close()
         except BrokenPipeError:
             self.popen.stdin = None  # it has ended already, and says why

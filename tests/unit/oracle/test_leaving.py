@@ -1,4 +1,7 @@
-"""However a run is ended, nothing of it stays: no process, no namespace, no file."""
+"""However a run is ended, nothing of it stays: no process, no namespace, no file.
+
+A namespace without a name goes with the last process that is in it or holds it.
+"""
 
 import os
 import signal
@@ -17,19 +20,17 @@ BEGINS_WITHIN_S = 15
 ENDS_WITHIN_S = 5
 
 
-def descendants(pid: int) -> set[int]:
-    """List the processes below one, by what /proc says of each one's parent."""
-    parents = {}
+def of_session(session: int) -> set[int]:
+    """List the living processes of a session, whoever their parent is by now."""
+    found = set()
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
-            fields = path.read_text().rpartition(")")[2].split()
+            state, *fields = path.read_text().rpartition(")")[2].split()
         except (FileNotFoundError, ProcessLookupError):
             continue
-        parents[int(path.parent.name)] = int(fields[1])
-    found = {pid}
-    while more := {child for child, parent in parents.items() if parent in found} - found:
-        found |= more
-    return found - {pid}
+        if int(fields[2]) == session and state != "Z":  # one that ended waits to be taken note of
+            found.add(int(path.parent.name))
+    return found
 
 
 def namespaces_of(pids: set[int]) -> set[str]:
@@ -46,21 +47,8 @@ def namespaces_of(pids: set[int]) -> set[str]:
     return names
 
 
-def everyone() -> set[int]:
-    return {int(path.name) for path in Path("/proc").glob("[0-9]*")}
-
-
-def alive(pids: set[int]) -> set[int]:
-    """Leave out those who ended and only wait to be taken note of."""
-    found = set()
-    for pid in pids:
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if state != "Z":
-            found.add(pid)
-    return found
+def others(session: int) -> set[int]:
+    return {int(path.name) for path in Path("/proc").glob("[0-9]*")} - of_session(session)
 
 
 @pytest.mark.kernel
@@ -78,7 +66,6 @@ def alive(pids: set[int]) -> set[int]:
 def test_a_comparison_that_is_ended_leaves_nothing(
     number: signal.Signals, to_all: bool, status: int, tmp_path: Path
 ) -> None:
-    ours = namespaces_of({os.getpid()})
     with subprocess.Popen(
         COMPARE,
         stdout=subprocess.PIPE,
@@ -88,22 +75,21 @@ def test_a_comparison_that_is_ended_leaves_nothing(
     ) as compare:
         try:
             begun = time.monotonic()
-            while len(below := descendants(compare.pid)) < AT_LEAST:
+            while len(below := of_session(compare.pid)) < AT_LEAST:
                 assert compare.poll() is None, "the comparison runs until it is ended"
                 assert time.monotonic() - begun < BEGINS_WITHIN_S, "runs are under way in time"
                 time.sleep(0.05)
-            made = namespaces_of(below) - ours
+            made = namespaces_of(below) - namespaces_of({os.getpid()})
             assert made, "the runs have namespaces of their own"
+            assert not made & namespaces_of(others(compare.pid)), "nobody else holds them"
             if to_all:
                 os.killpg(compare.pid, number)
             else:
                 compare.send_signal(number)
             ended = time.monotonic()
             assert compare.wait(ENDS_WITHIN_S) == status
-            while alive(below) or made & namespaces_of(everyone()):
-                assert time.monotonic() - ended < ENDS_WITHIN_S, (
-                    f"left: {alive(below)}, {made & namespaces_of(everyone())}"
-                )
+            while left := of_session(compare.pid):
+                assert time.monotonic() - ended < ENDS_WITHIN_S, f"left: {left}"
                 time.sleep(0.05)
         finally:
             compare.kill()
