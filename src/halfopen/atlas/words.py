@@ -168,7 +168,7 @@ def _score(wanted: Iterable[str], line: Line, note: Note | None, answer: str) ->
         title += f" {note.question}"
         words = " ".join(note.words)
         settings = " ".join(dict.fromkeys(s for v in note.variants for s in v.settings.values()))
-    weights = ((title, 3), (words, 3), (settings, 2), (line.note, 2), (answer, 1))
+    weights = ((title, 4), (words, 3), (settings, 2), (line.note, 2), (answer, 1))
     score = 0
     for word in wanted:
         score += max(weight * _strength(word, text) for text, weight in weights)

@@ -324,6 +324,7 @@ NOTE: Final = Note(
     words=(
         "power cut",
         "power off",
+        "recv",
         "cable",
         "unplugged",
         "carrier",
