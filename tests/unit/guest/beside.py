@@ -77,6 +77,6 @@ def _in_cpython(before: str, rows: Mapping[str, str]) -> list[str]:
         stdout=subprocess.PIPE,
         text=True,
         env={"PYTHONPATH": str(Path(__file__).parents[3])},
-        timeout=15,
+        timeout=50,
     )
     return [json.loads(line) for line in done.stdout.splitlines()]

@@ -3,6 +3,8 @@
 import pytest
 from tests.unit.guest import beside
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]  # the first row of a table runs it all
+
 
 @pytest.mark.parametrize(
     ("table", "name"), [(table, name) for table in beside.TABLES for name in beside.read(table)[1]]

@@ -326,6 +326,7 @@ def test_a_killed_process_runs_no_line_more(
     assert trail == ["entered"]
 
 
+@pytest.mark.slow
 def test_nor_does_it_when_the_interpreter_ends() -> None:
     code = f"""
 import colorsys, os
