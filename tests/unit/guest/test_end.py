@@ -311,25 +311,39 @@ def _interrupt(stage: Stage, now: int) -> None:
     shutdown(process.table, listener, socket.SHUT_RDWR, now)
 
 
-@pytest.mark.parametrize(("strike", "how"), [(_kill, "SIGKILL"), (_power_off, "power off")])
-def test_a_killed_process_runs_no_line_more(
-    strike: Callable[[Stage, int], None], how: str, trail: list[str]
-) -> None:
+def _killed(strike: Callable[[Stage, int], None]) -> tuple[str, str]:
+    """Strike a program that holds everything, and let go of its world."""
     stage = Stage()
     stage.start(holds_everything)
     stage.world.call_at(S, lambda now: strike(stage, now))
     stage.run(2 * S)
     stage.run()
-    assert stage.end("holds_everything") == how
-    assert stage.output("holds_everything") == ""
+    return stage.end("holds_everything"), stage.output("holds_everything")
+
+
+@pytest.mark.parametrize(("strike", "how"), [(_kill, "SIGKILL"), (_power_off, "power off")])
+def test_a_killed_process_runs_no_line_more(
+    strike: Callable[[Stage, int], None], how: str, trail: list[str]
+) -> None:
+    assert _killed(strike) == (how, "")
+    gc.unfreeze()
     gc.collect()
     assert trail == ["entered"]
+
+
+def test_what_is_over_prints_nothing() -> None:
+    stage = Stage()
+    image = stage.start(waits_in, "sleep")
+    stage.run(S)
+    _kill(stage, S)
+    image.output(1, "late")
+    assert stage.output("waits_in") == ""
 
 
 @pytest.mark.slow
 def test_nor_does_it_when_the_interpreter_ends() -> None:
     code = f"""
-import colorsys, os
+import colorsys, gc, os
 class Ran:
     append = staticmethod(lambda what: os.write(1, what.encode()))
 colorsys.ran = Ran
@@ -338,6 +352,7 @@ stage = Stage()
 stage.start(holds_everything)
 stage.world.call_at(1, lambda now: _kill(stage, now))
 stage.run()
+gc.unfreeze()
 """
     done = subprocess.run(
         [sys.executable, "-c", code], check=True, stdout=subprocess.PIPE, cwd=sources.ROOT
