@@ -140,15 +140,21 @@ class _Past:
         Which it was is not known. Mostly it was what was sent last, and is sent again now: none
         gets more allowance than a wait from there.
         """
+        own: list[Pair] = []
+        if "call" in pair.armed:
+            own = [pair.after] if pair.after is not None else self.calls[pair.host]
         armed: list[Pair] = []
         most: list[int] = []
-        if "call" in pair.armed:
-            armed += [pair.after] if pair.after is not None else self.calls[pair.host]
         for (host, conn), latest in self.of_conn.items():
             among = host == pair.host and conn == (pair.conn or conn)
             if among and "connection" in pair.armed:
                 armed += latest["sent"] + latest["bare"][-1:] + latest["arrived"][-1:]
                 most += [max(pair.world_ns - p.world_ns, RTO_NS) for p in latest["sent"][-1:]]
+        if pair.after is None:
+            armed, own = own + armed, []
+        for moment in own:  # the call's own timer runs from its entry, whatever is sent meanwhile
+            allowed = timer(pair.world_ns - moment.world_ns, self.wire_late_ns)
+            yield Cause(moment=moment, early_ns=allowed, late_ns=allowed + late)
         for moment in armed:
             wait = min(pair.world_ns - moment.world_ns, max(most, default=pair.world_ns))
             allowed = timer(wait, self.wire_late_ns)

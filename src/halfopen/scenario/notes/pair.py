@@ -85,6 +85,11 @@ def well(delay_ns: int) -> OnMark:
     return OnMark(process="client", name="all is well", delay_ns=delay_ns)
 
 
+def writes(delay_ns: int) -> OnMark:
+    """So long after the client said that it writes."""
+    return OnMark(process="client", name="writes", delay_ns=delay_ns)
+
+
 def marked(trace: Trace, process: str, name: str) -> int:
     """The instant at which a process first said where it is."""
     for event in trace.events:
