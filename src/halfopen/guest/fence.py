@@ -85,7 +85,7 @@ def refuse(what: str, advice: str = "") -> NoReturn:
     who = f" ({inside.name}, {inside.where() or 'in a library'})" if inside is not None else ""
     text = f"{what} is not simulated{who}: nothing in a world may reach the real machine"
     error = FenceError(f"{text}; {advice}" if advice else text)
-    if _fence.hit is None:
+    if inside is not None and _fence.hit is None:
         _fence.hit = error
     raise error
 

@@ -3,7 +3,6 @@
 
 import atexit
 import colorsys
-import gc
 import logging
 import os
 import select
@@ -311,23 +310,17 @@ def _interrupt(stage: Stage, now: int) -> None:
     shutdown(process.table, listener, socket.SHUT_RDWR, now)
 
 
-def _killed(strike: Callable[[Stage, int], None]) -> tuple[str, str]:
-    """Strike a program that holds everything, and let go of its world."""
+@pytest.mark.parametrize(("strike", "how"), [(_kill, "SIGKILL"), (_power_off, "power off")])
+def test_a_killed_process_runs_no_line_more(
+    strike: Callable[[Stage, int], None], how: str, trail: list[str]
+) -> None:
     stage = Stage()
     stage.start(holds_everything)
     stage.world.call_at(S, lambda now: strike(stage, now))
     stage.run(2 * S)
     stage.run()
-    return stage.end("holds_everything"), stage.output("holds_everything")
-
-
-@pytest.mark.parametrize(("strike", "how"), [(_kill, "SIGKILL"), (_power_off, "power off")])
-def test_a_killed_process_runs_no_line_more(
-    strike: Callable[[Stage, int], None], how: str, trail: list[str]
-) -> None:
-    assert _killed(strike) == (how, "")
-    gc.unfreeze()
-    gc.collect()
+    assert stage.end("holds_everything") == how
+    assert stage.output("holds_everything") == ""
     assert trail == ["entered"]
 
 
@@ -341,7 +334,7 @@ def test_what_is_over_prints_nothing() -> None:
 
 
 @pytest.mark.slow
-def test_nor_does_it_when_the_interpreter_ends() -> None:
+def test_nor_does_it_when_it_is_collected_nor_when_the_interpreter_ends() -> None:
     code = f"""
 import colorsys, gc, os
 class Ran:
@@ -352,7 +345,9 @@ stage = Stage()
 stage.start(holds_everything)
 stage.world.call_at(1, lambda now: _kill(stage, now))
 stage.run()
+del stage
 gc.unfreeze()
+gc.collect()
 """
     done = subprocess.run(
         [sys.executable, "-c", code], check=True, stdout=subprocess.PIPE, cwd=sources.ROOT

@@ -237,6 +237,12 @@ def test_outside_a_guest_everything_is_allowed(tmp_path: Path) -> None:
     time.sleep(0)
 
 
+def test_what_is_refused_outside_stops_no_world() -> None:
+    with pytest.raises(fence.FenceError):
+        fence.refuse("what a destructor does when everything is over")
+    assert alone(reads_the_clock).end("reads_the_clock") == "exit 0"
+
+
 class Inside:
     name = "a guest"
 
