@@ -1,7 +1,8 @@
 """A row that does not confirm the note turns red where the stack does what the note claims."""
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from errno import ENOBUFS, EPIPE
+from typing import Final, NoReturn
 
 import pytest
 
@@ -10,11 +11,14 @@ from halfopen.guest.arm import run_variant
 from halfopen.record.trace import Trace
 from halfopen.scenario.model import Note
 from halfopen.scenario.notes import all_notes, load
+from halfopen.sockets import transfer
 from halfopen.sockets.constants import POLLHUP, POLLIN, POLLRDHUP, POLLRDNORM
+from halfopen.sockets.errors import fail
 from halfopen.sockets.sock import TcpSock
-from halfopen.tcp import calls
+from halfopen.tcp import admission, calls, emit, text, window
 from halfopen.tcp.arrives import synchronized
 from halfopen.tcp.tcb import Tcb
+from halfopen.wire.tcp import Segment
 from halfopen.world.host import Host
 
 pytestmark = pytest.mark.skipif(
@@ -35,6 +39,50 @@ def only_read_tells_of_a_fin(patch: pytest.MonkeyPatch) -> None:
         return mask
 
     patch.setattr(TcpSock, "poll_mask", poll_mask)
+
+
+def what_does_not_fit_is_dropped(patch: pytest.MonkeyPatch) -> None:
+    """The window stays open, and what comes to a full buffer is forgotten without a word."""
+
+    def select_window(tcb: Tcb) -> int:
+        return tcb.rcv_ssthresh
+
+    def admit(tcb: Tcb, octets: int, seq: int) -> bool:  # noqa: ARG001
+        return tcb.rmem <= tcb.rcvbuf
+
+    def is_predicted(tcb: Tcb, seg: Segment, *, end: int, right: int) -> bool:  # noqa: ARG001
+        return False
+
+    patch.setattr(window, "select_window", select_window)
+    patch.setattr(admission, "admit", admit)
+    patch.setattr(admission, "is_predicted", is_predicted)
+
+
+def a_write_without_room_fails(patch: pytest.MonkeyPatch) -> None:
+    """Who finds no room is told so, and does not wait."""
+
+    def wait_to_send(*_: object) -> NoReturn:
+        raise fail(ENOBUFS)
+
+    patch.setattr(transfer, "_wait_to_send", wait_to_send)
+
+
+def nobody_minds_what_comes_after_a_close(patch: pytest.MonkeyPatch) -> None:
+    """No segment is answered with an RST."""
+
+    def reset_for(seg: Segment) -> None:
+        """Answer nothing."""
+
+    patch.setattr(emit, "reset_for", reset_for)
+
+
+def every_write_after_an_rst_is_a_broken_pipe(patch: pytest.MonkeyPatch) -> None:
+    """The RST itself is told as EPIPE, from the first call on."""
+
+    def reset_errno(tcb: Tcb) -> int:  # noqa: ARG001
+        return EPIPE
+
+    patch.setattr(text, "reset_errno", reset_errno)
 
 
 def a_crash_is_silent(patch: pytest.MonkeyPatch) -> None:
@@ -99,6 +147,8 @@ def a_boot_resets_old_peers(patch: pytest.MonkeyPatch) -> None:
 
 #: Row, what the note claims, and the stack of which it would be true.
 MUTATIONS: Final[tuple[tuple[str, str, Mutate], ...]] = (
+    ("N01", "packets are dropped once the buffer is full", what_does_not_fit_is_dropped),
+    ("N02", "write fails because the peer's buffer is full", a_write_without_room_fails),
     ("N03", "a close sends a FIN", every_close_sends_a_fin),
     ("N04", "who has closed can still receive", a_close_only_stops_sending),
     ("N05", "only read tells of a FIN", only_read_tells_of_a_fin),
@@ -108,6 +158,8 @@ MUTATIONS: Final[tuple[tuple[str, str, Mutate], ...]] = (
     ("N09", "an RST answers a write when the host crashed", a_power_cut_is_a_crash),
     ("N10", "a power cut is the same as a crash", a_power_cut_is_a_crash),
     ("N13", "the first write after a reboot gives ECONNRESET", a_boot_resets_old_peers),
+    ("N32", "writing after a FIN is fine", nobody_minds_what_comes_after_a_close),
+    ("N33", "writing after an RST gives EPIPE", every_write_after_an_rst_is_a_broken_pipe),
 )
 
 

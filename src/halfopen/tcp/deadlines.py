@@ -245,7 +245,7 @@ def _persist_passed(tcb: Tcb, now: int) -> None:
     if tcb.probes_at is None:
         tcb.probes_at = now
     elif tcb.user_timeout_ns and now - tcb.probes_at >= tcb.user_timeout_ns:
-        write_error(tcb, now)
+        write_error(tcb, now)  # LINUX(user-timeout-ends-probing)
         return
     most = config.retries2
     if tcb.orphan:

@@ -33,6 +33,12 @@ TAGS: Final[dict[str, Departure]] = {
         kernel="Linux tcp_retransmit_timer",
         witness="N10",
     ),
+    "memory-closes-window": Departure(
+        rfc="RFC 9293 3.8.6 (SHLD-14): a receiver does not take its window back",
+        does="text in the window is dropped where it costs too much memory, and the window closed",
+        kernel="Linux tcp_data_queue, tcp_select_window",
+        witness="N01",
+    ),
     "no-ack-no-answer": Departure(
         rfc="RFC 9293 3.10.7.4 first: an unacceptable segment is answered with an ACK",
         does="a segment without ACK, RST and SYN is dropped before anything else is looked at",
@@ -45,10 +51,22 @@ TAGS: Final[dict[str, Departure]] = {
         kernel="Linux tcp_reset",
         witness="N18",
     ),
+    "reset-in-close-wait": Departure(
+        rfc="RFC 9293 3.10.7.4 second: the user is told 'connection reset'",
+        does="an RST in CLOSE-WAIT is told as EPIPE",
+        kernel="Linux tcp_reset",
+        witness="N33",
+    ),
     "unread-data-resets": Departure(
         rfc="RFC 9293 3.10.4: CLOSE queues a FIN (RFC 1122 4.2.2.13 allows the RST)",
         does="closing with unread data sends an RST at once",
         kernel="Linux __tcp_close",
         witness="N07",
+    ),
+    "user-timeout-ends-probing": Departure(
+        rfc="RFC 9293 3.8.6.1 (MUST-37): a window may stay closed while the peer answers probes",
+        does="TCP_USER_TIMEOUT ends the connection although every probe is answered",
+        kernel="Linux tcp_probe_timer",
+        witness="N02",
     ),
 }

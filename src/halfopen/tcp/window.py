@@ -50,8 +50,8 @@ def advertise(tcb: Tcb) -> int:
     current = tcb.rcv_wup + tcb.rcv_wnd - tcb.rcv_nxt
     window = select_window(tcb)
     scale = tcb.rcv_wscale
-    if tcb.ack_pending & ACK_NOMEM:  # but that one was: there was no memory for what came
-        window = 0
+    if tcb.ack_pending & ACK_NOMEM:  # there was no memory for what came
+        window = 0  # LINUX(memory-closes-window)
     elif window < current:  # an offer is never taken back
         window = -(-current >> scale) << scale
     tcb.rcv_wnd = window
