@@ -95,8 +95,9 @@ def _let_in(tcb: Tcb, seg: Segment, *, seq: int, end: int) -> bool:
 
 def reset_errno(tcb: Tcb) -> int:
     """Return what the user is told when the connection is reset (Linux tcp_reset)."""
-    # LINUX(reset-in-close-wait)
-    return EPIPE if tcb.state is State.CLOSE_WAIT else ECONNRESET
+    if tcb.state is State.CLOSE_WAIT:
+        return EPIPE  # LINUX(reset-in-close-wait)
+    return ECONNRESET
 
 
 def _duplicate(tcb: Tcb, seq: int, end: int) -> None:

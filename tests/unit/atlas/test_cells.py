@@ -102,7 +102,7 @@ KNOWN = [
     ),
     Known(
         S.CLOSE_WAIT, "RST, the next number", 1, S.CLOSED, "-", "EPIPE",
-        "tcp/arrives/synchronized.py check_rst",
+        "tcp/arrives/synchronized.py check_rst", ("reset-in-close-wait",),
     ),
     Known(
         S.FIN_WAIT_1, "FIN with ACK of ours", 1, S.TIME_WAIT, "ACK seq 2 ack 2", 'b""',
