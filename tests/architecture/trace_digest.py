@@ -1,12 +1,13 @@
 """Run every variant of every note in the world; print its name and a hash of its trace.
 
 ``tools/matrix.py`` runs this on every Python and build, under another hash seed each, and compares
-the lines. Two things are an interpreter's own, and are made alike: where the sources lie, which a
-traceback names, and in how many writes it prints one.
+the lines. How a traceback is printed is an interpreter's own, and is made alike: where the sources
+lie, in how many writes it comes, and what is underlined.
 """
 
 import hashlib
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,7 @@ import halfopen
 from halfopen.guest.arm import run_variant
 from halfopen.scenario.notes import all_notes
 
+UNDERLINE: Final = re.compile(r"^ +[~^]+\n", re.MULTILINE)
 SOURCES: Final = str(Path(halfopen.__file__).parent)
 
 
@@ -29,6 +31,9 @@ def alike(dump: str) -> str:
                 before["text"] = f"{before['text']}{entry['text']}"
                 continue
         joined.append(entry)
+    for entry in joined:
+        if "text" in entry:
+            entry["text"] = UNDERLINE.sub("", str(entry["text"]))
     return "\n".join(json.dumps(entry, sort_keys=True) for entry in joined)
 
 

@@ -227,6 +227,8 @@ def _of_the_guest(trace: TracebackType | None) -> TracebackType | None:
     kept = []
     while trace is not None:
         path = trace.tb_frame.f_code.co_filename
+        if not os.path.isabs(path):  # a compiled function's: where it lay when it was built
+            path = trace.tb_frame.f_globals.get("__file__", path)
         if not path.startswith(_OURS) or places.is_program(path):
             kept.append(trace)
         trace = trace.tb_next

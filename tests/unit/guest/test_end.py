@@ -116,6 +116,17 @@ def test_an_uncaught_exception_shows_the_program_alone() -> None:
     assert [line for line in lines if "in fails" in line]
 
 
+def is_refused() -> None:
+    socket.socket().connect(("127.0.0.1", 9))
+
+
+def test_an_error_of_a_call_shows_nothing_below_the_call() -> None:
+    lines = alone(is_refused).output("is_refused", 2).splitlines()
+    assert lines[-1] == "ConnectionRefusedError: [Errno 111] Connection refused"
+    frames = [line for line in lines if line.startswith("  File ")]
+    assert frames[-1].endswith(" in is_refused")
+
+
 def ends_in_order() -> None:
     def worker() -> None:
         time.sleep(1)
