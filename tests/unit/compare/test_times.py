@@ -225,3 +225,32 @@ def test_no_time_is_allowed_for_where_no_power_is() -> None:
     alter("server ends", make=ends(0, "server", "power off").make)(world)
     assert found(shift(AT_ONCE - 100 * US, "server ends"), world=world) == []
     assert found(shift(AT_ONCE + 100 * US, "server ends"), world=world)
+
+
+def test_what_follows_from_a_fault_follows_on_every_host() -> None:
+    world = story() | {"mark": mark(S, "server", "goes on"), "more": mark(S, "client", "too")}
+    late = shift(50 * MS, "cable", "mark", "more")
+    (seen,) = found(late, world=world)
+    assert "cable out" in seen.text
+
+
+def test_a_probe_lies_by_the_one_before() -> None:
+    """A segment without text is sent again too, where it asks whether anybody is there."""
+    world = story() | {
+        "probe": Seg(2000 * MS, "client", ACK, 6, 1, lost="cable out"),
+        "again": Seg(2100 * MS, "client", ACK, 6, 1, lost="cable out"),
+    }
+    both_late = shift(200 * MS, "probe", "again")
+    assert [each.text[:9] for each in found(both_late, world=world)] == ["at 2 s: c"]
+
+
+def test_a_delayed_ack_lies_by_the_arrival() -> None:
+    """What arrives late, though nothing was sent for long, is acknowledged as late."""
+    world = story() | {
+        "text": Seg(2000 * MS, "client", PSH | ACK, 6, 1, b"x"),
+        "ACK": Seg(2050 * MS, "server", ACK, 1, 7, lost="cable out"),
+    }
+    late = shift(S, "text", "ACK")
+    assert [each.text[:9] for each in found(late, world=world)] == ["at 2 s: c"]
+    assert found(both(late, shift(8 * MS, "ACK")), world=world)[1:] == []
+    assert found(both(late, shift(15 * MS, "ACK")), world=world)[1:]
