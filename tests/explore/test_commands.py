@@ -51,6 +51,12 @@ def test_a_finding_is_told_and_its_token_repeats_it() -> None:
     assert again.stdout == halfopen("replay", tokens[0]).stdout
 
 
+@pytest.mark.parametrize(("named", "crashes"), [("OSError", False), ("TimeoutError", True)])
+def test_an_exception_may_be_named_by_what_it_derives_from(named: str, crashes: bool) -> None:
+    done = halfopen("explore", "asking.py:wrapped", "--expect", named)
+    assert ("crash" in done.stdout) is crashes
+
+
 def test_no_finding_leaves_with_zero() -> None:
     done = halfopen("explore", "mended.py")
     assert (done.returncode, done.stderr) == (0, "")

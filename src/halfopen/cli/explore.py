@@ -25,7 +25,8 @@ def explore(  # noqa: PLR0913  one for each option
         float, typer.Option(help="Hours of virtual time that a run is watched after its fault.")
     ] = _HOURS,
     expect: Annotated[
-        list[str] | None, typer.Option(help="An exception by which a program may end.")
+        list[str] | None,
+        typer.Option(help="An exception by which a program may end, or one that it derives from."),
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Runs side by side.")] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON instead of text.")] = False,

@@ -202,7 +202,7 @@ def _undisturbed(request: Request) -> Undisturbed:
     return Undisturbed(
         points=tuple(recorder.points),
         faults=faults,
-        baseline=read_baseline(running.world, running.trace, wrong=running.checked()),
+        baseline=read_baseline(running.world, wrong=running.checked()),
         trace=running.trace.dumps(),
         spun=running.spun,
     )

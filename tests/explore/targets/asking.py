@@ -70,3 +70,27 @@ def once() -> World:
     server.start(serve, 0.0)
     client.start(ask_once)
     return world
+
+
+class ShopClosedError(ConnectionError):
+    """An error of the program's own."""
+
+
+def ask_or_say_why() -> None:
+    with socket.create_connection(("server", 80)) as sock:
+        sock.settimeout(1)
+        try:
+            sock.sendall(b"one")
+            print(sock.recv(4096).decode())
+        except OSError as error:
+            raise ShopClosedError from error
+
+
+def wrapped() -> World:
+    """The client tells every error of a socket by a class of its own."""
+    world = World()
+    client, server = world.host("client"), world.host("server")
+    world.link(client, server)
+    server.start(serve, 0.0)
+    client.start(ask_or_say_why)
+    return world

@@ -4,20 +4,24 @@ import pytest
 
 from halfopen.explore.verdict import Crash, is_expected
 
+RESET = ("ConnectionResetError", "ConnectionError", "OSError", "Exception", "BaseException")
+OWN = ("Closed", "URLError", "OSError", "Exception", "BaseException")
+
 
 @pytest.mark.parametrize(
-    ("how", "names", "expected"),
+    ("how", "classes", "names", "expected"),
     [
-        ("uncaught ConnectionResetError: [Errno 104] no", ("ConnectionResetError",), True),
-        ("uncaught ConnectionResetError: [Errno 104] no", ("OSError",), True),
-        ("uncaught ConnectionResetError: [Errno 104] no", ("TimeoutError",), False),
-        ("uncaught ConnectionResetError: [Errno 104] no", (), False),
-        ("uncaught shop.Closed: today", ("shop.Closed",), True),
-        ("uncaught shop.Closed: today", ("OSError",), False),
-        ("uncaught KeyError", ("LookupError",), True),
-        ("uncaught print: a function, no class", ("print",), True),
-        ("uncaught print: a function, no class", ("OSError",), False),
+        ("ConnectionResetError: [Errno 104] no", RESET, ("ConnectionResetError",), True),
+        ("ConnectionResetError: [Errno 104] no", RESET, ("ValueError", "OSError"), True),
+        ("ConnectionResetError: [Errno 104] no", RESET, ("TimeoutError",), False),
+        ("ConnectionResetError: [Errno 104] no", RESET, (), False),
+        ("Closed: today", OWN, ("Closed",), True),
+        ("Closed: today", OWN, ("OSError",), True),
+        ("Closed: today", OWN, ("TimeoutError",), False),
     ],
 )
-def test_expected(how: str, names: tuple[str, ...], expected: bool) -> None:
-    assert is_expected(Crash(host="a", process="p", how=how), names) is expected
+def test_expected(
+    how: str, classes: tuple[str, ...], names: tuple[str, ...], expected: bool
+) -> None:
+    crash = Crash(host="a", process="p", how=f"uncaught {how}", classes=classes)
+    assert is_expected(crash, names) is expected
