@@ -48,22 +48,25 @@ def recorded(
             thread = tasks.running()
             assert thread.image is image, "a call on what another process owns"
             thread.leave_if_over()
-            thread.call = name
-            thread.subject = self
-            if not image.recording:
-                return method(self, *args, **named)
-            shown = (*args, *named.values()) if show is None else show(*args, **named)
-            number = _enter(thread, name, self.descriptor(), shown)
+            outer = thread.call, thread.subject  # a destructor's calls lie within another
+            thread.call, thread.subject = name, self
             try:
-                result = method(self, *args, **named)
-            except BaseException as error:
-                _leave(thread, number, None, errno_name(error))
-                if image.signals is not None:
-                    image.signals.run_pending()
-                raise
-            value = result if give is None else give(self, result)
-            _leave(thread, number, result_to_json(name, value), None)
-            return result
+                if not image.recording:
+                    return method(self, *args, **named)
+                shown = (*args, *named.values()) if show is None else show(*args, **named)
+                number = _enter(thread, name, self.descriptor(), shown)
+                try:
+                    result = method(self, *args, **named)
+                except BaseException as error:
+                    _leave(thread, number, None, errno_name(error))
+                    if image.signals is not None:
+                        image.signals.run_pending()
+                    raise
+                value = result if give is None else give(self, result)
+                _leave(thread, number, result_to_json(name, value), None)
+                return result
+            finally:
+                thread.call, thread.subject = outer
 
         return cast("Callable[Concatenate[R, P], T]", call)
 

@@ -44,6 +44,31 @@ def _line(comment: str) -> tuple[str, str]:
     raise AssertionError(comment)
 
 
+class Chatty:
+    """Asks a socket something while another call is being made."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+
+    def __index__(self) -> int:
+        return len(self.sock.getsockname())  # 2
+
+
+def receives() -> None:
+    """Wait for data, with another call made while this one begins."""
+    listener = socket.create_server(("127.0.0.1", 80))
+    near = socket.create_connection(("127.0.0.1", 80))
+    near.recv(Chatty(listener))  # type: ignore[arg-type]
+
+
+def test_a_call_within_another_is_not_the_one_that_waits() -> None:
+    """A destructor, or a signal's handler, may call where another call has been entered."""
+    stage = Stage()
+    stage.start(receives)
+    (waits,) = stage.run().waiting
+    assert waits.call == "recv"
+
+
 def test_a_deadlock_names_every_thread_its_line_and_since_when() -> None:
     stage = Stage()
     stage.start(deadlocks)
