@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Protocol, TypeVar, cast
 
 from halfopen.guest import modules, places, tasks
 from halfopen.record.events import CallEntry, CallReturn
@@ -11,6 +11,9 @@ from halfopen.record.shapes import errno_name, result_to_json, show_args
 
 if TYPE_CHECKING:
     from halfopen.guest.image import Image
+
+#: Calls that change nothing: a program that only makes these waits for others.
+_LOOKS: Final = frozenset({"poll", "select", "epoll_wait"})
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -50,6 +53,8 @@ def recorded(
             thread.leave_if_over()
             outer = thread.call, thread.subject  # a destructor's calls lie within another
             thread.call, thread.subject = name, self
+            if name not in _LOOKS:
+                thread.world.acts += 1
             try:
                 if not image.recording:
                     return method(self, *args, **named)

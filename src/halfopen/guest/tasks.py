@@ -88,11 +88,13 @@ class Thread:
         self.call = ""  # the call that it is in, for reports
         self.subject: object = None  # the stand-in that the call is made on
         self.over = False
+        self.rounds = 0  # how often it has waited just so before, each time to no avail
         self.waiting: Blocked | None = None
         self.since_ns = 0
         self.hub: greenlet = getcurrent()
         self.at_end: list[Callable[[], None]] = []
         self._hooks: tuple[Any, Any] = (None, None)  # for async generators; asyncio sets them
+        self._round: tuple[object, ...] = ()  # the last wait, and all that was done until then
         self._body = body
         self._greenlet = greenlet(self._run)
         keep(self)
@@ -179,6 +181,7 @@ class Thread:
     def park(self, blocked: Blocked) -> bool:
         """Wait until a queue wakes the thread (True) or the time is up (False)."""
         waiter = self.waiter
+        self._count_round(blocked.deadline)
         waiter.arm(blocked.deadline)
         for queue in blocked.queues:
             queue.add(waiter, exclusive=blocked.exclusive)
@@ -194,6 +197,17 @@ class Thread:
         """Park for something that is no socket's: a lock, time."""
         self.image.count_call(self)
         return self.park(Blocked(queues, deadline, what))
+
+    def _count_round(self, deadline: int | None) -> None:
+        """Count waits that are alike and come to nothing, while no program does anything else."""
+        wait: tuple[object, ...] = ()
+        if deadline is not None:
+            world = self.world
+            where = places.innermost(sys._getframe(2))  # noqa: SLF001  the one way to the frames
+            wait = (self.call, deadline - world.now, where, world.acts)
+        again = bool(wait) and wait == self._round and self.waiter.timed_out
+        self.rounds = self.rounds + 1 if again else 0
+        self._round = wait
 
     def leave_if_over(self) -> None:
         """Go for ever, where the process ended inside the call that the thread is in."""

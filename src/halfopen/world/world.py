@@ -76,6 +76,7 @@ class World:
         self.instant_events_max = instant_events_max
         self.instant_events = 0
         self.pids = 0
+        self.acts = 0  # calls of all programs that are more than looking or waiting
 
     def host(
         self,
