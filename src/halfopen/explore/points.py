@@ -25,9 +25,6 @@ KINDS: Final = (
     AFTER_ARRIVAL,
 )
 
-#: Points of one undisturbed run before it is taken for endless.
-POINTS_MAX: Final = 100_000
-
 
 @value
 class Point:

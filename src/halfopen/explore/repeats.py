@@ -13,6 +13,7 @@ from halfopen.record.events import (
     Event,
     PacketArrived,
     PacketSent,
+    Timer,
     TimerFired,
 )
 from halfopen.record.trace import Trace
@@ -25,7 +26,7 @@ ROUNDS: Final = 3
 ROUND_EVENTS_MAX: Final = 64
 
 #: Timers that don't go on for ever: each counts how often it acted. So does whatever has no answer.
-GIVES_UP: Final = frozenset({"retransmit", "loss probe"})
+GIVES_UP: Final = frozenset[Timer]({"RTO", "SYN,ACK", "loss probe", "FIN-WAIT-2", "2MSL"})
 
 Shape: TypeAlias = tuple[object, ...]
 

@@ -5,20 +5,31 @@ in between shows which call never returned and which packet never arrived. ``rec
 them up again.
 """
 
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from halfopen.base.value import value
 from halfopen.record.faults import Fault
 
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 
+#: What a connection does by itself when its time has come. ``window taken back``: it sends text
+#: again that the peer has no room for any more, and goes on so while that is answered.
+Timer: TypeAlias = Literal[
+    "RTO",
+    "SYN,ACK",
+    "loss probe",
+    "window taken back",
+    "persist",
+    "delayed ACK",
+    "keepalive",
+    "FIN-WAIT-2",
+    "2MSL",
+]
+
 
 @value
 class CallEntry:
-    """A program enters a socket call, at the boundary of the C modules.
-
-    ``_socket``, ``select``.
-    """
+    """A program enters a socket call, at the boundary of C modules (``_socket``, ``select``)."""
 
     t_ns: int
     call_id: int
@@ -33,9 +44,9 @@ class CallEntry:
 
 @value
 class CallReturn:
-    """The call ends: a result, or an errno by name (``ECONNRESET``.
+    """The call ends: a result, or an errno by name.
 
-    ``timeout`` for Python's TimeoutError).
+    ``timeout`` stands for Python's TimeoutError.
     """
 
     t_ns: int
@@ -50,7 +61,7 @@ class PacketSent:
     """A host's interface gives a packet to a link. ``raw`` is the IP packet.
 
     ``by`` is empty, or says who on the way made it, as if it came from ``host``: ``router``,
-    ``forger``.
+    ``forger``, ``doubled``.
     """
 
     t_ns: int
@@ -82,10 +93,7 @@ class PacketArrived:
 
 @value
 class PacketLost:
-    """The packet goes no further; ``why`` says which fault or limit took it.
-
-    ``cable out``, ``host off``.
-    """
+    """The packet goes no further; ``why`` names what took it: ``cable out``, ``host off``."""
 
     t_ns: int
     packet_id: int
@@ -114,15 +122,12 @@ class TimerFired:
     t_ns: int
     host: str
     conn: str
-    timer: str  # "retransmit", "loss probe", "delayed ack", "persist", "keepalive", "2msl", ...
+    timer: Timer
 
 
 @value
 class FaultFired:
-    """A fault happens; ``effect`` False.
-
-    It found nothing to act on (the process had ended), and so did not fire.
-    """
+    """A fault happens. Where ``effect`` is False it found nothing to act on, and did not fire."""
 
     t_ns: int
     fault: Fault

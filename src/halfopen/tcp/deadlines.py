@@ -7,6 +7,7 @@ beside it stand the delayed ACK, keepalive (also FIN-WAIT-2 of an orphan) and 2M
 from errno import ETIMEDOUT
 from typing import Final
 
+from halfopen.record.events import Timer
 from halfopen.tcp import acking, emit, output, recovery, timers
 from halfopen.tcp.arrives.syn_received import resend_synack
 from halfopen.tcp.rtt import model_timeout
@@ -58,7 +59,7 @@ def deadline_passed(tcb: Tcb, now: int) -> None:
         done(tcb, now, why="the wait is over")
 
 
-def _note(tcb: Tcb, timer: str) -> None:
+def _note(tcb: Tcb, timer: Timer) -> None:
     if tcb.effects.traced:
         tcb.effects.fired.append((tcb, timer))
 
@@ -71,7 +72,7 @@ def _transmit_passed(tcb: Tcb, now: int) -> None:
         _note(tcb, "SYN,ACK")
         _synack_passed(tcb, now)
     elif kind == RETRANSMIT:
-        _note(tcb, "RTO")
+        _note(tcb, "window taken back" if _is_probe(tcb) else "RTO")
         rto_passed(tcb, now)
     elif kind == LOSS_PROBE:
         _note(tcb, "loss probe")
@@ -105,6 +106,11 @@ def _synack_passed(tcb: Tcb, now: int) -> None:
 # Retransmission.
 
 
+def _is_probe(tcb: Tcb) -> bool:
+    """Whether the peer took its window back: what is sent again may then go on for ever."""
+    return not tcb.snd_wnd and not tcb.orphan and tcb.state not in CONNECTING
+
+
 def rto_passed(tcb: Tcb, now: int) -> None:
     """Send the oldest segment again, or give up.
 
@@ -112,8 +118,7 @@ def rto_passed(tcb: Tcb, now: int) -> None:
     """
     if not tcb.inflight:
         return
-    if not tcb.snd_wnd and not tcb.orphan and tcb.state not in CONNECTING:
-        # The peer took its window back: this is a probe, and it may go on for ever.
+    if _is_probe(tcb):
         if _probe_timed_out(tcb, now):
             write_error(tcb, now)
             return

@@ -5,6 +5,7 @@ Segments to send, users to wake, timers to arm.
 
 from typing import TYPE_CHECKING, Final
 
+from halfopen.record.events import Timer
 from halfopen.tcp.states import State
 from halfopen.wire.tcp import Segment
 
@@ -45,4 +46,4 @@ class Effects:
         self.gone: list[Tcb] = []  # entered CLOSED: the flow is free
         self.traced = traced
         self.history: list[Transition] = []
-        self.fired: list[tuple[Tcb, str]] = []  # timers that acted
+        self.fired: list[tuple[Tcb, Timer]] = []  # timers that acted

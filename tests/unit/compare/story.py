@@ -205,7 +205,7 @@ def fault(at: int, what: Fault, *, effect: bool = True) -> Other:
 
 def timer(at: int, host: str) -> Other:
     """The world's alone: the kernel's timers are not seen."""
-    return Other(at, lambda t: TimerFired(t_ns=t, host=host, conn="", timer="delayed ack"))
+    return Other(at, lambda t: TimerFired(t_ns=t, host=host, conn="", timer="delayed ACK"))
 
 
 def prints(at: int, host: str, text: str, stream: int = 1) -> Other:

@@ -2,13 +2,14 @@
 
 import pytest
 
-from halfopen.explore.repeats import only_repeats
+from halfopen.explore.repeats import GIVES_UP, only_repeats
 from halfopen.record.events import (
     CallEntry,
     PacketArrived,
     PacketLost,
     PacketSent,
     StateChange,
+    Timer,
     TimerFired,
 )
 from halfopen.record.trace import Trace
@@ -92,10 +93,11 @@ def test_probes_without_an_answer_end_some_day() -> None:
     assert not only_repeats(trace, pending(50 * S), WAITS)
 
 
-def test_retransmissions_end_some_day() -> None:
+@pytest.mark.parametrize("timer", sorted(GIVES_UP))
+def test_retransmissions_end_some_day(timer: Timer) -> None:
     trace = Trace({})
     for at in (120, 240, 360, 480):
-        trace.add(TimerFired(t_ns=at * S, host="a", conn=CONN, timer="retransmit"))
+        trace.add(TimerFired(t_ns=at * S, host="a", conn=CONN, timer=timer))
     assert not only_repeats(trace, pending(600 * S), WAITS)
 
 

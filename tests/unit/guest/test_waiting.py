@@ -228,6 +228,27 @@ def test_who_sleeps_less_wakes_first_and_equals_in_order_of_their_start() -> Non
     assert printed == ["y", "w", "x", "z"]
 
 
+@pytest.mark.parametrize(
+    ("timeout", "lasts_ns"), [(0.0001, MS), (0.001, MS), (0.0011, 2 * MS), (1.5, 1500 * MS)]
+)
+def test_a_timeout_of_a_socket_lasts_whole_milliseconds(timeout: float, lasts_ns: int) -> None:
+    """As CPython rounds it up for poll (internal_select)."""
+    stage = Stage()
+    stage.start(times_out, timeout)
+    assert stage.run().at_ns == lasts_ns
+    assert stage.output("times_out") == "timed out\n"
+
+
+def times_out(timeout: float) -> None:
+    with socket.socket(type=socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.settimeout(timeout)
+        try:
+            sock.recv(1)
+        except TimeoutError as late:
+            print(late)
+
+
 # Without end.
 
 

@@ -12,6 +12,7 @@ from contextlib import suppress
 from types import ModuleType
 from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias, TypeVar, cast
 
+from halfopen.base.units import MS
 from halfopen.guest import fence, tasks
 from halfopen.guest.libc import resolver
 from halfopen.guest.recording import recorded
@@ -452,11 +453,15 @@ class Socket:
                 continue
 
     def _wait_ready(self, until: int | None, events: int) -> None:
-        """Poll until a deadline.
+        """Poll until a deadline, in whole ms; a closed socket is left to the call itself.
 
-        Raises TimeoutError without an errno, as CPython does.
+        Raises TimeoutError without an errno. CPython internal_select.
         """
-        left = None if until is None else max(until - self.image.world.now, 0)
+        if self._fd < 0:
+            return
+        left = None
+        if until is not None:
+            left = -(min(self.image.world.now - until, 0) // MS) * MS
         if not tasks.running().syscall(calls.poll, [(self._fd, events)], left):
             raise TimeoutError("timed out")
 
