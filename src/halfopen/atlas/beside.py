@@ -10,6 +10,7 @@ from halfopen.atlas.moments import Moment, Reader
 from halfopen.atlas.phrases import show_instant
 from halfopen.atlas.runs import short_release
 from halfopen.base.value import value
+from halfopen.compare.rules import ALLOWED, LOOKS_MAX
 from halfopen.record.trace import Trace
 
 #: The kernel that the world follows, and how often its tick comes.
@@ -44,6 +45,20 @@ class Comparison:
     failed: str = ""
     looks: int = 1
     before: tuple[str, ...] = ()
+
+
+def allowance_lines() -> list[str]:
+    """List what may differ between both arms although both are right, and why."""
+    lines = wrap(
+        "What may differ although both arms are right; everything else must be equal. "
+        f"A difference counts where the kernel shows it in each of {LOOKS_MAX} looks.",
+        _WIDTH,
+    )
+    for allowed in ALLOWED:
+        lines += ["", *wrap(allowed.what, _WIDTH)]
+        for text in (allowed.how, f"({allowed.why})"):
+            lines += wrap(text, _WIDTH, initial_indent="  ", subsequent_indent="  ")
+    return lines
 
 
 def profile_lines(kernel: Trace) -> list[str]:

@@ -6,7 +6,13 @@ from typing import Annotated, Final
 
 import typer
 
-from halfopen.atlas.beside import Comparison, comparison_lines, profile_lines, summary_line
+from halfopen.atlas.beside import (
+    Comparison,
+    allowance_lines,
+    comparison_lines,
+    profile_lines,
+    summary_line,
+)
 from halfopen.atlas.runs import BREAKS, say, short_release
 from halfopen.atlas.words import nearest, parse_rows
 from halfopen.base.errors import MisuseError, NotPossibleHereError
@@ -30,9 +36,16 @@ def compare(
     record: Annotated[
         bool, typer.Option("--record", help="Keep what the kernel did as recorded witnesses.")
     ] = False,
+    rules: Annotated[
+        bool,
+        typer.Option("--rules", help="Say what may differ, and why; run nothing."),
+    ] = False,
     seed: Annotated[int, typer.Option(help="What chance is drawn from.")] = SEED,
 ) -> int:
     """Run rows in the world and on this kernel, and mark every difference."""
+    if rules:
+        show(allowance_lines())
+        return EXPECTED
     notes = _notes(rows or ["all"])
     _check_possible(rows or ["all"])
     compared: list[Comparison] = []

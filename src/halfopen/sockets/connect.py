@@ -64,7 +64,7 @@ def bind(table: FdTable, fd: int, address: Address, now: int) -> None:  # noqa: 
     """Give a socket its own address and port; port 0: the kernel picks one.
 
     Raises OSError: EADDRNOTAVAIL for an address that is not the host's, EADDRINUSE, EINVAL where it
-    has a port already. The program is privileged: ports below 1024 are open to it.
+    has a port already. The program is the superuser's: ports below 1024 are open to it.
     """
     file = table.socket(fd)
     host, port = address

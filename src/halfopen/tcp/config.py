@@ -17,7 +17,6 @@ class Config:
 
     def __init__(self, sysctl: Mapping[str, int | str], phase: int) -> None:
         self.phase = phase
-        self.retries1 = _number(sysctl, "tcp_retries1")
         self.retries2 = _number(sysctl, "tcp_retries2")
         self.orphan_retries = _number(sysctl, "tcp_orphan_retries")
         self.syn_retries = _number(sysctl, "tcp_syn_retries")
@@ -40,11 +39,11 @@ class Config:
         self.abort_on_overflow = _number(sysctl, "tcp_abort_on_overflow") != 0
         self.slow_start_after_idle = _number(sysctl, "tcp_slow_start_after_idle") != 0
         self.invalid_ratelimit_ns = _number(sysctl, "tcp_invalid_ratelimit") * MS
-        self.rmem_min, self.rmem_default, self.rmem_max = _three(sysctl, "tcp_rmem")
+        _, self.rmem_default, self.rmem_max = _three(sysctl, "tcp_rmem")
         #: What the window scale must be able to say (Linux tcp_select_initial_window).
         self.rmem_largest = max(self.rmem_max, int(sysctl["net.core.rmem_max"]))
         self.moderate_rcvbuf = _number(sysctl, "tcp_moderate_rcvbuf") != 0
-        self.wmem_min, self.wmem_default, self.wmem_max = _three(sysctl, "tcp_wmem")
+        _, self.wmem_default, self.wmem_max = _three(sysctl, "tcp_wmem")
 
 
 def _number(sysctl: Mapping[str, int | str], name: str) -> int:

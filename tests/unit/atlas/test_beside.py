@@ -4,8 +4,15 @@ import pytest
 from tests.unit.atlas.rows import refused
 from tests.unit.atlas.traces import Made
 
-from halfopen.atlas.beside import Comparison, comparison_lines, profile_lines, summary_line
+from halfopen.atlas.beside import (
+    Comparison,
+    allowance_lines,
+    comparison_lines,
+    profile_lines,
+    summary_line,
+)
 from halfopen.base.units import MS, S
+from halfopen.compare.rules import ALLOWED
 from halfopen.record.trace import Trace
 from halfopen.wire.tcp import ACK, PSH
 
@@ -145,3 +152,11 @@ def test_another_kernel_than_the_world_s_is_named(release: str, hz: int, words: 
     trace = Trace({"release": release, "hz": hz})
     assert " ".join(profile_lines(trace)).startswith(words)
     assert bool(profile_lines(trace)) == bool(words)
+
+
+def test_all_that_may_differ_is_listed_with_its_reason() -> None:
+    lines = allowance_lines()
+    assert all(len(line) <= 80 for line in lines)
+    text = " ".join(" ".join(lines).split())
+    for allowed in ALLOWED:
+        assert f"{allowed.what} {allowed.how} ({allowed.why})" in text
