@@ -64,8 +64,8 @@ def _resend_too_big(tcb: Tcb, now: int) -> None:
     lost = tcb.lost_out
     for skb in list(tcb.inflight):
         if len(skb.text) > tcb.mss:
-            output.fragment(tcb, skb)
             recovery.mark_lost(tcb, skb)
+            output.fragment(tcb, skb)
     if lost == tcb.lost_out:
         return
     if tcb.ca_state != LOSS:

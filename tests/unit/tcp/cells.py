@@ -76,6 +76,15 @@ def seg(
     return arrives
 
 
+def complaint(kind: int, code: int, seq: int, rest: int = 0) -> Step:
+    """A step: an ICMP error arrives, about a segment of ours."""
+
+    def complains(end: End) -> None:
+        end.complains(kind, code, seq, rest)
+
+    return complains
+
+
 def row(
     name: str,
     flags: int,

@@ -24,6 +24,7 @@ from halfopen.tcp.listening import Listening, Owner
 from halfopen.tcp.states import State
 from halfopen.tcp.tcb import INFINITE, Tcb
 from halfopen.wire.ip import PROTO_TCP, Packet
+from halfopen.wire.onpath import ROUTER, error_about
 from halfopen.wire.seq import unwrap, wrap
 from halfopen.wire.tcp import ACK, FIN, PSH, RST, SYN, URG, Flow, Segment
 
@@ -124,6 +125,13 @@ class End(ABC):
             seg.ts_ecr = wrap(self.heard_ts + ecr) if flags & ACK else 0
         self._put(seg)
 
+    def complains(self, kind: int, code: int, seq: int, rest: int = 0) -> None:
+        """Let an ICMP error of a router arrive, about a segment that this end sent."""
+        source, _, destination, _ = self.flow
+        about = Segment(self.flow, self._raw_ack(seq), 0, ACK, 0)
+        quoted = Packet(source, destination, PROTO_TCP, about)
+        self._put_packet(error_about(quoted, kind, code, ROUTER, rest))
+
     def _raw_seq(self, seq: int) -> int:
         if seq >= EDGE >> 1:
             seq += self.rcv_edge - EDGE
@@ -160,9 +168,14 @@ class End(ABC):
 
     # What an end has to do for it.
 
-    @abstractmethod
     def _put(self, seg: Segment) -> None:
         """Let a segment arrive."""
+        source, _, destination, _ = seg.flow
+        self._put_packet(Packet(source, destination, PROTO_TCP, seg))
+
+    @abstractmethod
+    def _put_packet(self, packet: Packet) -> None:
+        """Let a packet arrive."""
 
     @abstractmethod
     def look(self) -> None:
@@ -287,9 +300,8 @@ class Ours(End):
                 tcb.entry_at = max(due, self.now)
         effects.rearm.clear()
 
-    def _put(self, seg: Segment) -> None:
-        source, _, destination, _ = seg.flow
-        self.ip.receive(Packet(source, destination, PROTO_TCP, seg), 0, self.now)
+    def _put_packet(self, packet: Packet) -> None:
+        self.ip.receive(packet, 0, self.now)
         self.settle()
         self.look()
 

@@ -25,7 +25,7 @@ from halfopen.oracle import namespaces, netlink
 from halfopen.tcp.states import State
 from halfopen.wire import ip
 from halfopen.wire.errors import WireError
-from halfopen.wire.ip import PROTO_TCP, Packet
+from halfopen.wire.ip import PROTO_ICMP, Packet
 from halfopen.wire.tcp import RST, Segment
 
 _NETLINK_SOCK_DIAG: Final = 4
@@ -106,10 +106,11 @@ class LinuxEnd(End):
         self.flow = (HERE, ours, PEER, peers)
         self.sock: socket.socket | None = None
         self.listener: socket.socket | None = None
+        self.complained = False  # a router told something of the way
 
-    def _put(self, seg: Segment) -> None:
-        source, _, destination, _ = seg.flow
-        self.machine.put(Packet(source, destination, PROTO_TCP, seg))
+    def _put_packet(self, packet: Packet) -> None:
+        self.complained = self.complained or packet.proto == PROTO_ICMP
+        self.machine.put(packet)
         self.look()
 
     def look(self) -> None:
@@ -206,6 +207,8 @@ class LinuxEnd(End):
             self.abort()
         if self.listener is not None:
             self.listener.close()
+        if self.complained:
+            namespaces.set_sysctl("net.ipv4.route.flush", 1)  # the way's MTU is forgotten
         self.look()
 
 

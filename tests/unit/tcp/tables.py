@@ -10,6 +10,7 @@ from tests.unit.tcp import (
     test_established,
     test_fin_wait_1,
     test_fin_wait_2,
+    test_icmp,
     test_last_ack,
     test_listen,
     test_receiving,
@@ -37,6 +38,7 @@ _MODULES: Final = (
     test_delayed_ack,
     test_retransmission,
     test_receiving,
+    test_icmp,
 )
 
 TABLES: Final[tuple[Table, ...]] = tuple(table for module in _MODULES for table in module.TABLES)

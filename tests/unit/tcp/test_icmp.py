@@ -5,12 +5,13 @@ from typing import Final
 
 import pytest
 from tests.unit.tcp import reach
-from tests.unit.tcp.cells import says, timeline
-from tests.unit.tcp.ends import IRS, ISS, Ours
+from tests.unit.tcp.cells import Cell, Table, case, cells, check, complaint, says, timeline, write
+from tests.unit.tcp.ends import IRS, ISS, End, Ours, Sent
 
 from halfopen.base.units import MS, S
 from halfopen.tcp import icmp
 from halfopen.tcp.states import State
+from halfopen.wire import icmp as wire_icmp
 from halfopen.wire.tcp import ACK, PSH
 
 SEQ: Final = IRS + 1
@@ -90,6 +91,43 @@ def test_and_it_is_not(wait_ns: int, offset: int) -> None:
     before = end.next_deadline()
     icmp.revert_backoff(tcb, tcb.snd_una + offset, end.now)
     assert end.next_deadline() == before
+
+
+def roomy(end: End) -> None:
+    reach.established(end)
+    end.arrives(ACK, SEQ, NXT, wnd=60_000)
+
+
+def text(at: int, size: int, flags: int = ACK) -> Sent:
+    return says(flags, NXT + at, SEQ, size)
+
+
+TOO_BIG = (
+    case(
+        "all of it is sent again, in pieces",
+        (
+            write(bytes(1_460)),
+            write(bytes(1_460)),
+            complaint(wire_icmp.DEST_UNREACH, wire_icmp.FRAG_NEEDED, NXT, 576),
+        ),
+        State.ESTABLISHED,
+        text(0, 1_460, PSH | ACK),
+        text(1_460, 1_460, PSH | ACK),
+        text(0, 536),
+        text(536, 536),
+        text(1_072, 388, PSH | ACK),
+        text(1_460, 536),
+        text(1_996, 536),
+        text(2_532, 388, PSH | ACK),
+    ),
+)
+
+TABLES = (Table("smaller MTU", roomy, TOO_BIG),)
+
+
+@cells(*TABLES)
+def test_what_a_router_says(table: Table, cell: Cell) -> None:
+    check(table, cell)
 
 
 def test_a_smaller_mtu_sends_again_what_was_too_big() -> None:
