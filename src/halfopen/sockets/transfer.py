@@ -188,6 +188,8 @@ def _recv(sock: TcpSock, size: int, flags: int, wait: Wait, now: int) -> bytes |
 
 def _nothing(sock: TcpSock, tcb: Tcb, flags: int, wait: Wait, now: int) -> bytes | Blocked:
     """Decide what an empty queue means; the order of the questions is Linux's."""
+    if tcb.fin_queued:
+        calls.receive(tcb, 1, now, peek=bool(flags & c.MSG_PEEK))
     if wait.done:
         return (
             _joined(wait, b"") if _over(sock, flags, wait, now) else _wait_to_recv(sock, wait, now)

@@ -224,7 +224,7 @@ def join(tcb: Tcb) -> bool:
         if end > tcb.rcv_nxt:
             append(tcb, text[tcb.rcv_nxt - start :] if start < tcb.rcv_nxt else text)
         if fin and tcb.rcv_nxt == end:
-            tcb.fin_queued = not text
+            tcb.fin_queued = not tcb.rcv_queued
             return True
     tcb.sack_recent = [begin for begin in tcb.sack_recent if begin > tcb.rcv_nxt]
     return False

@@ -285,7 +285,7 @@ class Tcb:
         self.rcv_rtt_at: int | None = None
         self.rcv_rtt_ecr = 0
         self.fin_received = False
-        self.fin_queued = False  # by itself, behind the text, until the reader meets it
+        self.fin_queued = False  # by itself, until the reader meets it; else it goes with the text
 
         # Options agreed in the handshake.
         self.mtu = mtu

@@ -61,7 +61,7 @@ def segment_text(tcb: Tcb, seg: Segment, now: int, *, seq: int) -> bool:
     if size:
         data_received(tcb, size, seg.flags, now)
     if fin:
-        tcb.fin_queued = not fresh
+        tcb.fin_queued = not tcb.rcv_queued
         check_fin(tcb, now)
     elif tcb.ooo:
         if reassembly.join(tcb):

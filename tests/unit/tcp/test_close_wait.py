@@ -17,6 +17,7 @@ from tests.unit.tcp.cells import (
     read,
     row,
     says,
+    seg,
     shutdown_read,
     shutdown_write,
     timeline,
@@ -69,6 +70,13 @@ SEGMENTS = (
     row("RST two too early", RST, SEQ - 2, None, CLOSE_WAIT),
 )
 
+#: What goes on beyond the window is looked at only where nothing waits for the reader.
+ACROSS = seg(ACK, EDGE - 1, UNA, b"xx")
+END = (
+    case("the FIN waits for the reader", (ACROSS,), CLOSE_WAIT, THERE),
+    case("the reader has met it", (read(), ACROSS), CLOSE_WAIT),
+)
+
 #: The ACK of the FIN is still due.
 FRESH = (
     row("RST with the next number", RST, SEQ, None, CLOSED, error=EPIPE),
@@ -106,6 +114,34 @@ UNREAD = (
     ),
 )
 
+
+def behind(end: End) -> None:
+    """Text came, and then the FIN by itself."""
+    reach.established(end)
+    end.arrives(ACK, IRS + 1, NXT, b"bye")
+    end.arrives(FIN | ACK, IRS + 4, NXT)
+
+
+BEHIND = (
+    case(
+        "receive a part",
+        (read(1), seg(ACK, EDGE - 1, NXT, b"xx")),
+        CLOSE_WAIT,
+        says(ACK, NXT, SEQ + 3),
+        gives=b"ye",
+    ),
+    case(
+        "receive the text: the FIN goes with it",
+        (read(3), seg(ACK, EDGE - 1, NXT, b"xx")),
+        CLOSE_WAIT,
+    ),
+    case(
+        "receive the text, then the end",
+        (read(3), read(), seg(ACK, EDGE - 1, NXT, b"xx")),
+        CLOSE_WAIT,
+    ),
+)
+
 PAWS = (
     row("ACK from the past", ACK, SEQ, NXT, CLOSE_WAIT, HERE, ts=-2),
     row("RST from the past", RST, SEQ, None, CLOSED, error=EPIPE, ts=-2),
@@ -113,8 +149,10 @@ PAWS = (
 
 TABLES = (
     Table("", settled, SEGMENTS),
+    Table("across the window's end", settled, END),
     Table("fresh", reach.close_wait, FRESH),
     Table("unread text", unread, UNREAD),
+    Table("unread text and FIN", behind, BEHIND),
     Table("timestamps", reach.close_wait, PAWS, STAMPED),
 )
 
