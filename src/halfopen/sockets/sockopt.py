@@ -12,7 +12,7 @@ from halfopen.sockets.errors import fail
 from halfopen.sockets.info import tcp_info
 from halfopen.sockets.sock import TcpSock
 from halfopen.sockets.waiting import NotSimulatedError
-from halfopen.tcp import acking, output, timers
+from halfopen.tcp import acking, calls, timers
 from halfopen.tcp.jiffies import HZ, JIFFY, to_jiffies
 from halfopen.tcp.states import MAY_SEND, State
 from halfopen.tcp.tcb import ACK_PUSHED, ACK_SCHED
@@ -84,21 +84,14 @@ def _keepidle_changed(sock: "TcpSock", now: int) -> None:
     timers.set_keepalive(tcb, max(tcb.keepidle_ns - idle, 0), now)
 
 
-def _let_go(sock: "TcpSock", now: int) -> None:
-    """Send what Nagle or a cork held back (Linux tcp_push_pending_frames)."""
-    tcb = sock.tcb
-    if tcb is not None and tcb.unsent:
-        output.push_user(tcb, now)
+def _cork_changed(sock: "TcpSock", now: int) -> None:
+    if sock.tcb is not None:
+        calls.set_cork(sock.tcb, now, on=sock.options.cork)
 
 
-def _uncork(sock: "TcpSock", now: int) -> None:
-    if not sock.options.cork:
-        _let_go(sock, now)
-
-
-def _nodelay(sock: "TcpSock", now: int) -> None:
-    if sock.options.nodelay:
-        _let_go(sock, now)
+def _nodelay_changed(sock: "TcpSock", now: int) -> None:
+    if sock.tcb is not None:
+        calls.set_nodelay(sock.tcb, now, on=sock.options.nodelay)
 
 
 #: Kept in a field; the function, if any, is called afterwards.
@@ -110,8 +103,8 @@ KEPT: Final[dict[tuple[int, int], _Kept]] = {
     (c.SOL_SOCKET, c.SO_DONTROUTE): (Flag("dontroute"), None),
     (c.SOL_SOCKET, c.SO_KEEPALIVE): (Flag("keepalive", "keepalive"), _keepalive_changed),
     (c.SOL_SOCKET, c.SO_PRIORITY): (Number("priority", "", low=-_INT_MAX - 1, high=_INT_MAX), None),
-    (c.IPPROTO_TCP, c.TCP_NODELAY): (Flag("nodelay", "nodelay"), _nodelay),
-    (c.IPPROTO_TCP, c.TCP_CORK): (Flag("cork", "cork"), _uncork),
+    (c.IPPROTO_TCP, c.TCP_NODELAY): (Flag("nodelay"), _nodelay_changed),
+    (c.IPPROTO_TCP, c.TCP_CORK): (Flag("cork"), _cork_changed),
     (c.IPPROTO_TCP, c.TCP_KEEPIDLE): (
         Number("keepidle_ns", "keepidle_ns", low=1, high=32767, unit=S),
         _keepidle_changed,

@@ -68,6 +68,7 @@ def send(tcb: Tcb, data: bytes, now: int, *, push: bool = True) -> int:
             last = Skb(tcb.write_seq, data[at : at + room] if at or room < size else data, 0)
             last.cost = room + SEND_OVERHEAD
             tcb.snd_queued += SEND_OVERHEAD
+            tcb.nagle_push = False
             unsent.append(last)
         else:
             break
@@ -105,6 +106,25 @@ def _push_on(tcb: Tcb, last: Skb, now: int) -> None:
         output.push(tcb, now, output.NAGLE_PUSH)
     elif tcb.unsent[0] is last:
         output.push_one(tcb, now)
+
+
+def set_nodelay(tcb: Tcb, now: int, *, on: bool) -> None:
+    """Switch Nagle's algorithm off, or on; off, what is queued goes at once, from under a cork too.
+
+    Linux __tcp_sock_set_nodelay.
+    """
+    tcb.nodelay = on
+    if on:
+        tcb.nagle_push = True
+        output.push_user(tcb, now)
+
+
+def set_cork(tcb: Tcb, now: int, *, on: bool) -> None:
+    """Hold small segments back, or let them go (Linux __tcp_sock_set_cork)."""
+    tcb.cork = on
+    if not on:
+        tcb.nagle_push = tcb.nagle_push or tcb.nodelay
+        output.push_user(tcb, now)
 
 
 def receive(tcb: Tcb, size: int, now: int, *, peek: bool = False) -> bytes:

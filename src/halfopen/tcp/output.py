@@ -47,7 +47,12 @@ def push(tcb: Tcb, now: int, nagle: int) -> None:
 
 def push_user(tcb: Tcb, now: int) -> None:
     """Send what may be sent under the options that the user set."""
-    push(tcb, now, NAGLE_CORK if tcb.cork else NAGLE_OFF if tcb.nodelay else NAGLE)
+    nagle = NAGLE_OFF if tcb.nodelay else NAGLE
+    if tcb.cork:
+        nagle |= NAGLE_CORK
+    if tcb.nagle_push:
+        nagle |= NAGLE_PUSH
+    push(tcb, now, nagle)
 
 
 def _write(tcb: Tcb, now: int, nagle: int) -> bool:

@@ -102,6 +102,7 @@ class Tcb:
         "mss",
         "mss_clamp",
         "mtu",
+        "nagle_push",
         "no_room",
         "no_route",
         "nodelay",
@@ -221,6 +222,7 @@ class Tcb:
         self.so_error_soft = 0
         self.nodelay = False
         self.cork = False
+        self.nagle_push = False  # what is queued goes, cork or not (Linux TCP_NAGLE_PUSH)
         self.keepalive = False
         self.keepidle_ns = config.keepalive_time_ns
         self.keepintvl_ns = config.keepalive_intvl_ns

@@ -15,7 +15,7 @@ from halfopen.net.demux import arriving
 from halfopen.net.interfaces import Interface
 from halfopen.net.ip import Ip
 from halfopen.net.sysctl import with_defaults
-from halfopen.tcp import calls, output, timers
+from halfopen.tcp import calls, timers
 from halfopen.tcp.config import Config
 from halfopen.tcp.deadlines import deadline_passed, next_deadline
 from halfopen.tcp.effects import Effects
@@ -398,14 +398,12 @@ class Ours(End):
         self.held().linger2_ns = seconds * S if seconds >= 0 else -1
 
     def nodelay(self) -> None:
-        self.held().nodelay = True
+        calls.set_nodelay(self.held(), self.now, on=True)
+        self.settle()
 
     def cork(self, *, on: bool) -> None:
-        tcb = self.held()
-        tcb.cork = on
-        if not on:
-            output.push_user(tcb, self.now)  # as the socket layer does (Linux __tcp_sock_set_cork)
-            self.settle()
+        calls.set_cork(self.held(), self.now, on=on)
+        self.settle()
 
     def keepalive(self) -> None:
         """Set SO_KEEPALIVE, as the socket layer does (Linux tcp_set_keepalive)."""

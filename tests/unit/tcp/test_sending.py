@@ -65,6 +65,14 @@ def corked(end: End) -> None:
     end.cork(on=True)
 
 
+def no_delay(end: End) -> None:
+    end.nodelay()
+
+
+def recork(end: End) -> None:
+    end.cork(on=True)
+
+
 def uncork(end: End) -> None:
     end.cork(on=False)
 
@@ -117,6 +125,25 @@ CORK = (
         (write(b"a"), shutdown_write),
         State.FIN_WAIT_1,
         says(FIN | PSH | ACK, NXT, SEQ, 1),
+    ),
+    case(
+        "TCP_NODELAY lets go what waits",
+        (write(bytes(100)), no_delay),
+        ESTABLISHED,
+        pushed(0, 100),
+    ),
+    case("and nothing that comes later", (no_delay, write(b"a")), ESTABLISHED),
+    case(
+        "what joins it goes with it, and what comes later waits",
+        (acked(0, 0), write(b"a"), no_delay, write(b"b"), acked(0), write(b"c")),
+        ESTABLISHED,
+        pushed(0, 2),
+    ),
+    case(
+        "pulled out under TCP_NODELAY, and in again: what joins it goes",
+        (acked(0, 0), write(b"a"), no_delay, uncork, recork, write(b"b"), acked(0)),
+        ESTABLISHED,
+        pushed(0, 2),
     ),
 )
 
