@@ -165,7 +165,9 @@ class Kernel:
 
     def new_listening(self, sock: TcpSock, backlog: int) -> Listening:
         """Make the queues of a socket that begins to listen."""
-        return Listening(sock, self.config, self.effects, self.secret, backlog=backlog)
+        listening = Listening(sock, self.config, self.effects, self.secret, backlog=backlog)
+        listening.syn_retries = sock.options.syncnt
+        return listening
 
     def _give_socket(self, embryo: Embryo) -> None:
         """Make the socket that accept will give, sharing the listener's options and port."""

@@ -70,7 +70,7 @@ class Options:
         self.nodelay = False
         self.cork = False
         self.maxseg = 0
-        self.syncnt = config.syn_retries
+        self.syncnt = 0  # not set: tcp_syn_retries, and of a listener tcp_synack_retries
         self.linger2_ns = config.fin_timeout_ns
         self.user_timeout_ns = 0
 
@@ -90,7 +90,7 @@ class Options:
         tcb.keepintvl_ns = self.keepintvl_ns
         tcb.keepcnt = self.keepcnt
         tcb.user_timeout_ns = self.user_timeout_ns
-        tcb.syn_retries = self.syncnt
+        tcb.syn_retries = self.syncnt or tcb.config.syn_retries
         tcb.linger2_ns = self.linger2_ns
         tcb.user_mss = self.maxseg
         if self.rcvbuf_locked:

@@ -114,7 +114,6 @@ KEPT: Final[dict[tuple[int, int], _Kept]] = {
         None,
     ),
     (c.IPPROTO_TCP, c.TCP_KEEPCNT): (Number("keepcnt", "keepcnt", low=1, high=127), None),
-    (c.IPPROTO_TCP, c.TCP_SYNCNT): (Number("syncnt", "syn_retries", low=1, high=127), None),
     (c.IPPROTO_TCP, c.TCP_USER_TIMEOUT): (
         Number("user_timeout_ns", "user_timeout_ns", low=0, high=_INT_MAX, unit=MS),
         None,
@@ -178,6 +177,21 @@ def _set_linger2(sock: "TcpSock", value: int, now: int) -> None:  # noqa: ARG001
         options.linger2_ns = min(value, _FIN_TIMEOUT_MAX_S) * S
     if sock.tcb is not None:
         sock.tcb.linger2_ns = options.linger2_ns
+
+
+def _set_syncnt(sock: "TcpSock", value: int, now: int) -> None:  # noqa: ARG001  a row of the table
+    """Linux tcp_sock_set_syncnt; a listener's SYN,ACKs obey it, too (reqsk_timer_handler)."""
+    if not 1 <= value <= 127:
+        raise fail(EINVAL)
+    own(sock).syncnt = value
+    if sock.tcb is not None:
+        sock.tcb.syn_retries = value
+    if sock.listening is not None:
+        sock.listening.syn_retries = value
+
+
+def _get_syncnt(sock: "TcpSock") -> int:
+    return sock.options.syncnt or sock.kernel.config.syn_retries
 
 
 def _set_quickack(sock: "TcpSock", value: int, now: int) -> None:
@@ -262,6 +276,7 @@ SET: Final[dict[tuple[int, int], "Callable[[TcpSock, int, int], None]"]] = {
     (c.SOL_SOCKET, c.SO_SNDBUFFORCE): _force_sndbuf,
     (c.SOL_SOCKET, c.SO_RCVLOWAT): _set_rcvlowat,
     (c.IPPROTO_TCP, c.TCP_MAXSEG): _set_maxseg,
+    (c.IPPROTO_TCP, c.TCP_SYNCNT): _set_syncnt,
     (c.IPPROTO_TCP, c.TCP_LINGER2): _set_linger2,
     (c.IPPROTO_TCP, c.TCP_QUICKACK): _set_quickack,
 }
@@ -276,6 +291,7 @@ GET: Final[dict[tuple[int, int], "Callable[[TcpSock], int]"]] = {
     (c.SOL_SOCKET, c.SO_RCVLOWAT): _get_rcvlowat,
     (c.SOL_SOCKET, c.SO_SNDLOWAT): _get_one,
     (c.IPPROTO_TCP, c.TCP_MAXSEG): _get_maxseg,
+    (c.IPPROTO_TCP, c.TCP_SYNCNT): _get_syncnt,
     (c.IPPROTO_TCP, c.TCP_LINGER2): _get_linger2,
     (c.IPPROTO_TCP, c.TCP_QUICKACK): _get_quickack,
 }

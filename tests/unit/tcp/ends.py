@@ -241,6 +241,10 @@ class End(ABC):
         """Set or clear TCP_CORK."""
 
     @abstractmethod
+    def syncnt(self, count: int) -> None:
+        """Set TCP_SYNCNT on the listener."""
+
+    @abstractmethod
     def wait(self, duration_ns: int) -> None:
         """Let time pass."""
 
@@ -404,6 +408,10 @@ class Ours(End):
     def cork(self, *, on: bool) -> None:
         calls.set_cork(self.held(), self.now, on=on)
         self.settle()
+
+    def syncnt(self, count: int) -> None:
+        assert self.listening is not None, "nobody listens"
+        self.listening.syn_retries = count
 
     def keepalive(self) -> None:
         """Set SO_KEEPALIVE, as the socket layer does (Linux tcp_set_keepalive)."""

@@ -195,6 +195,10 @@ class LinuxEnd(End):
     def cork(self, *, on: bool) -> None:
         self.held().setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, on)
 
+    def syncnt(self, count: int) -> None:
+        assert self.listener is not None, "nobody listens"
+        self.listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_SYNCNT, count)
+
     def wait(self, duration_ns: int) -> None:
         until = time.monotonic_ns() + duration_ns
         while (left := until - time.monotonic_ns()) > 0:

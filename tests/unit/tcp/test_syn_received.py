@@ -23,10 +23,11 @@ from tests.unit.tcp.cells import (
     says,
     seg,
     timeline,
+    wait,
 )
-from tests.unit.tcp.ends import EDGE, IRS, ISS, Ours
+from tests.unit.tcp.ends import EDGE, IRS, ISS, End, Ours
 
-from halfopen.base.units import S
+from halfopen.base.units import MS, S
 from halfopen.tcp.states import State
 from halfopen.wire.tcp import ACK, FIN, PSH, RST, SYN
 
@@ -146,9 +147,23 @@ CROSSED_STAMPED = (
     ),
 )
 
+
+def impatient(end: End) -> None:
+    """The listener has set TCP_SYNCNT to 1, not tcp_synack_retries 5."""
+    end.listen()
+    end.syncnt(1)
+    end.arrives(SYN, IRS)
+
+
+IMPATIENT = (
+    case("one SYN,ACK more", (wait(1_100 * MS),), SYN_RECEIVED, AGAIN),
+    case("and the embryo is forgotten", (wait(3_200 * MS),), LISTEN, AGAIN),
+)
+
 TABLES = (
     Table("embryo", reach.syn_received, EMBRYO),
     Table("embryo, timestamps", reach.syn_received, EMBRYO_STAMPED, STAMPED),
+    Table("TCP_SYNCNT", impatient, IMPATIENT),
     Table("crossed", reach.crossed, CROSSED),
     Table("crossed, SACK", reach.crossed, CROSSED, SACKING),
     Table("crossed, timestamps", reach.crossed, CROSSED_STAMPED, STAMPED),
