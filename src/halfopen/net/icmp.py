@@ -4,7 +4,7 @@ import errno
 from typing import Final
 
 from halfopen.tcp import icmp as tcp_icmp
-from halfopen.tcp.states import State
+from halfopen.tcp.states import CONNECTING, State
 from halfopen.tcp.tcb import Tcb
 from halfopen.wire import icmp, ip, seq
 from halfopen.wire.icmp import Icmp, Quote
@@ -90,13 +90,14 @@ def to_tcp(tcb: Tcb, message: Icmp, quote: Quote, now: int) -> None:
 def hard_for(tcb: Tcb, message: Icmp) -> bool:
     """Whether an error ends a connection in the state that it is in.
 
-    An embryo of a listener is dropped for what says that its peer can't be reached, and goes on
-    trying at any other error (Linux tcp_req_err).
+    Every error ends one that is being opened by its user, also where two opens crossed. An embryo
+    of a listener is dropped for what says that its peer can't be reached, and goes on trying at any
+    other error (Linux tcp_req_err).
     """
-    if tcb.state is State.SYN_SENT:
-        return True
-    if tcb.state is not State.SYN_RECEIVED:
+    if tcb.state not in CONNECTING:
         return False
+    if not tcb.embryo:
+        return True
     if message.kind == icmp.DEST_UNREACH:
         return message.code in (icmp.NET_UNREACH, icmp.HOST_UNREACH)
     return True

@@ -1,6 +1,6 @@
 """What ICMP errors do to a connection (RFC 9293 3.9.2.2, RFC 6069, RFC 1191)."""
 
-from errno import EHOSTUNREACH
+from errno import ECONNREFUSED, EHOSTUNREACH, EPROTO
 from typing import Final
 
 import pytest
@@ -122,7 +122,28 @@ TOO_BIG = (
     ),
 )
 
-TABLES = (Table("smaller MTU", roomy, TOO_BIG),)
+REFUSED = complaint(wire_icmp.DEST_UNREACH, wire_icmp.PORT_UNREACH, ISS)
+UNREACHABLE = complaint(wire_icmp.DEST_UNREACH, wire_icmp.HOST_UNREACH, ISS)
+EXPIRED = complaint(wire_icmp.TIME_EXCEEDED, 0, ISS)
+ODD = complaint(wire_icmp.PARAMETER_PROBLEM, 0, ISS)
+EMBRYO = (
+    case("port unreachable: it goes on", (REFUSED,), State.SYN_RECEIVED),
+    case("host unreachable: it ends", (UNREACHABLE,), State.LISTEN),
+    case("time exceeded: it ends", (EXPIRED,), State.LISTEN),
+)
+OPENING = (
+    case("port unreachable", (REFUSED,), State.CLOSED, error=ECONNREFUSED),
+    case("host unreachable", (UNREACHABLE,), State.CLOSED, error=EHOSTUNREACH),
+    case("time exceeded", (EXPIRED,), State.CLOSED, error=EHOSTUNREACH),
+    case("parameter problem", (ODD,), State.CLOSED, error=EPROTO),
+)
+
+TABLES = (
+    Table("smaller MTU", roomy, TOO_BIG),
+    Table("embryo", reach.syn_received, EMBRYO),
+    Table("SYN-SENT", reach.syn_sent, OPENING),
+    Table("crossed", reach.crossed, OPENING),
+)
 
 
 @cells(*TABLES)
