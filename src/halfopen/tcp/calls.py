@@ -202,7 +202,8 @@ def close(tcb: Tcb, now: int, *, linger: int | None = None) -> None:
 
 
 def _orphan_in_fin_wait_2(tcb: Tcb, now: int) -> None:
-    """Wait for the peer's FIN for tcp_fin_timeout, or TCP_LINGER2, and not for ever."""
+    """Wait for the peer's FIN for tcp_fin_timeout, or TCP_LINGER2."""
+    # Not for ever: LINUX(fin-wait-2-ends)
     if tcb.linger2_ns < 0:
         emit.send_reset(tcb, now)
         done(tcb, now, why="TCP_LINGER2 is negative")

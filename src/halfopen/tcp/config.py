@@ -22,7 +22,7 @@ class Config:
         self.syn_retries = _number(sysctl, "tcp_syn_retries")
         self.synack_retries = _number(sysctl, "tcp_synack_retries")
         self.syn_linear_timeouts = _number(sysctl, "tcp_syn_linear_timeouts")
-        self.rto_min_ns = _number(sysctl, "tcp_rto_min_us") * US
+        self.rto_min_ns = _number(sysctl, "tcp_rto_min_us") * US  # LINUX(rto-floor), not a second
         self.rto_max_ns = _number(sysctl, "tcp_rto_max_ms") * MS
         self.fin_timeout_ns = _number(sysctl, "tcp_fin_timeout") * S
         self.keepalive_time_ns = _number(sysctl, "tcp_keepalive_time") * S

@@ -7,9 +7,8 @@ from halfopen.base.rng import Rng
 from halfopen.wire.seq import wrap
 from halfopen.wire.tcp import Flow
 
-#: The clock behind initial sequence numbers moves on every 64 ns (Linux seq_scale); in the RFC
-#: every 4 µs.
-_TICK_BITS: Final = 6
+#: The clock behind initial sequence numbers moves on every 64 ns.
+_TICK_BITS: Final = 6  # LINUX(iss-clock), not 4 µs
 
 
 class Secret:

@@ -27,6 +27,18 @@ TAGS: Final[dict[str, Departure]] = {
         kernel="Linux tcp_rcv_synsent_state_process",
         witness="test_crossed_opens_keep_the_scale_that_was_offered",
     ),
+    "fin-wait-2-ends": Departure(
+        rfc="RFC 9293 3.6: an end that has closed waits for the peer's FIN for ever",
+        does="where no descriptor is left, FIN-WAIT-2 ends after tcp_fin_timeout, or TCP_LINGER2",
+        kernel="Linux __tcp_close, tcp_rcv_state_process",
+        witness="test_fin_wait_2",
+    ),
+    "iss-clock": Departure(
+        rfc="RFC 9293 3.4.1: the clock behind initial sequence numbers ticks every 4 µs",
+        does="it ticks every 64 ns",
+        kernel="Linux seq_scale",
+        witness="test_the_clock_of_initial_sequence_numbers_ticks_every_64_ns",
+    ),
     "linear-syn-timeouts": Departure(
         rfc="RFC 6298 5.5: back off after every timeout",
         does="the first tcp_syn_linear_timeouts SYNs are repeated at even distances",
@@ -38,6 +50,12 @@ TAGS: Final[dict[str, Departure]] = {
         does="text in the window is dropped where it costs too much memory, and the window closed",
         kernel="Linux tcp_data_queue, tcp_select_window",
         witness="N01",
+    ),
+    "minshall-nagle": Departure(
+        rfc="RFC 9293 3.7.4: a small segment waits while any data is unacknowledged",
+        does="it waits only while a small segment is unacknowledged",
+        kernel="Linux tcp_nagle_check, tcp_minshall_check",
+        witness="test_sending",
     ),
     "no-ack-no-answer": Departure(
         rfc="RFC 9293 3.10.7.4 first: an unacceptable segment is answered with an ACK",
@@ -56,6 +74,18 @@ TAGS: Final[dict[str, Departure]] = {
         does="an RST in CLOSE-WAIT is told as EPIPE",
         kernel="Linux tcp_reset",
         witness="N33",
+    ),
+    "rto-floor": Departure(
+        rfc="RFC 6298 2.4: an RTO of less than a second is rounded up to a second",
+        does="the variance counts for 200 ms at least (tcp_rto_min_us)",
+        kernel="Linux tcp_rtt_estimator",
+        witness="test_sending_again",
+    ),
+    "short-time-wait": Departure(
+        rfc="RFC 9293 3.4.2: MSL is two minutes, TIME-WAIT lasts twice as long",
+        does="TIME-WAIT lasts a minute",
+        kernel="Linux tcp_time_wait",
+        witness="test_time_wait_lasts_a_minute_on_linux_too",
     ),
     "unread-data-resets": Departure(
         rfc="RFC 9293 3.10.4: CLOSE queues a FIN (RFC 1122 4.2.2.13 allows the RST)",

@@ -200,6 +200,7 @@ def _nagle_waits(tcb: Tcb, nagle: int) -> bool:
         return True
     if nagle & (NAGLE_OFF | NAGLE_PUSH):
         return False
+    # Not while any is: LINUX(minshall-nagle)
     return bool(tcb.inflight) and tcb.snd_una < tcb.snd_sml <= tcb.snd_nxt
 
 

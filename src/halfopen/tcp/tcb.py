@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 RTO_INITIAL: Final = 1 * S  # RFC 6298 2.1
 ATO_MIN: Final = 40 * MS  # Linux TCP_ATO_MIN, also TCP_DELACK_MIN
 DELACK_MAX: Final = 200 * MS
-MSL2: Final = 60 * S  # Linux TCP_TIMEWAIT_LEN, the 2MSL of RFC 9293 3.4.2
+MSL2: Final = 60 * S  # LINUX(short-time-wait), a quarter of the RFC's
 IP_HEADER: Final = 20
 TCP_HEADER: Final = 20
 TIMESTAMP_OPTION: Final = 12

@@ -26,6 +26,7 @@ from halfopen.tcp.states import State
 from halfopen.wire import ip
 from halfopen.wire.errors import WireError
 from halfopen.wire.ip import PROTO_ICMP, Packet
+from halfopen.wire.seq import wrap
 from halfopen.wire.tcp import RST, Segment
 
 _NETLINK_SOCK_DIAG: Final = 4
@@ -35,6 +36,9 @@ _MTU: Final = 1500
 _LINGER_NOW: Final = struct.pack("ii", 1, 0)
 _TCP_LINGER2: Final = 8
 _TCP_NEW_SYN_RECV: Final = 12
+#: Where a struct inet_diag_msg, behind its header, has the state and the timer's rest in ms.
+_STATE_AT: Final = 17
+_EXPIRES_AT: Final = 68
 _TIMES: Final = 3
 _GLANCE_NS: Final = 2 * MS
 
@@ -77,7 +81,21 @@ class Machine:
                     yield body
 
     def state_of(self, flow: tuple[str, int, str, int]) -> State:
-        """Ask sock_diag(7) for a connection, or else who listens."""
+        """Return the state of a connection, or else of who listens."""
+        reply = self._diagnose(flow)
+        if reply is None:
+            return State.CLOSED
+        state = reply[_STATE_AT]
+        return State.SYN_RECEIVED if state == _TCP_NEW_SYN_RECV else State(state)
+
+    def timer_of(self, flow: tuple[str, int, str, int]) -> int:
+        """Return how long the timer of a connection will run on, in ns."""
+        reply = self._diagnose(flow)
+        assert reply is not None, "there is no such connection"
+        return int(struct.unpack_from("=I", reply, _EXPIRES_AT)[0]) * MS
+
+    def _diagnose(self, flow: tuple[str, int, str, int]) -> bytes | None:
+        """Ask sock_diag(7) for a connection, or else who listens; None: neither."""
         source, sport, destination, dport = flow
         request = struct.pack("=BBBxI", socket.AF_INET, socket.IPPROTO_TCP, 0, 0xFFFFFFFF)
         request += struct.pack("!HH", sport, dport)
@@ -91,9 +109,8 @@ class Machine:
         if kind == _NLMSG_ERROR:
             number = -struct.unpack_from("=i", reply, 16)[0]
             assert number == errno.ENOENT, os.strerror(number)
-            return State.CLOSED
-        state = reply[17]
-        return State.SYN_RECEIVED if state == _TCP_NEW_SYN_RECV else State(state)
+            return None
+        return reply
 
 
 class LinuxEnd(End):
@@ -266,6 +283,35 @@ def judge_walk(
     return trail
 
 
+def time_wait_lasts(machine: Machine) -> int:
+    """Return how long a TIME-WAIT that has just begun will last, in ns."""
+    end = LinuxEnd(machine, Options())
+    try:
+        reach.time_wait_closed(end)
+        assert end.state is State.TIME_WAIT
+        return machine.timer_of(end.flow)
+    finally:
+        end.vanish()
+
+
+def iss_clock(machine: Machine) -> tuple[int, int, int]:
+    """Open the same connection twice; return how far the ISS has moved on.
+
+    And the ns that passed meanwhile: at least, and at most.
+    """
+    end = LinuxEnd(machine, Options())
+    numbers: list[int] = []
+    times: list[int] = []
+    for _ in range(2):
+        times.append(time.monotonic_ns())
+        end.connect()
+        times.append(time.monotonic_ns())
+        numbers.append(end.segments[-1].seq)
+        end.vanish()
+        time.sleep(0.02)
+    return wrap(numbers[1] - numbers[0]), times[2] - times[1], times[3] - times[0]
+
+
 def main() -> None:
     """Print, as JSON, what the kernel says: to each row of each table, and to so many walks."""
     from tests.unit.tcp.tables import TABLES
@@ -283,6 +329,8 @@ def main() -> None:
     verdict = {
         "rows": rows,
         "walks": [trail for trail in trails if trail],
+        "TIME-WAIT": time_wait_lasts(machine),
+        "ISS": iss_clock(machine),
         "a wrong row": judge_row(machine, Table("", reach.syn_sent, ()), WRONG),
         "walks of a stack that differs": [trail for trail in lame if trail],
     }

@@ -19,8 +19,9 @@ from tests.unit.tcp.cells import (
     says,
     seg,
     shutdown_read,
+    wait,
 )
-from tests.unit.tcp.ends import EDGE, IRS, ISS, Ours, Sent
+from tests.unit.tcp.ends import EDGE, IRS, ISS, End, Ours, Sent
 
 from halfopen.base.units import MS, S
 from halfopen.tcp.states import State
@@ -127,9 +128,24 @@ PAWS = (
     row("FIN from the past", FIN | ACK, SEQ, NXT, FIN_WAIT_2, HERE, ts=-2),
 )
 
+
+def waits_a_second(end: End) -> None:
+    """By close, after TCP_LINGER2 was set to 1 s."""
+    reach.established(end)
+    end.linger2(1)
+    end.close()
+    end.arrives(ACK, SEQ, NXT)
+
+
+ENDING = (
+    case("for a second", (wait(900 * MS),), FIN_WAIT_2),
+    case("and no longer", (wait(1_300 * MS),), CLOSED),
+)
+
 TABLES = (
     Table("by shutdown", reach.fin_wait_2, READING),
     Table("by close", reach.fin_wait_2_closed, ORPHAN),
+    Table("TCP_LINGER2", waits_a_second, ENDING),
     Table("by shutdown, timestamps", reach.fin_wait_2, PAWS, STAMPED),
     Table("by close, timestamps", reach.fin_wait_2_closed, PAWS, STAMPED),
 )

@@ -15,6 +15,13 @@ from typing import Final, TypedDict
 import pytest
 from tests.unit.tcp.tables import TABLES
 
+from halfopen.base.rng import Rng
+from halfopen.base.units import S
+from halfopen.tcp.iss import Secret
+from halfopen.tcp.jiffies import JIFFY
+from halfopen.tcp.tcb import MSL2
+from halfopen.wire.seq import wrap
+
 WALKS: Final = 2_000
 STEPS: Final = 4
 #: The profile that the stack follows; other kernels answer some segments otherwise.
@@ -34,6 +41,8 @@ Verdict = TypedDict(
     {
         "rows": dict[str, str],
         "walks": list[list[str]],
+        "TIME-WAIT": int,
+        "ISS": tuple[int, int, int],
         "a wrong row": str,
         "walks of a stack that differs": list[list[str]],
     },
@@ -71,6 +80,18 @@ def test_linux_does_what_the_row_says(place: str) -> None:
 def test_walking_side_by_side_with_linux() -> None:
     trails = verdict()["walks"]
     assert not trails, "\n\n".join("\n  ".join(trail) for trail in trails[:10])
+
+
+def test_time_wait_lasts_a_minute_on_linux_too() -> None:
+    left = verdict()["TIME-WAIT"]
+    assert MSL2 - S < left <= MSL2 + JIFFY
+
+
+def test_the_clock_of_initial_sequence_numbers_ticks_every_64_ns() -> None:
+    moved, least, most = verdict()["ISS"]
+    assert least <= moved << 6 <= most + 64
+    secret, flow = Secret(Rng(0)), ("10.0.0.1", 1, "10.0.0.2", 2)
+    assert wrap(secret.iss(flow, moved << 6) - secret.iss(flow, 0)) == moved
 
 
 def test_every_table_is_judged() -> None:

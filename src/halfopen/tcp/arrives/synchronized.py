@@ -200,7 +200,7 @@ def _fin_acknowledged(tcb: Tcb, seg: Segment, now: int, *, seq: int) -> bool:
     wake(tcb, STATE)
     if not tcb.orphan:
         return True
-    # Nobody will read: wait for the peer's FIN, but not for ever (Linux tcp_rcv_state_process).
+    # Nobody will read: wait for the peer's FIN, but not for ever.  LINUX(fin-wait-2-ends)
     if tcb.linger2_ns < 0:
         done(tcb, now, why="TCP_LINGER2 is negative")
         refuse(seg, tcb.effects)
