@@ -187,8 +187,10 @@ class TcpSock:
             tcb = self.tcb
             if tcb is not None and tcb.rcv_queued >= self.options.rcvlowat:
                 mask |= POLLIN | POLLRDNORM
-            if shutdown & SEND_SHUTDOWN or tcb is None or writeable(tcb):
+            if shutdown & SEND_SHUTDOWN or tcb is None or tcb.writeable:
                 mask |= POLLOUT | POLLWRNORM
+            else:
+                tcb.no_room = True  # wake us when there is room
             if tcb is not None and tcb.rcv_up is not None:
                 mask |= POLLPRI
         if self.has_error:
@@ -200,18 +202,6 @@ class TcpSock:
         if events & (POLLOUT | POLLWRNORM):
             return (self.read_wait, self.write_wait)
         return (self.read_wait,)
-
-
-def writeable(tcb: Tcb) -> bool:
-    """Whether a third of the send buffer is free (Linux sk_stream_is_writeable).
-
-    If not, wake us when it is.
-    """
-    free = tcb.sndbuf - tcb.snd_queued
-    if free > 0 and free >= tcb.snd_queued >> 1:
-        return True
-    tcb.no_room = True
-    return False
 
 
 File: TypeAlias = TcpSock | UdpSock | Epoll
