@@ -6,7 +6,7 @@ A moment is in time where it lies as far from some cause as it does in the world
 
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from halfopen.base.units import show_duration
 from halfopen.base.value import value
@@ -20,7 +20,7 @@ from halfopen.record.trace import Trace
 Timers: TypeAlias = frozenset[tuple[str, int]]
 
 #: So many of the latest moments of each kind may be what a timer was armed by, or a program woken.
-_CAUSES = 3
+_CAUSES: Final = 3
 
 
 @value

@@ -15,7 +15,7 @@ from halfopen.sockets.waiting import NotSimulatedError
 from halfopen.tcp import acking, calls, timers
 from halfopen.tcp.jiffies import HZ, JIFFY, to_jiffies
 from halfopen.tcp.states import MAY_SEND, State
-from halfopen.tcp.tcb import ACK_PUSHED, ACK_SCHED
+from halfopen.tcp.tcb import ACK_PUSHED, ACK_SCHED, MSS_DEFAULT
 
 if TYPE_CHECKING:
     from halfopen.sockets.options import Options
@@ -29,7 +29,6 @@ SNDBUF_MIN: Final = 2 * RCVBUF_MIN
 #: A longer timeout is none (MAX_SCHEDULE_TIMEOUT).
 _TIMEO_MAX_S: Final = ((1 << 63) - 1) // HZ - 1
 _FIN_TIMEOUT_MAX_S: Final = 120
-_MSS_UNCONNECTED: Final = 536
 
 
 class Number:
@@ -234,7 +233,7 @@ def _get_rcvbuf(sock: "TcpSock") -> int:
 
 def _get_maxseg(sock: "TcpSock") -> int:
     if sock.tcb is None or sock.sk_state is State.CLOSED:
-        return sock.options.maxseg or _MSS_UNCONNECTED
+        return sock.options.maxseg or MSS_DEFAULT
     return sock.tcb.mss
 
 

@@ -18,6 +18,7 @@ from halfopen.tcp.tcb import (
     ACK_TIMER,
     ATO_MIN,
     DELACK_MAX,
+    MSS_DEFAULT,
     TIMESTAMP_OPTION,
     Tcb,
 )
@@ -25,7 +26,6 @@ from halfopen.tcp.window import open_window, select_window
 from halfopen.wire.tcp import FIN, PSH, SYN, URG
 
 MAX_QUICK: Final = 16
-MSS_DEFAULT: Final = 536
 MSS_MIN: Final = 88
 #: Shorter segments don't make the window grow.
 GROWS_FROM: Final = 128

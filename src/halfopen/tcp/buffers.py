@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from halfopen.tcp.tcb import INITIAL_CWND, TCP_HEADER, TIMESTAMP_OPTION, Tcb
+from halfopen.tcp.tcb import INITIAL_CWND, MSS_DEFAULT, TCP_HEADER, TIMESTAMP_OPTION, Tcb
 
 SKB: Final = 256  # struct sk_buff, aligned
 SHARED_INFO: Final = 320  # struct skb_shared_info
@@ -79,7 +79,7 @@ def within_half_window(tcb: Tcb, octets: int) -> int:
     Linux tcp_bound_to_half_wnd.
     """
     most = tcb.max_window
-    if most > 536:
+    if most > MSS_DEFAULT:
         most >>= 1
     if most and octets > most:
         return max(most, 68 - TCP_HEADER - (TIMESTAMP_OPTION if tcb.ts_ok else 0))

@@ -1,17 +1,17 @@
 """What the three-way handshake agrees on (RFC 9293 3.5), for ``arrives`` and ``calls``."""
 
+from typing import Final
+
 from halfopen.tcp import rtt, timers
 from halfopen.tcp.acking import initial_rcv_mss
 from halfopen.tcp.buffers import expand_sndbuf, initial_space, initial_window
 from halfopen.tcp.emit import send_syn, sync_mss
 from halfopen.tcp.states import State
-from halfopen.tcp.tcb import INITIAL_CWND, RETRANSMIT, TIMESTAMP_OPTION, Tcb, enter
+from halfopen.tcp.tcb import INITIAL_CWND, MSS_DEFAULT, RETRANSMIT, TIMESTAMP_OPTION, Tcb, enter
 from halfopen.wire.seq import unwrap
 from halfopen.wire.tcp import ACK, SYN, Segment
 
-#: RFC 9293 3.7.1: where the peer names no MSS.
-MSS_DEFAULT = 536
-WSCALE_MAX = 14  # RFC 7323 2.3
+WSCALE_MAX: Final = 14  # RFC 7323 2.3
 
 
 def agree(tcb: Tcb, seg: Segment, now: int) -> None:

@@ -21,6 +21,8 @@ RTO_INITIAL: Final = 1 * S  # RFC 6298 2.1
 ATO_MIN: Final = 40 * MS  # Linux TCP_ATO_MIN, also TCP_DELACK_MIN
 DELACK_MAX: Final = 200 * MS
 MSL2: Final = 60 * S  # LINUX(short-time-wait), a quarter of the RFC's
+#: A peer that names no MSS takes so much (RFC 9293 3.7.1; Linux TCP_MSS_DEFAULT).
+MSS_DEFAULT: Final = 536
 IP_HEADER: Final = 20
 TCP_HEADER: Final = 20
 TIMESTAMP_OPTION: Final = 12
@@ -294,8 +296,8 @@ class Tcb:
         self.ip_header = ip_header
         self.adv_mss = mtu - ip_header - TCP_HEADER
         self.user_mss = 0
-        self.mss_clamp = 536
-        self.mss = 536  # bytes of text in a full segment, options taken off
+        self.mss_clamp = MSS_DEFAULT
+        self.mss = MSS_DEFAULT  # bytes of text in a full segment, options taken off
         self.ts_ok = config.timestamps
         self.ts_offset = ts_offset
         self.ts_recent = 0
@@ -352,7 +354,7 @@ class Tcb:
         self.quick_acks = 0
         self.pingpong = 0
         self.ato_ns = 0
-        self.rcv_mss = 536
+        self.rcv_mss = MSS_DEFAULT
         self.rcv_last_size = 0  # of a segment that may tell a smaller MSS
         self.rcv_data_at = 0  # the latest text arrived
         self.rcv_ack_at = 0  # the latest ACK arrived

@@ -1,7 +1,7 @@
 """A host: addresses, a kernel while it has power, and processes."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from halfopen.net.neighbours import Neighbour
 from halfopen.record.events import StateChange, TimerFired
@@ -17,7 +17,7 @@ from halfopen.world.lan import Port
 from halfopen.world.process import Process
 
 #: A LAN is a /24.
-LAN_PREFIX = 24
+LAN_PREFIX: Final = 24
 
 if TYPE_CHECKING:
     from halfopen.world.link import Direction
