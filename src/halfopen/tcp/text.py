@@ -133,12 +133,12 @@ def check_fin(tcb: Tcb, now: int) -> None:
         enter(tcb, State.CLOSING, now, why="FIN received")
     elif tcb.state is State.FIN_WAIT_2:
         send_ack(tcb, now)
-        time_wait(tcb, now, why="FIN received")
+        enter_time_wait(tcb, now, why="FIN received")
     reassembly.drop_early(tcb)
     wake(tcb, READ | STATE)
 
 
-def time_wait(tcb: Tcb, now: int, *, why: str) -> None:
+def enter_time_wait(tcb: Tcb, now: int, *, why: str) -> None:
     """Enter TIME-WAIT for 2MSL: only the sequence numbers are kept.
 
     RFC 9293 3.4.2; Linux tcp_time_wait.

@@ -191,7 +191,7 @@ def _cross_over(tcb: Tcb, seg: Segment, now: int, *, seq: int, ack: int) -> None
 def _fin_acknowledged(tcb: Tcb, seg: Segment, now: int, *, seq: int) -> bool:
     """Move on: all that we sent has arrived, our FIN too. False: the segment is dealt with."""
     if tcb.state is State.CLOSING:
-        text.time_wait(tcb, now, why="ACK of our FIN")
+        text.enter_time_wait(tcb, now, why="ACK of our FIN")
         return False
     if tcb.state is State.LAST_ACK:
         done(tcb, now, why="ACK of our FIN")
