@@ -59,12 +59,11 @@ def check_syn(tcb: Tcb, seg: Segment, now: int) -> bool:
         return True
     tcb.irs = seg.seq
     tcb.rcv_nxt = seg.seq + 1
-    tcb.copied_seq = tcb.rcv_nxt
+    tcb.rcv_wup = tcb.copied_seq = tcb.rcv_nxt
     if seg.flags & ACK:
         _open(tcb, seg, now)
     else:
         _cross(tcb, seg, now)
-    tcb.rcv_wup = tcb.rcv_nxt
     return True
 
 
@@ -74,7 +73,6 @@ def _open(tcb: Tcb, seg: Segment, now: int) -> None:
     acknowledged.process(tcb, seg, now, seq=tcb.irs, ack=unwrap(seg.ack, tcb.snd_una))
     handshake.agree(tcb, seg, now)
     tcb.snd_wnd = seg.wnd  # the window of a SYN is never scaled (RFC 7323 2.2)
-    tcb.rcv_wup = tcb.rcv_nxt
     tcb.rcv_data_at = now
     handshake.established(tcb, now, why="SYN,ACK received")
     if tcb.write_waits or in_pingpong(tcb):  # Linux: the ACK rides on the data that will follow
