@@ -210,12 +210,11 @@ def split(tcb: Tcb, skb: Skb, octets: int) -> None:
     PSH and FIN stay with the rest.
     """
     rest = _rest(tcb, skb, octets)
-    head = Skb(skb.seq, skb.text[:octets], skb.flags & ~(FIN | PSH))
-    skb.text, skb.flags, skb.end_seq = head.text, head.flags, head.end_seq
+    skb.text = skb.text[:octets]
+    skb.flags &= ~(FIN | PSH)
+    skb.end_seq = rest.seq
     skb.cost -= len(rest.text)
-    tcb.unsent.popleft()
-    tcb.unsent.appendleft(rest)
-    tcb.unsent.appendleft(skb)
+    tcb.unsent.insert(1, rest)
 
 
 def _rest(tcb: Tcb, skb: Skb, octets: int) -> Skb:
