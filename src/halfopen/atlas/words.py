@@ -66,21 +66,23 @@ _SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
     "wire": ("cable",),
 }
 _NEAREST: Final = 3
-_STATES: Final = frozenset(
-    {
-        "CLOSED",
-        "LISTEN",
-        "SYN_SENT",
-        "SYN_RECEIVED",
-        "ESTABLISHED",
-        "FIN_WAIT_1",
-        "FIN_WAIT_2",
-        "CLOSE_WAIT",
-        "CLOSING",
-        "LAST_ACK",
-        "TIME_WAIT",
-    }
+_STATES: Final = (
+    "CLOSED",
+    "LISTEN",
+    "SYN_SENT",
+    "SYN_RECEIVED",
+    "ESTABLISHED",
+    "FIN_WAIT_1",
+    "FIN_WAIT_2",
+    "CLOSE_WAIT",
+    "CLOSING",
+    "LAST_ACK",
+    "TIME_WAIT",
 )
+#: How alike a name must be to a state to be that state misspelt; one that was cut short (``ESTAB``)
+#: is so from so many letters on.
+_STATE_ALIKE: Final = 0.75
+_CUT_SHORT: Final = 5
 
 
 def is_state(text: str) -> bool:
@@ -89,9 +91,44 @@ def is_state(text: str) -> bool:
     What is a word of English too is a state in capitals only: ``closed port`` is none.
     """
     first = text.split()[:1]
-    if not first or first[0].upper().replace("-", "_") not in _STATES:
-        return False
-    return first[0].isupper() or not first[0].isalpha()
+    return bool(first) and _state_name(first[0]) in _STATES and _is_name(first[0])
+
+
+def near_states(text: str, notes: Mapping[str, Note]) -> list[str]:
+    """Name the states that a misspelt first word may mean, the nearest first.
+
+    ``SYN_SNT RST`` means SYN_SENT, and ``FIN_WAIT`` one of two. A word that the notes know is not
+    misspelt, and one that is not written as a name (``established``) is a word.
+    """
+    first = text.split()[:1]
+    if not first or not _is_name(first[0]) or first[0].lower() in _vocabulary(notes):
+        return []
+    name = _state_name(first[0])
+    by_likeness = {
+        state: _alike(name, state)
+        for state in _STATES
+        if _alike(name, state) >= _STATE_ALIKE
+        or (len(name) >= _CUT_SHORT and state.startswith(name))
+    }
+    return sorted(by_likeness, key=lambda state: -by_likeness[state])
+
+
+def _state_name(word: str) -> str:
+    return word.upper().replace("-", "_")
+
+
+def _is_name(word: str) -> bool:
+    """Whether a word is written as names are: ``LISTEN``, ``syn_sent``; not ``listen``."""
+    return word.isupper() or not word.isalpha()
+
+
+def _vocabulary(notes: Mapping[str, Note]) -> frozenset[str]:
+    """Every word of the notes."""
+    texts = [f"{line.title} {line.note}" for line in LINES]
+    for note in notes.values():
+        texts += [note.question, *note.words]
+        texts += [setting for variant in note.variants for setting in variant.settings.values()]
+    return frozenset(_words(" ".join(texts)))
 
 
 def parse_rows(texts: Sequence[str]) -> list[str] | None:

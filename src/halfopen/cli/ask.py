@@ -9,7 +9,14 @@ from typing import Annotated, Final
 import typer
 
 from halfopen.atlas.runs import Arms, RowRun, run_row
-from halfopen.atlas.words import is_state, nearest, parse_rows, pick_variant, search
+from halfopen.atlas.words import (
+    is_state,
+    near_states,
+    nearest,
+    parse_rows,
+    pick_variant,
+    search,
+)
 from halfopen.base.errors import MisuseError
 from halfopen.cli.console import progress, show
 from halfopen.cli.leaving import EXPECTED, FINDING, leaves_with_status
@@ -81,6 +88,10 @@ def _rows(texts: Sequence[str], *, seed: int) -> list[Line]:
                 raise MisuseError(f"no row {id_}. Nearest: {nearest(id_)}.")
         return [BY_ID[id_] for id_ in ids]
     notes = all_notes()
+    if states := near_states(asked, notes):
+        from halfopen.atlas.cells import unknown_state  # with the stack below it
+
+        raise unknown_state(asked.split(), states)
     found = search(asked, notes, {}) or search(asked, notes, _answers(notes, seed=seed))
     if not found:
         raise MisuseError(f"no row knows {asked!r}. Nearest: {nearest(asked)}.")

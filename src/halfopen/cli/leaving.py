@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from functools import wraps
+from textwrap import wrap
 from typing import Final, ParamSpec
 
 import typer
@@ -14,6 +15,8 @@ FINDING: Final = 1
 MISUSE: Final = 2
 NOT_POSSIBLE: Final = 3
 INTERRUPTED: Final = 130
+
+_WIDTH: Final = 80
 
 P = ParamSpec("P")
 
@@ -27,7 +30,7 @@ def leaves_with_status(command: Callable[P, int]) -> Callable[P, None]:
             status = command(*args, **kwargs)
             sys.stdout.flush()
         except HalfopenError as error:
-            print(f"halfopen: {error}", file=sys.stderr)
+            print("\n".join(_folded(f"halfopen: {error}")), file=sys.stderr)
             possible = not isinstance(error, NotPossibleHereError)
             status = MISUSE if possible else NOT_POSSIBLE
         except KeyboardInterrupt:
@@ -35,3 +38,14 @@ def leaves_with_status(command: Callable[P, int]) -> Callable[P, None]:
         raise typer.Exit(status)
 
     return leaving
+
+
+def _folded(text: str) -> list[str]:
+    """Fold what is wider than a screen; indented lines, which may be commands, stay whole."""
+    lines = []
+    for line in text.splitlines():
+        if line.startswith(" "):
+            lines.append(line)
+        else:
+            lines += wrap(line, _WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+    return lines

@@ -286,9 +286,14 @@ def test_stimulus_by_what_people_call_it(state: State, asked: str, names: list[s
 
 
 def test_unknown_stimulus_names_the_nearest() -> None:
-    with pytest.raises(MisuseError, match=r"'SNY'\. Nearest: SYN, "):
+    with pytest.raises(MisuseError, match=r"'SNY'\. Nearest: SYN\."):
         find(State.ESTABLISHED, "SNY")
-    with pytest.raises(MisuseError, match="in LISTEN is called 'send'"):
+    with pytest.raises(MisuseError, match=r"'RST in windw'\. Nearest: RST, FIN\."):
+        find(State.ESTABLISHED, "RST in windw")
+
+
+def test_where_nothing_is_near_every_word_of_the_state_is_named() -> None:
+    with pytest.raises(MisuseError, match=r"in LISTEN is called 'send'\. What happens: RST, SYN, "):
         find(State.LISTEN, "send")
 
 
@@ -310,12 +315,29 @@ class TestAsk:
         assert done.stdout.startswith("SYN-SENT, ")
         assert "ECONNREFUSED" in done.stdout
 
-    def test_unknown_stimulus_is_misuse_in_one_line(self) -> None:
-        done = self.ask("TIME_WAIT", "SNY")
+    @pytest.mark.parametrize(
+        ("words", "nearest", "runs"),
+        [
+            (["TIME_WAIT", "SNY"], "Nearest: SYN.", "TIME_WAIT SYN"),
+            (["SYN_SENT", "RTS"], "Nearest: RST.", "SYN_SENT RST"),
+            (["SYN_SNT", "RST"], "Nearest: SYN_SENT.", "SYN_SENT RST"),
+            (["SYN_SNT RTS"], "Nearest: SYN_SENT.", "SYN_SENT RST"),
+            (["syn-snt", "reset"], "Nearest: SYN_SENT.", "SYN_SENT RST"),
+            (["FIN_WAIT"], "Nearest: FIN_WAIT_1, FIN_WAIT_2.", "FIN_WAIT_1"),
+            (["ESTAB", "xyzzy"], "Nearest: ESTABLISHED.", "ESTABLISHED"),
+        ],
+    )
+    def test_what_is_misspelt_is_misuse_with_a_line_that_runs(
+        self, words: list[str], nearest: str, runs: str
+    ) -> None:
+        done = self.ask(*words)
         assert done.exit_code == 2
         assert done.stdout == ""
-        assert done.stderr.count("\n") == 1
-        assert "Nearest: SYN, " in done.stderr
+        said, tried = done.stderr.splitlines()
+        assert len(said) <= 80
+        assert said.endswith(nearest)
+        assert tried == f"  Try: halfopen ask {runs}"
+        assert self.ask(runs).exit_code == 0
 
     @pytest.mark.parametrize("option", [["--json"], ["--variant", "1"], ["--pcap", os.devnull]])
     def test_options_of_rows_are_misuse(self, option: list[str]) -> None:

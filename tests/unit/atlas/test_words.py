@@ -2,7 +2,7 @@
 
 import pytest
 
-from halfopen.atlas.words import is_state, nearest, parse_rows, pick_variant, search
+from halfopen.atlas.words import is_state, near_states, nearest, parse_rows, pick_variant, search
 from halfopen.scenario.lines import LINES
 from halfopen.scenario.notes import all_notes
 
@@ -76,3 +76,28 @@ def test_states_by_either_spelling() -> None:
     assert not is_state("closed port")
     assert not is_state("N07")
     assert not is_state("")
+
+
+@pytest.mark.parametrize(
+    ("text", "states"),
+    [
+        ("SYN_SNT RST", ["SYN_SENT"]),
+        ("syn-snt", ["SYN_SENT"]),
+        ("ESTBLISHED", ["ESTABLISHED"]),
+        ("ESTAB", ["ESTABLISHED"]),
+        ("SYN_RECV", ["SYN_RECEIVED"]),
+        ("FIN_WAIT", ["FIN_WAIT_1", "FIN_WAIT_2"]),
+        ("TIMEWAIT FIN", ["TIME_WAIT"]),
+        ("power cut in recv", []),
+        ("listens", []),
+        ("CLOSE RST", []),
+        ("SO_KEEPALIVE", []),
+        ("tcp_retries2", []),
+        ("half-open", []),
+        ("ECONNREFUSED", []),
+        ("RST", []),
+        ("", []),
+    ],
+)
+def test_misspelt_states_are_named_and_words_are_words(text: str, states: list[str]) -> None:
+    assert near_states(text, all_notes()) == states

@@ -54,6 +54,19 @@ def test_mistakes_become_a_line_and_a_status(
     assert capsys.readouterr().err == f"halfopen: {error}\n"
 
 
+def test_long_mistake_is_folded_and_its_command_is_not(capsys: pytest.CaptureFixture[str]) -> None:
+    @leaves_with_status
+    def command() -> int:
+        raise MisuseError(f"{'no such thing ' * 9}\n  Try: halfopen {'x' * 90}")
+
+    with pytest.raises(typer.Exit):
+        command()
+    *said, tried = capsys.readouterr().err.splitlines()
+    assert len(said) == 2
+    assert all(len(line) <= 80 for line in said)
+    assert "x" * 90 in tried
+
+
 def test_bug_of_ours_is_not_hidden() -> None:
     @leaves_with_status
     def command() -> int:
