@@ -79,6 +79,8 @@ _STATES: Final = (
     "LAST_ACK",
     "TIME_WAIT",
 )
+#: How alike a word must be to one of a row's to be that word, misspelt: ``nodely``.
+_WORD_ALIKE: Final = 0.75
 #: How alike a name must be to a state to be that state misspelt; one that was cut short (``ESTAB``)
 #: is so from so many letters on.
 _STATE_ALIKE: Final = 0.75
@@ -172,10 +174,19 @@ def nearest(text: str) -> str:
     """Name the rows that lie nearest to what is no row: ``N07 (a process crashes), N17 (...)``."""
     if match := _ROW.match(text):
         by_distance = sorted(BY_ID, key=lambda id_: (-_alike(_id(match[1]), id_), id_))
-    else:
-        by_distance = sorted(BY_ID, key=lambda id_: (-_alike_words(text, BY_ID[id_]), id_))
-    chosen = sorted(by_distance[:_NEAREST])
-    return ", ".join(f"{id_} ({_lower(BY_ID[id_].title)})" for id_ in chosen)
+        return _named(by_distance[:_NEAREST])
+    return _named(near_rows(text))
+
+
+def near_rows(text: str) -> list[str]:
+    """Find the rows that know a word like one of these; none where no word is."""
+    likeness = {id_: _alike_words(text, line) for id_, line in BY_ID.items()}
+    near = [id_ for id_ in likeness if likeness[id_] >= _WORD_ALIKE]
+    return sorted(near, key=lambda id_: (-likeness[id_], id_))[:_NEAREST]
+
+
+def _named(ids: Sequence[str]) -> str:
+    return ", ".join(f"{id_} ({_lower(BY_ID[id_].title)})" for id_ in sorted(ids))
 
 
 def _lower(title: str) -> str:
@@ -189,7 +200,8 @@ def _alike(a: str, b: str) -> float:
 
 def _alike_words(text: str, line: Line) -> float:
     theirs = _words(f"{line.title} {line.note}")
-    return max((_alike(mine, word) for mine in _words(text) for word in theirs), default=0.0)
+    mine = [word for word in _words(text) if word not in _STOP]
+    return max((_alike(one, word) for one in mine for word in theirs), default=0.0)
 
 
 def _words(text: str) -> list[str]:

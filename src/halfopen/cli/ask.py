@@ -11,6 +11,7 @@ import typer
 from halfopen.atlas.runs import Arms, RowRun, run_row
 from halfopen.atlas.words import (
     is_state,
+    near_rows,
     near_states,
     nearest,
     parse_rows,
@@ -25,6 +26,8 @@ from halfopen.scenario.model import Note
 from halfopen.scenario.notes import all_notes, load
 
 SEED: Final = 1
+#: Words that find a row, as a shell wants them.
+EXAMPLE: Final = '"power cut in recv"'
 _ALSO_MAX: Final = 5
 
 
@@ -94,8 +97,22 @@ def _rows(texts: Sequence[str], *, seed: int) -> list[Line]:
         raise unknown_state(asked.split(), states)
     found = search(asked, notes, {}) or search(asked, notes, _answers(notes, seed=seed))
     if not found:
-        raise MisuseError(f"no row knows {asked!r}. Nearest: {nearest(asked)}.")
+        raise _unknown(asked)
     return found
+
+
+def _unknown(asked: str) -> MisuseError:
+    """Say that no row knows some words, and how to go on."""
+    near = near_rows(asked)
+    if near:
+        return MisuseError(
+            f"no row knows {asked!r}. Nearest: {nearest(asked)}.\n  Try: halfopen ask {near[0]}"
+        )
+    return MisuseError(
+        f"no row knows {asked!r}, and none is near.\n"
+        "  Every row: halfopen ask\n"
+        f"  By words:  halfopen ask {EXAMPLE}"
+    )
 
 
 def _answers(notes: Mapping[str, Note], *, seed: int) -> dict[str, str]:

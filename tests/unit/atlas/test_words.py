@@ -2,7 +2,15 @@
 
 import pytest
 
-from halfopen.atlas.words import is_state, near_states, nearest, parse_rows, pick_variant, search
+from halfopen.atlas.words import (
+    is_state,
+    near_rows,
+    near_states,
+    nearest,
+    parse_rows,
+    pick_variant,
+    search,
+)
 from halfopen.scenario.lines import LINES
 from halfopen.scenario.notes import all_notes
 
@@ -59,7 +67,13 @@ def test_nearest_rows_are_named() -> None:
     assert said.startswith("N07 (a process crashes")
     assert "N17 (connect: no answer)" in said
     assert "N43" not in said
-    assert "N46 (TCP_NODELAY" in nearest("nodely")
+    assert nearest("nodely").startswith("N46 (TCP_NODELAY")
+    assert near_rows("nodely") == ["N46"]
+
+
+def test_rows_that_share_no_word_are_not_near() -> None:
+    assert near_rows("xyzzy") == []
+    assert near_rows("what if the") == []
 
 
 def test_variant_is_picked_by_words() -> None:

@@ -103,22 +103,32 @@ class TestAsk:
         ("arguments", "said"),
         [
             (["N77"], "halfopen: no row N77. Nearest: N07 ("),
-            (["xyzzy"], "halfopen: no row knows 'xyzzy'. Nearest: N"),
+            (["nodely"], "halfopen: no row knows 'nodely'. Nearest: N46 (TCP_NODELAY"),
             (["N18", "--variant", "9"], "halfopen: no variant 9 of N18; it has 1 to 4."),
             (["N18", "--variant", "0"], "halfopen: no variant 0 of N18; it has 1 to 4."),
             (["N01", "--variant", "1"], "halfopen: no variant 1 of N01; it has none yet"),
             (["--variant", "1"], "halfopen: --variant needs one row"),
         ],
     )
-    def test_misuse_is_told_in_a_line_or_two_and_by_status_2(
+    def test_misuse_is_told_in_few_lines_and_by_status_2(
         self, arguments: list[str], said: str
     ) -> None:
         done = halfopen("ask", *arguments)
         assert done.exit_code == 2
         assert done.stderr.startswith(said)
-        assert done.stderr.count("\n") <= 2
+        assert done.stderr.count("\n") <= 3
         assert all(len(line) <= 80 for line in done.stderr.splitlines())
         assert done.stdout == ""
+
+    @pytest.mark.parametrize("words", ["xyzzy", "what if the"])
+    def test_where_nothing_is_near_no_row_is_named(self, words: str) -> None:
+        done = halfopen("ask", words)
+        assert done.exit_code == 2
+        assert done.stderr.splitlines() == [
+            f"halfopen: no row knows '{words}', and none is near.",
+            "  Every row: halfopen ask",
+            '  By words:  halfopen ask "power cut in recv"',
+        ]
 
     def test_folder_that_cannot_be_written_is_misuse(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
