@@ -30,10 +30,10 @@ def row_page(row: RowRun, *, variant: int | None, pick: Callable[[RowRun], int])
     lines += ["", *_run(drawn, full=variant is not None)]
     lines += ["", *wrap(f"Why: {'; '.join(row.note.why)}", _WIDTH, subsequent_indent="     ")]
     other = drawn.number % len(row.runs) + 1
-    see = f"See: halfopen ask {row.line.id} --pcap out/"
+    lines.append(f"See: halfopen ask {row.line.id} --pcap out/")
     if other != drawn.number:
-        see += f"   halfopen ask {row.line.id} --variant {other}"
-    return [*lines, see]
+        lines.append(f"     halfopen ask {row.line.id} --variant {other}")
+    return lines
 
 
 def _variants(row: RowRun) -> list[str]:

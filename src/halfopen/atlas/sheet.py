@@ -13,18 +13,25 @@ _WORLD: Final = 56  # the world's column begins here
 _KERNEL: Final = 64
 _VERDICT: Final = 5
 _ANSWER: Final = 16
+_LEGEND: Final = "world: variants run/in all; kernel: how many run alike on Linux; open: not yet"
+#: Each a line that runs as it stands, but for the file.
+_NEXT: Final = (
+    "Next: halfopen ask N07",
+    '      halfopen ask "power cut in recv"',
+    "      halfopen explore FILE",
+)
 _VERDICTS: Final = ("confirmed", "refuted", "qualified", "answered", "failed", "open")
 
 
 def sheet(rows: Sequence[RowRun], *, cpu_s: float) -> list[str]:
     """Write the sheet; the runs took ``cpu_s`` seconds of CPU time."""
-    lines: list[str] = []
+    lines = [_LEGEND]
     section = ""
     kernel = kernel_name(rows)
     for row in rows:
         if row.line.section != section:
             section = row.line.section
-            lines += ["", _heading(section, kernel)] if lines else [_heading(section, kernel)]
+            lines += ["", _heading(section, kernel)]
         lines += _row(row)
     return [*lines, "", *_summary(rows, cpu_s)]
 
@@ -87,7 +94,7 @@ def _summary(rows: Sequence[RowRun], cpu_s: float) -> list[str]:
     return [
         *wrap(f"{len(rows)} rows: {', '.join(counted)}", _WIDTH),
         *wrap(said, _WIDTH),
-        "Next: halfopen ask N07 | halfopen ask power cut in recv | halfopen explore FILE",
+        *_NEXT,
     ]
 
 

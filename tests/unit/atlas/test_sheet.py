@@ -1,5 +1,6 @@
 """The sheet and a row's page, as text."""
 
+import shlex
 from collections.abc import Mapping
 
 from tests.unit.atlas.rows import MadeArms, note
@@ -45,10 +46,31 @@ def test_sheet_shows_every_row_once_and_counts_them() -> None:
 
 def test_answered_row_says_verdict_and_how_well_it_is_known() -> None:
     lines = sheet([row()], cpu_s=0)
-    assert lines[1:3] == [
+    assert lines[3:5] == [
         "N18  connect to a port where nobody listens             4/4     4 agree",
         "     confirmed  ECONNREFUSED in 4 runs.",
     ]
+
+
+def test_sheet_explains_its_columns_before_them() -> None:
+    lines = sheet([row()], cpu_s=0)
+    assert lines[:3] == [
+        "world: variants run/in all; kernel: how many run alike on Linux; open: not yet",
+        "",
+        f"{BY_ID['N18'].section:<56}world   kernel 6.18",
+    ]
+
+
+def test_sheet_ends_with_lines_that_a_shell_runs() -> None:
+    lines = sheet([row()], cpu_s=0)
+    first = next(number for number, line in enumerate(lines) if line.startswith("Next: "))
+    commands = [line.removeprefix("Next: ").strip() for line in lines[first:]]
+    assert [shlex.split(command)[:2] for command in commands] == [
+        ["halfopen", "ask"],
+        ["halfopen", "ask"],
+        ["halfopen", "explore"],
+    ]
+    assert not any(set(command) & set("|;&<>") for command in commands)
 
 
 def test_row_that_breaks_says_how_to_run_it_again_and_the_others_go_on() -> None:
@@ -97,7 +119,7 @@ def test_page_of_a_row() -> None:
     assert "connect -> ECONNREFUSED after 20 ms, on RST,ACK (CLOSED)" in text
     assert "with net.ipv4.tcp_retries2 = 3 on client" in text
     assert "Why: RFC 9293 3.10.7.3; Linux tcp_reset" in text
-    assert "See: halfopen ask N18 --pcap out/   halfopen ask N18 --variant 2" in text
+    assert text.endswith("\nSee: halfopen ask N18 --pcap out/\n     halfopen ask N18 --variant 2")
     assert "Calls:" not in text
 
 
