@@ -45,7 +45,11 @@ def _variants(row: RowRun) -> list[str]:
     unwitnessed = dict.fromkeys(
         run.variant.because for run in row.runs if not run.variant.kernel and run.variant.because
     )
-    lines = [f"{counted}. What the other end is told:", *variants_table(outcomes)]
+    lines = [
+        f"{counted}.",
+        'What the other end is told; "after" counts from its call:',
+        *variants_table(outcomes),
+    ]
     for because in unwitnessed:
         lines += wrap(f"Run in the world alone: {because}.", _WIDTH)
     lines += [

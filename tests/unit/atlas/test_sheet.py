@@ -116,6 +116,7 @@ def test_page_of_a_row() -> None:
     assert text.startswith("N18  connect to a port where nobody listens")
     assert text.splitlines()[0].endswith("  confirmed")
     assert "4 variants; kernel: 4 agree." in text
+    assert '\nWhat the other end is told; "after" counts from its call:\n' in text
     assert "connect -> ECONNREFUSED after 20 ms, on RST,ACK (CLOSED)" in text
     assert "with net.ipv4.tcp_retries2 = 3 on client" in text
     assert "Why: RFC 9293 3.10.7.3; Linux tcp_reset" in text

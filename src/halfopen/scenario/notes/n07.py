@@ -196,9 +196,8 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
         text=(
             f"Yes. Its host's kernel closes the socket at once, however the process ended: a FIN "
             f"in {fins} of {fins + resets} runs, an RST in the {resets} where it had left data "
-            f'unread. The peer\'s recv returns b"" (after {span(ended_by["eof"])}) or raises '
-            "ECONNRESET "
-            f"(after {span(ended_by['reset'])})."
+            f"unread. A peer that waits in recv is told {span(ended_by['eof'])} after that FIN "
+            f'left, by b"", and {span(ended_by["reset"])} after the RST, by ECONNRESET.'
         ),
     )
 
