@@ -1,10 +1,14 @@
 """Where lines go: plain text that pipes, coloured on a terminal only; progress on stderr."""
 
+import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 #: What catches the eye on a terminal: a pattern, and its style.
 _STYLES: Final = (
@@ -22,6 +26,54 @@ _STYLES: Final = (
     (r"\b(hang|spin|crash|slow|lost|cut off)  ", "bold red"),
     (r"\b\d+ of \d+ differ\b", "bold red"),
 )
+
+
+class OutputClosed(Exception):
+    """Whoever read standard output has closed it, as ``head`` does: nothing more is wanted."""
+
+
+class _Output(io.FileIO):
+    """Standard output that tells its own closed pipe from any other."""
+
+    def write(self, octets: "ReadableBuffer", /) -> int:
+        try:
+            return super().write(octets)
+        except BrokenPipeError as error:
+            raise OutputClosed from error
+
+
+@contextmanager
+def standard_output() -> Iterator[None]:
+    """Let OutputClosed end what writes to a pipe that nobody reads, with nothing left to write.
+
+    Where standard output was closed from the beginning, what is written goes nowhere.
+    """
+    plain = sys.__stdout__
+    if plain is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  to the end
+        yield
+        return
+    sys.stdout = io.TextIOWrapper(
+        io.BufferedWriter(_Output(plain.fileno(), "w", closefd=False)),
+        encoding=plain.encoding,
+        errors=plain.errors,
+        line_buffering=plain.isatty(),
+    )
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except OutputClosed:
+        _forget_output()
+        raise
+
+
+def _forget_output() -> None:
+    """Let what is still to be written go nowhere: the interpreter flushes once more at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def show(lines: Iterable[str]) -> None:

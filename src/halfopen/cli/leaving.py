@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from textwrap import wrap
 from typing import Final, ParamSpec
@@ -15,6 +16,8 @@ FINDING: Final = 1
 MISUSE: Final = 2
 NOT_POSSIBLE: Final = 3
 INTERRUPTED: Final = 130
+#: What a shell says of a program that SIGPIPE ended: 128 and the signal's number.
+OUTPUT_CLOSED: Final = 141
 
 _WIDTH: Final = 80
 
@@ -30,7 +33,8 @@ def leaves_with_status(command: Callable[P, int]) -> Callable[P, None]:
             status = command(*args, **kwargs)
             sys.stdout.flush()
         except HalfopenError as error:
-            print("\n".join(_folded(f"halfopen: {error}")), file=sys.stderr)
+            with suppress(BrokenPipeError):
+                print("\n".join(_folded(f"halfopen: {error}")), file=sys.stderr)
             possible = not isinstance(error, NotPossibleHereError)
             status = MISUSE if possible else NOT_POSSIBLE
         except KeyboardInterrupt:

@@ -1,9 +1,11 @@
 """The command ``halfopen``. Each of its commands lies in a file of its own.
 
-Exit status: 0 as expected, 1 a finding or a difference, 2 misuse, 3 not possible here.
+Exit status: 0 as expected, 1 a finding or a difference, 2 misuse, 3 not possible here, 130
+interrupted, 141 where whoever read the output closed it.
 """
 
 import platform
+import sys
 from importlib.metadata import version as version_of
 from typing import Annotated
 
@@ -12,7 +14,9 @@ import typer
 from halfopen.base.build import prefer_sources, running_build
 from halfopen.cli.ask import ask
 from halfopen.cli.compare import compare
+from halfopen.cli.console import OutputClosed, standard_output
 from halfopen.cli.explore import explore
+from halfopen.cli.leaving import OUTPUT_CLOSED
 from halfopen.cli.replay import replay
 from halfopen.cli.run import run
 
@@ -47,4 +51,8 @@ def halfopen(
 def main() -> None:
     """Run the command line; leaves with its exit status."""
     prefer_sources()
-    app(prog_name="halfopen")
+    try:
+        with standard_output():
+            app(prog_name="halfopen")
+    except OutputClosed:
+        sys.exit(OUTPUT_CLOSED)
