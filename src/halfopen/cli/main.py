@@ -7,7 +7,8 @@ interrupted, 141 where whoever read the output closed it.
 import platform
 import sys
 from importlib.metadata import version as version_of
-from typing import Annotated
+from textwrap import wrap
+from typing import Annotated, Final
 
 import typer
 
@@ -16,7 +17,7 @@ from halfopen.cli.ask import ask
 from halfopen.cli.compare import compare
 from halfopen.cli.console import OutputClosed, standard_output
 from halfopen.cli.explore import explore
-from halfopen.cli.leaving import OUTPUT_CLOSED
+from halfopen.cli.leaving import EXPECTED, FINDING, MISUSE, NOT_POSSIBLE, OUTPUT_CLOSED
 from halfopen.cli.replay import replay
 from halfopen.cli.run import run
 
@@ -26,8 +27,37 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (ask, compare, explore, run, replay):
-    app.command()(command)
+#: Every command, and what it means that it leaves with 0, and with 1.
+_COMMANDS: Final = (
+    (ask, "every row that was shown holds", "a run differs from the kernel's, or a row failed"),
+    (compare, "both arms did the same", "they differ, or a scenario broke"),
+    (explore, "no run came to a bad end", "a finding, or a fault that never fired"),
+    (run, "nobody crashed or waits, but for work", "a program crashed, or waits for ever"),
+    (
+        replay,
+        "the finding was not reproduced: the run came to no bad end",
+        "the finding was reproduced, or the run is another than the token's (a line says so)",
+    ),
+)
+_WIDTH: Final = 78
+
+
+def _statuses(expected: str, finding: str) -> str:
+    """Write what follows a command's help; its lines stay as they are."""
+    said = {
+        EXPECTED: expected,
+        FINDING: finding,
+        MISUSE: "misuse: a word, an option or a file is wrong",
+        NOT_POSSIBLE: "not possible here: no namespaces, or what is not simulated",
+    }
+    lines = ["\b", "Exit status:"]
+    for status, meaning in said.items():
+        lines += wrap(f"  {status}  {meaning}", _WIDTH, subsequent_indent=" " * 5)
+    return "\n".join(lines)
+
+
+for command, expected, finding in _COMMANDS:
+    app.command(epilog=_statuses(expected, finding))(command)
 
 
 def _version(wanted: bool) -> None:

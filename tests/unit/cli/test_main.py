@@ -28,9 +28,20 @@ def test_unknown_command_is_misuse() -> None:
     assert CliRunner().invoke(app, ["guess"]).exit_code == 2
 
 
-def test_every_command_has_help() -> None:
-    for command in ("ask", "compare", "explore", "replay", "run"):
-        assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0
+@pytest.mark.parametrize("command", ["ask", "compare", "explore", "replay", "run"])
+def test_every_command_has_help_and_states_its_statuses(command: str) -> None:
+    done = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "80"})
+    assert done.exit_code == 0
+    lines = done.stdout.splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    stated = [line.split()[0] for line in lines[lines.index("  Exit status:") + 1 :]]
+    assert [word for word in stated if word.isdigit()] == ["0", "1", "2", "3"]
+
+
+def test_help_of_replay_says_that_a_finding_is_1() -> None:
+    said = " ".join(CliRunner().invoke(app, ["replay", "--help"]).stdout.split())
+    assert "0 the finding was not reproduced" in said
+    assert "1 the finding was reproduced" in said
 
 
 @pytest.mark.parametrize(
