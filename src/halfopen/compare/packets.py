@@ -1,6 +1,8 @@
 """Packets side by side: each direction of each connection, in the order of departure."""
 
 from collections.abc import Mapping
+from itertools import takewhile
+from typing import Final
 
 from halfopen.compare.pairs import Pair, Side
 from halfopen.compare.segments import Readings, Seen, Stream
@@ -8,6 +10,10 @@ from halfopen.record.events import FaultFired
 from halfopen.record.faults import CableIn, CableOut
 from halfopen.record.query import packets
 from halfopen.record.trace import Trace
+
+#: Texts up to here are shown whole; of longer ones so many octets before and after what differs.
+_TEXT_MAX: Final = 16
+_AROUND: Final = 8
 
 
 def compare_packets(world: Trace, kernel: Trace, side: Side) -> None:
@@ -57,9 +63,24 @@ def _unlike(w: Seen, k: Seen) -> str:
     ours = w.shape | {"made by": w.packet.by}
     theirs = k.shape | {"made by": k.packet.by}
     return "; ".join(
-        f"{name}: {ours.get(name)}, {theirs.get(name)}"
+        f"{name}: {_two(ours.get(name), theirs.get(name))}"
         for name in ours | theirs
         if ours.get(name) != theirs.get(name)
+    )
+
+
+def _two(ours: object, theirs: object) -> str:
+    """Write two values that are unlike; of long texts, where they first are, and what is there."""
+    if not (isinstance(ours, bytes) and isinstance(theirs, bytes)):
+        return f"{ours}, {theirs}"
+    if max(len(ours), len(theirs)) <= _TEXT_MAX:
+        return f"{ours!r}, {theirs!r}"
+    pairs = zip(ours, theirs, strict=False)
+    first = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    shown = slice(max(first - _AROUND, 0), first + _AROUND)
+    return (
+        f"{len(ours)} and {len(theirs)} octets, first unlike at offset {first}; from offset "
+        f"{shown.start} {ours[shown]!r}, {theirs[shown]!r}"
     )
 
 

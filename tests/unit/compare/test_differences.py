@@ -139,6 +139,27 @@ def test_a_segment_that_differs_is_seen(change: Change, words: str) -> None:
     assert words in seen[0].text
 
 
+@pytest.mark.parametrize(
+    ("text", "where", "there"),
+    [
+        (bytes(1400) + b"!" + bytes(47), 1400, (bytes(16), bytes(8) + b"!" + bytes(7))),
+        (bytes(1440), 1440, (bytes(16), bytes(8))),
+        (b"!" + bytes(1447), 0, (bytes(8), b"!" + bytes(7))),
+    ],
+    ids=["amid", "shorter", "at first"],
+)
+def test_of_a_long_text_what_differs_is_shown(
+    text: bytes, where: int, there: tuple[bytes, bytes]
+) -> None:
+    world = story()
+    alter("hello", text=bytes(1448))(world)
+    seen = [d for d in found(alter("hello", text=text), world=world) if d.kind == "segment"]
+    assert seen[0].text.endswith(
+        f"text: 1448 and {len(text)} octets, first unlike at offset {where}; from offset "
+        f"{max(where - 8, 0)} {there[0]!r}, {there[1]!r})"
+    )
+
+
 def query(number: bytes, text: bytes = b"www") -> Callable[[Drawn], Datagram]:
     return lambda drawn: Datagram(drawn.port, 53, number + text)
 
