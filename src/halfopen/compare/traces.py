@@ -1,11 +1,13 @@
 """Holds the two arms' traces of one variant side by side."""
 
+from collections.abc import Iterator
 from itertools import zip_longest
+from typing import TypeVar
 
 from halfopen.compare.calls import compare_calls
 from halfopen.compare.names import Names
 from halfopen.compare.packets import compare_packets
-from halfopen.compare.pairs import Difference, Side
+from halfopen.compare.pairs import Difference, MomentKind, Side
 from halfopen.compare.rules import ending
 from halfopen.compare.times import compare_times, timers, wire_late
 from halfopen.record.events import FaultFired, Mark, Output, ProcessEnded, ProcessStarted
@@ -14,6 +16,8 @@ from halfopen.record.trace import Trace
 from halfopen.scenario.model import Variant
 
 _STDOUT = 1
+
+Told = TypeVar("Told", ProcessStarted, Mark, ProcessEnded)
 
 
 def differences(variant: Variant, world: Trace, kernel: Trace) -> list[Difference]:
@@ -34,75 +38,72 @@ def differences(variant: Variant, world: Trace, kernel: Trace) -> list[Differenc
 
 
 def _compare_starts(world: Trace, kernel: Trace, side: Side) -> None:
-    ours, theirs = ([e for e in t.events if isinstance(e, ProcessStarted)] for t in (world, kernel))
-    for process in dict.fromkeys(start.process for start in ours + theirs):
-        w_starts = [start for start in ours if start.process == process]
-        k_starts = [start for start in theirs if start.process == process]
-        for w, k in zip_longest(w_starts, k_starts):
-            if w is None or k is None:
-                known = w or k
-                assert known is not None, "one of the two is there"
-                place = "in the world" if k is None else "on the kernel"
-                side.differ(known.t_ns, "process", f"{process} starts {place} only")
-                continue
-            side.pair(
-                "start",
-                id(w),
-                host=w.host,
-                process=process,
-                world_ns=w.t_ns,
-                kernel_ns=k.t_ns,
-                what=f"{process} starts",
-            )
+    for w, k in _by_process(world, kernel, ProcessStarted):
+        if w is None or k is None:
+            known = _either(w, k)
+            place = "in the world" if k is None else "on the kernel"
+            side.differ(known.t_ns, "process", f"{known.process} starts {place} only")
+            continue
+        _pair(side, "start", w, k, f"{w.process} starts")
 
 
 def _compare_marks(world: Trace, kernel: Trace, side: Side) -> None:
-    ours, theirs = ([e for e in t.events if isinstance(e, Mark)] for t in (world, kernel))
-    for process in dict.fromkeys(mark.process for mark in ours + theirs):
-        w_marks = [mark for mark in ours if mark.process == process]
-        k_marks = [mark for mark in theirs if mark.process == process]
-        for w, k in zip_longest(w_marks, k_marks):
-            if w is None or k is None or w.name != k.name:
-                known = w or k
-                assert known is not None, "one of the two is there"
-                said = [f'"{mark.name}"' if mark else "nothing" for mark in (w, k)]
-                text = f"{process} marks {said[0]} in the world and {said[1]} on the kernel"
-                side.differ(known.t_ns, "mark", text)
-                break
-            side.pair(
-                "mark",
-                id(w),
-                host=w.host,
-                process=process,
-                world_ns=w.t_ns,
-                kernel_ns=k.t_ns,
-                what=f'{process} marks "{w.name}"',
-            )
+    lost: set[str] = set()  # processes that have marked something else: what follows is no news
+    for w, k in _by_process(world, kernel, Mark):
+        known = _either(w, k)
+        if known.process in lost:
+            continue
+        if w is None or k is None or w.name != k.name:
+            lost.add(known.process)
+            said = [f'"{mark.name}"' if mark else "nothing" for mark in (w, k)]
+            text = f"{known.process} marks {said[0]} in the world and {said[1]} on the kernel"
+            side.differ(known.t_ns, "mark", text)
+            continue
+        _pair(side, "mark", w, k, f'{w.process} marks "{w.name}"')
 
 
 def _compare_ends(world: Trace, kernel: Trace, side: Side) -> None:
-    ours, theirs = ([e for e in t.events if isinstance(e, ProcessEnded)] for t in (world, kernel))
-    for process in dict.fromkeys(end.process for end in ours + theirs):
-        w_ends = [end for end in ours if end.process == process]
-        k_ends = [end for end in theirs if end.process == process]
-        for w, k in zip_longest(w_ends, k_ends):
-            if w is not None and k is not None and w.how == k.how:
-                side.pair(
-                    "end",
-                    id(w),
-                    host=w.host,
-                    process=process,
-                    world_ns=w.t_ns,
-                    kernel_ns=k.t_ns,
-                    what=f"{process} ends ({w.how})",
-                    late_ns=ending(w.how),
-                )
-                continue
-            known = w or k
-            assert known is not None, "one of the two is there"
-            ended = [f"ends ({end.how})" if end else "does not end" for end in (w, k)]
-            text = f"{process} {ended[0]} in the world and {ended[1]} on the kernel"
-            side.differ(known.t_ns, "process", text)
+    for w, k in _by_process(world, kernel, ProcessEnded):
+        if w is not None and k is not None and w.how == k.how:
+            _pair(side, "end", w, k, f"{w.process} ends ({w.how})", late_ns=ending(w.how))
+            continue
+        known = _either(w, k)
+        ended = [f"ends ({end.how})" if end else "does not end" for end in (w, k)]
+        text = f"{known.process} {ended[0]} in the world and {ended[1]} on the kernel"
+        side.differ(known.t_ns, "process", text)
+
+
+def _by_process(
+    world: Trace, kernel: Trace, kind: type[Told]
+) -> Iterator[tuple[Told | None, Told | None]]:
+    """Lay the events of a kind side by side, process by process; None where an arm has no more."""
+    ours, theirs = ([e for e in t.events if isinstance(e, kind)] for t in (world, kernel))
+    for process in dict.fromkeys(event.process for event in ours + theirs):
+        yield from zip_longest(
+            [event for event in ours if event.process == process],
+            [event for event in theirs if event.process == process],
+        )
+
+
+def _either(w: Told | None, k: Told | None) -> Told:
+    known = w or k
+    assert known is not None, "one of the two is there"
+    return known
+
+
+def _pair(  # noqa: PLR0913  as Side.pair
+    side: Side, kind: MomentKind, w: Told, k: Told, what: str, *, late_ns: int = 0
+) -> None:
+    side.pair(
+        kind,
+        id(w),
+        host=w.host,
+        process=w.process,
+        world_ns=w.t_ns,
+        kernel_ns=k.t_ns,
+        what=what,
+        late_ns=late_ns,
+    )
 
 
 def _compare_faults(world: Trace, kernel: Trace, side: Side) -> None:

@@ -64,7 +64,7 @@ def recorded(
                     result = method(self, *args, **named)
                 except BaseException as error:
                     _leave(thread, number, None, errno_name(error))
-                    if image.signals is not None:
+                    if image.signals is not None:  # SIGPIPE comes with EPIPE, before it is seen
                         image.signals.run_pending()
                     raise
                 value = result if give is None else give(self, result)
