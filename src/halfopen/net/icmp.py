@@ -3,7 +3,9 @@
 import errno
 from typing import Final
 
+from halfopen.tcp import errqueue
 from halfopen.tcp import icmp as tcp_icmp
+from halfopen.tcp.errqueue import Report
 from halfopen.tcp.states import CONNECTING, State
 from halfopen.tcp.tcb import Tcb
 from halfopen.wire import icmp, ip, seq
@@ -46,7 +48,7 @@ REVERTS: Final = frozenset(
 #: No way's MTU is taken to be smaller (Linux ip_rt_min_pmtu).
 MTU_MIN: Final = 552
 
-_EXC_FRAGTIME: Final = 1
+EXC_FRAGTIME: Final = 1
 
 
 def tcp_error(message: Icmp) -> int:
@@ -57,19 +59,42 @@ def tcp_error(message: Icmp) -> int:
         return UNREACH[message.code].errno
     if message.kind == icmp.TIME_EXCEEDED:
         # A fragment's time is not looked at (Linux icmp_unreach).
-        return 0 if message.code == _EXC_FRAGTIME else errno.EHOSTUNREACH
+        return 0 if message.code == EXC_FRAGTIME else errno.EHOSTUNREACH
     if message.kind == icmp.PARAMETER_PROBLEM:
         return errno.EPROTO
     return 0
 
 
-def to_tcp(tcb: Tcb, message: Icmp, quote: Quote, now: int) -> None:
+def report(number: int, message: Icmp, quote: Quote, source: str, header: int) -> Report:
+    """Make an error that is kept; ``header`` is how much of what is quoted the user is not shown.
+
+    Linux ip_icmp_error, icmp_unreach.
+    """
+    info = 0
+    if message.kind == icmp.DEST_UNREACH and message.code == icmp.FRAG_NEEDED:
+        info = message.rest & 0xFFFF
+    elif message.kind == icmp.PARAMETER_PROBLEM:
+        info = message.rest >> 24
+    return Report(
+        number,
+        (quote.dst, quote.dport),
+        message.quoted[quote.header_len + header :],
+        origin=errqueue.ICMP,
+        kind=message.kind,
+        code=message.code,
+        info=info,
+        offender=source,
+        quoted=len(message.quoted),
+    )
+
+
+def to_tcp(tcb: Tcb, message: Icmp, quote: Quote, source: str, now: int) -> None:
     """Tell a connection of an error about one of its segments (Linux tcp_v4_err).
 
     It counts only if the segment quoted is on its way: an attacker has to guess that (RFC 5927
     4.1). It is hard for a connection that is not yet open, whatever the code: connect fails at
     once. Later all are soft: kept, and told instead of ETIMEDOUT when the connection gives up (RFC
-    9293 3.9.2.2).
+    9293 3.9.2.2). ``source`` is who sent it.
     """
     if tcb.minisock or tcb.state is State.CLOSED:
         return
@@ -84,6 +109,8 @@ def to_tcp(tcb: Tcb, message: Icmp, quote: Quote, now: int) -> None:
         return
     if (message.kind, message.code) in REVERTS:
         tcp_icmp.revert_backoff(tcb, at, now)
+    if tcb.state in CONNECTING and not tcb.embryo:
+        tcp_icmp.keep(tcb, report(number, message, quote, source, 0))
     tcp_icmp.error(tcb, number, hard=hard_for(tcb, message), now=now)
 
 

@@ -169,9 +169,9 @@ class Ip:
         if quote.proto == PROTO_TCP:
             tcb = self.demux.flows.get((quote.dst, quote.dport, quote.src, quote.sport))
             if tcb is not None:
-                icmp_errors.to_tcp(tcb, message, quote, now)
+                icmp_errors.to_tcp(tcb, message, quote, packet.src, now)
         elif quote.proto == PROTO_UDP:
-            self.udp.error(quote, message)
+            self.udp.error(quote, message, packet.src)
 
     def _datagram_arrives(self, packet: Packet, datagram: Datagram, now: int) -> None:
         if not self.udp.deliver(packet.src, packet.dst, datagram):

@@ -42,6 +42,7 @@ DEFAULTS: Final[dict[str, int | str]] = {
     "net.ipv4.tcp_rto_min_us": 200000,
     "net.ipv4.tcp_sack": 1,
     "net.ipv4.tcp_slow_start_after_idle": 1,
+    "net.ipv4.tcp_stdurg": 0,
     "net.ipv4.tcp_syn_linear_timeouts": 4,
     "net.ipv4.tcp_syn_retries": 6,
     "net.ipv4.tcp_synack_retries": 5,

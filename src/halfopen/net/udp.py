@@ -4,8 +4,9 @@ import errno
 from collections import deque
 from typing import Final
 
-from halfopen.net.icmp import UNREACH
+from halfopen.net.icmp import EXC_FRAGTIME, UNREACH, Meaning, report
 from halfopen.tcp.buffers import truesize
+from halfopen.tcp.errqueue import Report
 from halfopen.wire import icmp
 from halfopen.wire.address import ANY
 from halfopen.wire.icmp import Icmp, Quote
@@ -13,6 +14,9 @@ from halfopen.wire.udp import HEADER_LEN, Datagram
 
 #: A score that no socket reaches whose address is not the datagram's.
 _EXACT: Final = 100
+_PROBLEM: Final = Meaning(errno.EPROTO, fatal=True)
+_EXPIRED: Final = Meaning(errno.EHOSTUNREACH, fatal=False)
+_TOO_BIG: Final = Meaning(errno.EMSGSIZE, fatal=True)
 
 
 class Received:
@@ -37,6 +41,8 @@ class UdpEnd:
         self.rmem = 0
         self.rcvbuf = rcvbuf
         self.so_error = 0
+        self.recverr = False
+        self.errors: list[Report] = []
         self.rcv_shutdown = False
 
     def take(self, *, peek: bool) -> Received:
@@ -46,6 +52,12 @@ class UdpEnd:
             self.queue.popleft()
             self.rmem -= first.cost
         return first
+
+    def keep(self, report: Report) -> None:
+        """Keep an error, if it fits (Linux sock_queue_err_skb)."""
+        if self.rmem + report.cost < self.rcvbuf:
+            self.errors.append(report)
+            self.rmem += report.cost
 
 
 class Udp:
@@ -103,27 +115,31 @@ class Udp:
                 best, best_score = end, score
         return best
 
-    def error(self, quote: Quote, message: Icmp) -> None:
-        """Tell a connected socket of an error about what it sent (Linux __udp4_lib_err).
+    def error(self, quote: Quote, message: Icmp, source: str) -> None:
+        """Tell a socket of an error about what it sent (Linux __udp4_lib_err).
 
-        Others never hear of it.
+        Without IP_RECVERR only a connected one hears of it, and only of a hard one.
         """
         end = self.find(quote.src, quote.sport, quote.dst, quote.dport)
-        if end is None or end.peer is None:
+        if end is None:
             return
-        number = _error(message)
-        if number:
-            end.so_error = number
-            self.woken.append(end)
+        meaning = _error(message)
+        if meaning is None:
+            return
+        if end.recverr:
+            end.keep(report(meaning.errno, message, quote, source, HEADER_LEN))
+        elif end.peer is None or not meaning.fatal:
+            return
+        end.so_error = meaning.errno
+        self.woken.append(end)
 
 
-def _error(message: Icmp) -> int:
-    """Return the errno that a connected socket is told; 0 for soft errors."""
+def _error(message: Icmp) -> Meaning | None:
+    """Return what a message means to a datagram socket; None: nothing."""
     if message.kind == icmp.PARAMETER_PROBLEM:
-        return errno.EPROTO
+        return _PROBLEM
+    if message.kind == icmp.TIME_EXCEEDED and message.code != EXC_FRAGTIME:
+        return _EXPIRED
     if message.kind == icmp.DEST_UNREACH and message.code < len(UNREACH):
-        if message.code == icmp.FRAG_NEEDED:
-            return errno.EMSGSIZE
-        meaning = UNREACH[message.code]
-        return meaning.errno if meaning.fatal else 0
-    return 0
+        return _TOO_BIG if message.code == icmp.FRAG_NEEDED else UNREACH[message.code]
+    return None

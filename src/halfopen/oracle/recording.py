@@ -40,6 +40,7 @@ _METHODS: Final = {
         "recvfrom",
         "recvfrom_into",
         "recvmsg",
+        "recvmsg_into",
         "shutdown",
         "close",
         "detach",

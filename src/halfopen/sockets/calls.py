@@ -17,6 +17,9 @@ virtual ns; ``now`` never goes back.
     recv(table, fd, size, flags, wait, now) -> bytes | Blocked
     sendto(table, fd, data, flags, address | None, wait, now) -> int | Blocked
     recvfrom(table, fd, size, flags, wait, now) -> (bytes, (address, port) | None) | Blocked
+    recvmsg(table, fd, size, room, flags, wait, now)
+        -> (bytes, [(level, type, bytes)], flags, (address, port) | None) | Blocked
+    ioctl(table, fd, request, now) -> int                SIOCATMARK, FIONREAD, SIOCOUTQ
     shutdown(table, fd, how, now)
     close(table, fd, wait, now) -> None | Blocked        it blocks with SO_LINGER only
     setsockopt(table, fd, level, name, value, now)       value: int or bytes, as CPython takes it
@@ -39,6 +42,7 @@ from halfopen.sockets.connect import (
     setblocking,
     socket,
 )
+from halfopen.sockets.ioctl import ioctl
 from halfopen.sockets.listen import accept, listen
 from halfopen.sockets.readiness import (
     epoll_create,
@@ -50,7 +54,7 @@ from halfopen.sockets.readiness import (
 )
 from halfopen.sockets.shutdown import close, shutdown
 from halfopen.sockets.sockopt import getsockopt, setsockopt
-from halfopen.sockets.transfer import recv, recvfrom, send, sendto
+from halfopen.sockets.transfer import recv, recvfrom, recvmsg, send, sendto
 
 __all__ = [
     "accept",
@@ -64,11 +68,13 @@ __all__ = [
     "getpeername",
     "getsockname",
     "getsockopt",
+    "ioctl",
     "listen",
     "poll",
     "readiness",
     "recv",
     "recvfrom",
+    "recvmsg",
     "select",
     "send",
     "sendto",

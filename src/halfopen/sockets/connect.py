@@ -191,6 +191,7 @@ def _tcp_connect(sock: TcpSock, address: Address, now: int) -> None:
     sock.shut = 0
     tcb = kernel.new_tcb(flow, way.interface.mtu, now)
     tcb.user = sock
+    tcb.errors = sock.errors
     sock.options.apply(tcb)
     sock.tcb = tcb
     kernel.ip.demux.add(tcb)

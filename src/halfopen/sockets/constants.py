@@ -27,6 +27,7 @@ SHUTDOWN_MASK: Final = 3
 MSG_OOB: Final = 0x1
 MSG_PEEK: Final = 0x2
 MSG_DONTROUTE: Final = 0x4
+MSG_CTRUNC: Final = 0x8
 MSG_TRUNC: Final = 0x20
 MSG_DONTWAIT: Final = 0x40
 MSG_EOR: Final = 0x80
@@ -61,6 +62,7 @@ SO_DOMAIN: Final = 39
 
 IP_TOS: Final = 1
 IP_TTL: Final = 2
+IP_RECVERR: Final = 11
 
 TCP_NODELAY: Final = 1
 TCP_MAXSEG: Final = 2

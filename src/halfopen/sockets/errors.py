@@ -15,6 +15,7 @@ _WORDS: Final[dict[int, str]] = {
     errno.ENOENT: "No such file or directory",
     errno.ENODEV: "No such device",
     errno.EINVAL: "Invalid argument",
+    errno.ENOTTY: "Inappropriate ioctl for device",
     errno.EMFILE: "Too many open files",
     errno.EPIPE: "Broken pipe",
     errno.EDOM: "Numerical argument out of domain",

@@ -17,6 +17,7 @@ FIELDS: Final = (
     "broadcast",
     "dontroute",
     "oobinline",
+    "recverr",
     "priority",
     "rcvlowat",
     "rcvtimeo_ns",
@@ -53,6 +54,7 @@ class Options:
         self.broadcast = False
         self.dontroute = False
         self.oobinline = False
+        self.recverr = False
         self.priority = 0
         self.rcvlowat = 1
         self.rcvtimeo_ns: int | None = None
@@ -93,6 +95,8 @@ class Options:
         tcb.syn_retries = self.syncnt or tcb.config.syn_retries
         tcb.linger2_ns = self.linger2_ns
         tcb.user_mss = self.maxseg
+        tcb.oobinline = self.oobinline
+        tcb.recverr = self.recverr
         if self.rcvbuf_locked:
             tcb.rcvbuf = self.rcvbuf
             tcb.rcvbuf_locked = True

@@ -19,10 +19,12 @@ from halfopen.sockets.epoll import Epoll, Interest, forget_all
 from halfopen.sockets.options import Options
 from halfopen.sockets.udp import UdpSock
 from halfopen.sockets.waiting import WaitQueue
-from halfopen.tcp import calls
+from halfopen.tcp import calls, urgent
+from halfopen.tcp.errqueue import Report, next_error
 from halfopen.tcp.listening import Listening
 from halfopen.tcp.states import CONNECTING, State
-from halfopen.tcp.tcb import Tcb
+from halfopen.tcp.tcb import URG_VALID, Tcb
+from halfopen.tcp.window import open_window
 from halfopen.wire.address import ANY
 
 if TYPE_CHECKING:
@@ -63,6 +65,7 @@ class TcpSock:
 
         # Kept here while there is no Tcb.
         self.error = 0
+        self.errors: list[Report] | None = None
         self.shut = 0
 
     @property
@@ -102,6 +105,33 @@ class TcpSock:
         else:
             error, tcb.so_error = tcb.so_error, 0
         return error
+
+    @property
+    def has_report(self) -> bool:
+        """Whether the error queue holds something."""
+        tcb = self.tcb
+        return bool(self.errors if tcb is None else tcb.errors)
+
+    def take_report(self) -> Report | None:
+        """Take the oldest of the error queue (Linux sock_dequeue_err_skb)."""
+        tcb = self.tcb
+        errors = self.errors if tcb is None else tcb.errors
+        if not errors:
+            return None
+        report = errors.pop(0)
+        if tcb is None:
+            self.error = next_error(report, errors, self.error)
+        else:
+            tcb.so_error = next_error(report, errors, tcb.so_error)
+        if errors:
+            self.wake()
+        return report
+
+    def drop_reports(self) -> None:
+        """Empty the error queue (Linux skb_errqueue_purge)."""
+        self.errors = None
+        if self.tcb is not None:
+            self.tcb.errors = None
 
     def wake(self) -> None:
         """Make everybody look again (Linux sock_def_wakeup)."""
@@ -156,6 +186,7 @@ class TcpSock:
         if tcb is not None:
             assert not tcb.minisock, "a socket is used again while its TIME-WAIT lasts"
             self.tcb = None
+            self.errors = tcb.errors
             tcb.user = None
             calls.abort(tcb, now)
         elif self.listening is not None:
@@ -185,15 +216,15 @@ class TcpSock:
             mask |= POLLIN | POLLRDNORM | POLLRDHUP
         if state not in CONNECTING:
             tcb = self.tcb
-            if tcb is not None and tcb.rcv_queued >= self.options.rcvlowat:
+            if tcb is not None and readable(tcb, self.options.rcvlowat):
                 mask |= POLLIN | POLLRDNORM
             if shutdown & SEND_SHUTDOWN or tcb is None or tcb.writeable:
                 mask |= POLLOUT | POLLWRNORM
             else:
                 tcb.no_room = True  # wake us when there is room
-            if tcb is not None and tcb.rcv_up is not None:
+            if tcb is not None and tcb.urg_data & URG_VALID:
                 mask |= POLLPRI
-        if self.has_error:
+        if self.has_error or self.has_report:
             mask |= POLLERR
         return mask
 
@@ -202,6 +233,22 @@ class TcpSock:
         if events & (POLLOUT | POLLWRNORM):
             return (self.read_wait, self.write_wait)
         return (self.read_wait,)
+
+
+def readable(tcb: Tcb, rcvlowat: int) -> bool:
+    """Whether there is something to read (Linux tcp_stream_is_readable).
+
+    An urgent octet at the mark is not, unless it stays in the stream. Less than SO_RCVLOWAT is
+    enough where no more would fit.
+    """
+    if tcb.urg_data and not tcb.oobinline and urgent.at_mark(tcb):
+        rcvlowat += 1
+    queued = tcb.rcv_queued
+    return queued > 0 and (
+        queued >= rcvlowat
+        or tcb.rmem > tcb.rcvbuf - (tcb.rcvbuf >> 3)
+        or open_window(tcb) <= tcb.rcv_mss
+    )
 
 
 File: TypeAlias = TcpSock | UdpSock | Epoll

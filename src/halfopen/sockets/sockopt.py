@@ -93,6 +93,24 @@ def _nodelay_changed(sock: "TcpSock", now: int) -> None:
         calls.set_nodelay(sock.tcb, now, on=sock.options.nodelay)
 
 
+def _recverr_changed(sock: "TcpSock", now: int) -> None:  # noqa: ARG001  a row of the table
+    if not sock.options.recverr:
+        sock.drop_reports()
+
+
+def _number(level: int, value: bytes) -> int:
+    """Read an option that is a number; IP takes an octet for one, and nothing for 0.
+
+    Raises OSError EINVAL. Linux do_ip_setsockopt.
+    """
+    if len(value) < 4:
+        if level == c.IPPROTO_IP:
+            return value[0] if value else 0
+        raise fail(EINVAL)
+    number: int = struct.unpack_from("=i", value)[0]
+    return number
+
+
 #: Kept in a field; the function, if any, is called afterwards.
 _Kept: TypeAlias = tuple[Number | Flag, "Callable[[TcpSock, int], None] | None"]
 KEPT: Final[dict[tuple[int, int], _Kept]] = {
@@ -100,8 +118,10 @@ KEPT: Final[dict[tuple[int, int], _Kept]] = {
     (c.SOL_SOCKET, c.SO_REUSEPORT): (Flag("reuseport"), None),
     (c.SOL_SOCKET, c.SO_BROADCAST): (Flag("broadcast"), None),
     (c.SOL_SOCKET, c.SO_DONTROUTE): (Flag("dontroute"), None),
+    (c.SOL_SOCKET, c.SO_OOBINLINE): (Flag("oobinline", "oobinline"), None),
     (c.SOL_SOCKET, c.SO_KEEPALIVE): (Flag("keepalive", "keepalive"), _keepalive_changed),
     (c.SOL_SOCKET, c.SO_PRIORITY): (Number("priority", "", low=-_INT_MAX - 1, high=_INT_MAX), None),
+    (c.IPPROTO_IP, c.IP_RECVERR): (Flag("recverr", "recverr"), _recverr_changed),
     (c.IPPROTO_TCP, c.TCP_NODELAY): (Flag("nodelay"), _nodelay_changed),
     (c.IPPROTO_TCP, c.TCP_CORK): (Flag("cork"), _cork_changed),
     (c.IPPROTO_TCP, c.TCP_KEEPIDLE): (
@@ -296,7 +316,6 @@ GET: Final[dict[tuple[int, int], "Callable[[TcpSock], int]"]] = {
 }
 #: Linux knows them and we don't: a loud error instead of a wrong answer.
 NOT_SIMULATED: Final[dict[tuple[int, int], str]] = {
-    (c.SOL_SOCKET, c.SO_OOBINLINE): "SO_OOBINLINE",
     (c.IPPROTO_TCP, c.TCP_DEFER_ACCEPT): "TCP_DEFER_ACCEPT",
     (c.IPPROTO_TCP, c.TCP_WINDOW_CLAMP): "TCP_WINDOW_CLAMP",
     (c.IPPROTO_TCP, c.TCP_CONGESTION): "TCP_CONGESTION",
@@ -385,9 +404,7 @@ def set_option(sock: "TcpSock", level: int, name: int, value: int | bytes, now: 
         return
     if key in NOT_SIMULATED:
         raise NotSimulatedError(f"setsockopt {NOT_SIMULATED[key]} is not simulated")
-    if len(raw) < 4:
-        raise fail(EINVAL)
-    (number,) = struct.unpack_from("=i", raw)
+    number = _number(level, raw)
     kept = KEPT.get(key)
     if kept is not None:
         _keep(sock, kept, number, now)
@@ -453,11 +470,12 @@ def set_udp_option(sock: "UdpSock", level: int, name: int, value: int | bytes) -
         return
     if key in NOT_SIMULATED:
         raise NotSimulatedError(f"setsockopt {NOT_SIMULATED[key]} is not simulated on UDP")
-    if len(raw) < 4:
-        raise fail(EINVAL)
-    (number,) = struct.unpack_from("=i", raw)
+    number = _number(level, raw)
     kept = KEPT.get(key)
-    if kept is not None and level == c.SOL_SOCKET and isinstance(kept[0], Flag):
+    if key == (c.IPPROTO_IP, c.IP_RECVERR):
+        own(sock).recverr = number != 0
+        sock.recverr_changed()
+    elif kept is not None and level == c.SOL_SOCKET and isinstance(kept[0], Flag):
         setattr(own(sock), kept[0].field, number != 0)
     elif key == (c.SOL_SOCKET, c.SO_RCVBUF):
         largest = integer(sock.kernel.sysctl, "net.core.rmem_max")
@@ -478,6 +496,8 @@ def get_udp_option(sock: "UdpSock", level: int, name: int) -> bytes:
     if key in NOT_SIMULATED:
         raise NotSimulatedError(f"getsockopt {NOT_SIMULATED[key]} is not simulated on UDP")
     kept = KEPT.get(key)
+    if key == (c.IPPROTO_IP, c.IP_RECVERR):
+        return struct.pack("=i", int(sock.options.recverr))
     if kept is not None and level == c.SOL_SOCKET and isinstance(kept[0], Flag):
         return struct.pack("=i", int(getattr(sock.options, kept[0].field)))
     return struct.pack("=i", _get_udp_number(sock, level, name))
@@ -535,6 +555,7 @@ def getsockopt(
     else:
         answer = get_udp_option(file, level, name)
     if size:
-        return answer[:size]
+        # IP gives an octet where there is no room for a number (Linux do_ip_getsockopt).
+        return answer[: 1 if level == c.IPPROTO_IP and size < 4 else size]
     number: int = struct.unpack_from("=i", answer)[0]
     return number

@@ -4,22 +4,28 @@ tcp_sendmsg_locked, tcp_recvmsg_locked.
 """
 
 import errno
-from typing import Final
+from typing import Final, TypeAlias
 
 from halfopen.sockets import constants as c
 from halfopen.sockets.connect import Address
 from halfopen.sockets.errors import fail
+from halfopen.sockets.errqueue import recv_error
 from halfopen.sockets.limits import expired, time_limit
 from halfopen.sockets.sock import TcpSock
 from halfopen.sockets.table import FdTable
 from halfopen.sockets.udp import UdpSock
-from halfopen.sockets.waiting import Blocked, NotSimulatedError, Wait
-from halfopen.tcp import calls
+from halfopen.sockets.waiting import Blocked, Control, NotSimulatedError, Wait
+from halfopen.tcp import calls, urgent
 from halfopen.tcp.states import CONNECTING, MAY_SEND, State
 from halfopen.tcp.tcb import Tcb
 
 #: What is handed to TCP at a time, so that a long message is not copied anew at every wake-up.
 PIECE: Final = 1 << 18
+#: struct cmsghdr.
+CMSG_HEADER: Final = 16
+
+#: What recvmsg gives: text, what goes with it, MSG_* flags, and whom it is from.
+Message: TypeAlias = tuple[bytes, list[Control], int, Address | None]
 
 
 def send(table: FdTable, fd: int, data: bytes, flags: int, wait: Wait, now: int) -> int | Blocked:
@@ -35,7 +41,7 @@ def send(table: FdTable, fd: int, data: bytes, flags: int, wait: Wait, now: int)
         if isinstance(file, TcpSock):
             result = _send(file, data, flags, wait, now)
         else:
-            result = file.send(data, None, now)
+            result = file.send(data, None, flags, now)
         blocked = isinstance(result, Blocked)
         return result
     finally:
@@ -56,15 +62,14 @@ def sendto(
     if isinstance(file, TcpSock):
         return send(table, fd, data, flags, wait, now)
     try:
-        return file.send(data, address, now)
+        return file.send(data, address, flags, now)
     finally:
         table.left(file, wait, now, blocked=False)
 
 
 def _send(sock: TcpSock, data: bytes, flags: int, wait: Wait, now: int) -> int | Blocked:
-    if flags & (c.MSG_OOB | c.MSG_FASTOPEN):
-        name = "MSG_OOB" if flags & c.MSG_OOB else "MSG_FASTOPEN"
-        raise NotSimulatedError(f"send with {name} is not simulated")
+    if flags & c.MSG_FASTOPEN:
+        raise NotSimulatedError("send with MSG_FASTOPEN is not simulated")
     tcb = sock.tcb
     if tcb is None:
         raise fail(sock.take_error() or errno.EPIPE)
@@ -84,7 +89,12 @@ def _send(sock: TcpSock, data: bytes, flags: int, wait: Wait, now: int) -> int |
         left = len(data) - done
         if not left:
             return done
-        if left > PIECE or done:
+        if flags & c.MSG_OOB:  # in one piece: it is sent when all of it is queued
+            rest = data[done:] if done else data
+            more = bool(flags & c.MSG_MORE)
+            taken = calls.send(tcb, rest, now, push=not more, is_urgent=True)
+            size = left
+        elif left > PIECE or done:
             piece = data[done : done + PIECE]
             taken = calls.send(tcb, piece, now, push=left <= PIECE and not flags & c.MSG_MORE)
             size = len(piece)
@@ -130,7 +140,9 @@ def recv(table: FdTable, fd: int, size: int, flags: int, wait: Wait, now: int) -
     blocked = False
     try:
         result: bytes | Blocked
-        if isinstance(file, TcpSock):
+        if flags & c.MSG_ERRQUEUE:
+            result = recv_error(file, size, wait)[0]
+        elif isinstance(file, TcpSock):
             result = _recv(file, size, flags, wait, now)
         else:
             datagram = file.recv(size, flags, wait, now)
@@ -149,7 +161,9 @@ def recvfrom(
     blocked = False
     try:
         result: tuple[bytes, Address | None] | Blocked
-        if isinstance(file, UdpSock):
+        if flags & c.MSG_ERRQUEUE:
+            result = recv_error(file, size, wait)
+        elif isinstance(file, UdpSock):
             result = file.recv(size, flags, wait, now)
         else:
             data = _recv(file, size, flags, wait, now)
@@ -160,30 +174,72 @@ def recvfrom(
         table.left(file, wait, now, blocked=blocked)
 
 
+def recvmsg(
+    table: FdTable, fd: int, size: int, room: int, flags: int, wait: Wait, now: int
+) -> Message | Blocked:
+    """Take what has come, what goes with it in so much room, its flags, and whom it is from."""
+    result = recvfrom(table, fd, size, flags, wait, now)
+    if isinstance(result, Blocked):
+        return result
+    control: list[Control] = []
+    for level, kind, data in wait.control:
+        if room < CMSG_HEADER:  # Linux put_cmsg
+            wait.msg_flags |= c.MSG_CTRUNC
+            break
+        if room < CMSG_HEADER + len(data):
+            wait.msg_flags |= c.MSG_CTRUNC
+        control.append((level, kind, data[: room - CMSG_HEADER]))
+        room -= min(room, -(-(CMSG_HEADER + len(data)) // 8) * 8)
+    return (result[0], control, wait.msg_flags, result[1])
+
+
 def _recv(sock: TcpSock, size: int, flags: int, wait: Wait, now: int) -> bytes | Blocked:
-    if flags & c.MSG_ERRQUEUE:
-        raise fail(errno.EAGAIN)  # it is always empty
-    if flags & (c.MSG_OOB | c.MSG_TRUNC):
-        name = "MSG_OOB" if flags & c.MSG_OOB else "MSG_TRUNC"
-        raise NotSimulatedError(f"recv with {name} is not simulated on TCP")
     tcb = sock.tcb
     if tcb is None:
-        return _recv_unconnected(sock)
+        return _recv_unconnected(sock, flags)
+    if flags & c.MSG_OOB:
+        return _recv_urgent(tcb, size, flags, wait)
     peek = bool(flags & c.MSG_PEEK)
-    if tcb.rcv_queued:
+    if tcb.rcv_queued and not (wait.done and tcb.urg_data and urgent.at_mark(tcb)):
         data = calls.receive(tcb, size - wait.done, now, peek=peek)
+        if flags & c.MSG_TRUNC:
+            data = bytes(len(data))  # it is not copied: what the caller has there stays
         if peek:
             wait.taken = None
             wait.done = 0
-        if len(data) + wait.done >= _target(sock, size, flags) or not size:
+        got = len(data) + wait.done
+        if got >= _target(sock, size, flags) or not size or (got and _stops(tcb, data, peek)):
             return _joined(wait, data)
-        if not peek:
-            _keep(wait, data)
-        elif _over(sock, flags, wait, now):
-            return data
-        else:
-            return _wait_to_recv(sock, wait, now)
+        if data:
+            if not peek:
+                _keep(wait, data)
+            elif _over(sock, flags, wait, now):
+                return data
+            else:
+                return _wait_to_recv(sock, wait, now)
     return _nothing(sock, tcb, flags, wait, now)
+
+
+def _stops(tcb: Tcb, data: bytes, peek: bool) -> bool:
+    """Whether a call that has something has come to the mark: it goes no further."""
+    return tcb.urg_data != 0 and tcb.rcv_up == tcb.copied_seq + (len(data) if peek else 0)
+
+
+def _recv_urgent(tcb: Tcb, size: int, flags: int, wait: Wait) -> bytes:
+    """Take the urgent octet; it is never waited for.
+
+    Raises OSError: EINVAL where there is none, ENOTCONN, EAGAIN where it is announced only.
+    """
+    error, octet = calls.receive_urgent(tcb, peek=bool(flags & c.MSG_PEEK))
+    if error:
+        raise fail(error)
+    if octet < 0:
+        return b""
+    wait.msg_flags |= c.MSG_OOB
+    if not size:
+        wait.msg_flags |= c.MSG_TRUNC
+        return b""
+    return b"\0" if flags & c.MSG_TRUNC else bytes((octet,))
 
 
 def _nothing(sock: TcpSock, tcb: Tcb, flags: int, wait: Wait, now: int) -> bytes | Blocked:
@@ -191,9 +247,9 @@ def _nothing(sock: TcpSock, tcb: Tcb, flags: int, wait: Wait, now: int) -> bytes
     if tcb.fin_queued:
         calls.receive(tcb, 1, now, peek=bool(flags & c.MSG_PEEK))
     if wait.done:
-        return (
-            _joined(wait, b"") if _over(sock, flags, wait, now) else _wait_to_recv(sock, wait, now)
-        )
+        if _stops(tcb, b"", peek=False) or _over(sock, flags, wait, now):
+            return _joined(wait, b"")
+        return _wait_to_recv(sock, wait, now)
     if tcb.fin_received:
         return b""
     if tcb.so_error:
@@ -207,8 +263,10 @@ def _nothing(sock: TcpSock, tcb: Tcb, flags: int, wait: Wait, now: int) -> bytes
     return _wait_to_recv(sock, wait, now)
 
 
-def _recv_unconnected(sock: TcpSock) -> bytes:
+def _recv_unconnected(sock: TcpSock, flags: int) -> bytes:
     if sock.listening is None:
+        if flags & c.MSG_OOB:
+            raise fail(errno.EINVAL)
         error = sock.take_error()
         if error:
             raise fail(error)

@@ -14,6 +14,8 @@ from halfopen.sockets.errors import fail
 from halfopen.sockets.limits import expired, time_limit
 from halfopen.sockets.options import Options
 from halfopen.sockets.waiting import Blocked, NotSimulatedError, Wait, WaitQueue
+from halfopen.tcp import errqueue
+from halfopen.tcp.errqueue import Report, next_error
 from halfopen.wire.address import ANY, LOOPBACK
 from halfopen.wire.ip import PROTO_UDP, Packet
 from halfopen.wire.udp import Datagram
@@ -39,6 +41,8 @@ class UdpSock:
         self.descriptors = 0
         self.calls = 0
         self.shut = 0
+        self.corked: bytes | None = None  # of a datagram that goes on (MSG_MORE)
+        self.cork_there: tuple[str, int] = (ANY, 0)
         self.watchers: list[Interest] = []
         self.read_wait = WaitQueue()
         self.write_wait = WaitQueue()
@@ -63,6 +67,28 @@ class UdpSock:
         end = self.end
         error, end.so_error = end.so_error, 0
         return error
+
+    def take_report(self) -> Report | None:
+        """Take the oldest of the error queue (Linux sock_dequeue_err_skb)."""
+        end = self.end
+        if not end.errors:
+            return None
+        report = end.errors.pop(0)
+        end.rmem -= report.cost
+        end.so_error = next_error(report, end.errors, end.so_error)
+        if end.errors:
+            self.read_wait.wake()
+            self.write_wait.wake()
+        return report
+
+    def recverr_changed(self) -> None:
+        """IP_RECVERR was set or cleared; without it the error queue is emptied."""
+        end = self.end
+        end.recverr = self.options.recverr
+        if not end.recverr:
+            for report in end.errors:
+                end.rmem -= report.cost
+            end.errors.clear()
 
     # Its names.
 
@@ -90,8 +116,6 @@ class UdpSock:
         if self.end.address == ANY:
             self.end.address = way.source
         self.end.peer = (host, port)
-        self.end.queue.clear()
-        self.end.rmem = 0
 
     def _hold(self, host: str, port: int) -> None:
         self.end.address = host
@@ -125,34 +149,76 @@ class UdpSock:
 
     # Datagrams.
 
-    def send(self, data: bytes, address: tuple[str, int] | None, now: int) -> int:
+    def send(self, data: bytes, address: tuple[str, int] | None, flags: int, now: int) -> int:
         """Send one datagram, to the peer or to an address (Linux udp_sendmsg).
 
-        Raises OSError: EDESTADDRREQ, EMSGSIZE, ENETUNREACH, EPIPE; what an ICMP error said of an
-        earlier one.
+        With MSG_MORE it waits for what the next call adds. Raises OSError: EDESTADDRREQ, EMSGSIZE,
+        ENETUNREACH, EPIPE; what an ICMP error said of an earlier one.
         """
+        if not self.end.port:
+            self._hold(ANY, self._pick(ANY))
+        if len(data) > 0xFFFF:
+            raise fail(errno.EMSGSIZE)
+        if flags & c.MSG_OOB:
+            raise fail(errno.EOPNOTSUPP)
+        if self.corked is not None:
+            whole = self.corked + data
+            self.corked = None
+            if len(whole) > TEXT_MAX:
+                self._too_long(self.cork_there)
+            host, port = self.cork_there
+        else:
+            whole = data
+            host, port = self._there(address)
+            if len(data) > TEXT_MAX:
+                self._too_long((host, port))
+            error = self.take_error()
+            if error:
+                raise fail(error)
+            if self.shut & c.SEND_SHUTDOWN:
+                raise fail(errno.EPIPE)
+        if flags & c.MSG_MORE:
+            self.corked = whole
+            self.cork_there = (host, port)
+        else:
+            self._send(whole, host, port, now)
+        return len(data)
+
+    def _there(self, address: tuple[str, int] | None) -> tuple[str, int]:
+        """Find out where to, and that there is a way."""
         there = self.end.peer if address is None else address
         if there is None:
             raise fail(errno.EDESTADDRREQ)
-        if len(data) > TEXT_MAX:
-            raise fail(errno.EMSGSIZE)
-        if self.shut & c.SEND_SHUTDOWN:
-            raise fail(errno.EPIPE)
-        error = self.take_error()
-        if error:
-            raise fail(error)
         host, port = there
         if not port:
             raise fail(errno.EINVAL)
         if host == ANY:
             host = LOOPBACK
-        if not self.end.port:
-            self._hold(ANY, self._pick(ANY))
-        way = self.kernel.ip.way(host)
-        if way is None:
+        if self.kernel.ip.way(host) is None:
             raise fail(errno.ENETUNREACH)
         if self.kernel.ip.routes.is_broadcast(host) and not self.options.broadcast:
             raise fail(errno.EACCES)
+        return (host, port)
+
+    def _too_long(self, there: tuple[str, int]) -> None:
+        """Refuse a datagram that IP can't carry (Linux __ip_append_data, ip_local_error)."""
+        way = self.kernel.ip.way(there[0])
+        if self.end.recverr and way is not None:
+            destination = (there[0], 0 if self.end.peer is None else self.end.peer[1])
+            report = Report(
+                errno.EMSGSIZE,
+                destination,
+                b"",
+                origin=errqueue.LOCAL,
+                info=min(way.interface.mtu, 0xFFFF),
+            )
+            self.end.keep(report)
+        raise fail(errno.EMSGSIZE)
+
+    def _send(self, data: bytes, host: str, port: int, now: int) -> None:
+        way = self.kernel.ip.way(host)
+        if way is None:
+            raise fail(errno.ENETUNREACH)
         source = way.source if self.end.address == ANY else self.end.address
         datagram = Datagram(self.end.port, port, data)
         if len(data) + 28 > way.interface.mtu:
@@ -160,21 +226,27 @@ class UdpSock:
         failed = self.kernel.ip.send(Packet(source, host, PROTO_UDP, datagram), now)
         if failed:
             raise fail(failed)
-        return len(data)
 
     def recv(
         self, size: int, flags: int, wait: Wait, now: int
     ) -> tuple[bytes, tuple[str, int]] | Blocked:
-        """Take one datagram, cut off at ``size``, and where it is from (Linux udp_recvmsg)."""
-        if flags & c.MSG_ERRQUEUE:
-            raise fail(errno.EAGAIN)
+        """Take one datagram, cut off at ``size``, and where it is from (Linux udp_recvmsg).
+
+        With MSG_TRUNC it is as long as it was: what is cut off are zeros.
+        """
         error = self.take_error()
         if error:
             raise fail(error)
         end = self.end
         if end.queue:
             received = end.take(peek=bool(flags & c.MSG_PEEK))
-            return received.data[:size], (received.source, received.sport)
+            data = received.data
+            if len(data) > size:
+                wait.msg_flags |= c.MSG_TRUNC
+                data = data[:size]
+                if flags & c.MSG_TRUNC:
+                    data += bytes(len(received.data) - size)
+            return data, (received.source, received.sport)
         if self.shut & c.RCV_SHUTDOWN:
             return b"", ("0.0.0.0", 0)
         limit = time_limit(self.kernel, wait, self.options.rcvtimeo_ns, now)
@@ -215,7 +287,7 @@ class UdpSock:
     def poll_mask(self) -> int:
         """Return every poll bit that is set now (Linux udp_poll)."""
         mask = c.POLLOUT | c.POLLWRNORM
-        if self.end.so_error:
+        if self.end.so_error or self.end.errors:
             mask |= c.POLLERR
         if self.end.queue:
             mask |= c.POLLIN | c.POLLRDNORM

@@ -1,8 +1,11 @@
 """How a call waits: it returns ``Blocked``, and is entered again with the same ``Wait``."""
 
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from halfopen.base.errors import HalfopenError
+
+#: What goes with a message beside its text: level, type, octets.
+Control: TypeAlias = tuple[int, int, bytes]
 
 
 class Waiter(Protocol):
@@ -89,6 +92,8 @@ class Wait:
         self.slept = False  # it waited for room
         self.taken: list[bytes] | None = None  # what MSG_WAITALL has received so far
         self.error = 0  # what connect returns where its time is up
+        self.msg_flags = 0  # what recvmsg says of the message
+        self.control: list[Control] = []
         self.holder: Holder | None = None  # the socket, while the call is blocked
 
 

@@ -3,17 +3,17 @@
 RFC 9293 3.10.1 to 3.10.6.
 """
 
-from errno import ECONNRESET
+from errno import EAGAIN, ECONNRESET, EINVAL, ENOTCONN
 from typing import Final
 
-from halfopen.tcp import acking, autotune, emit, handshake, output, reassembly, timers
+from halfopen.tcp import acking, autotune, emit, handshake, output, reassembly, timers, urgent
 from halfopen.tcp.buffers import SEND_OVERHEAD, size_goal
 from halfopen.tcp.congestion import usage
 from halfopen.tcp.effects import READ, STATE
 from halfopen.tcp.listening import Listening
 from halfopen.tcp.skb import Skb
 from halfopen.tcp.states import State
-from halfopen.tcp.tcb import MSL2, RETRANSMIT, Tcb, done, enter, wake
+from halfopen.tcp.tcb import MSL2, RETRANSMIT, URG_READ, URG_VALID, Tcb, done, enter, wake
 from halfopen.tcp.text import become_minisock
 from halfopen.wire.tcp import PSH, SYN
 
@@ -42,10 +42,11 @@ def open_active(tcb: Tcb, now: int) -> None:
     timers.set_xmit(tcb, RETRANSMIT, tcb.rto_ns, now)
 
 
-def send(tcb: Tcb, data: bytes, now: int, *, push: bool = True) -> int:
+def send(tcb: Tcb, data: bytes, now: int, *, push: bool = True, is_urgent: bool = False) -> int:
     """SEND: take bytes for the peer and return how many; fewer where the buffer is full.
 
     RFC 9293 3.10.2; Linux tcp_sendmsg_locked. ``push`` is False where more will follow (MSG_MORE).
+    ``is_urgent``: the last octet taken is (MSG_OOB; Linux tcp_mark_urg).
     Requires: the state is in MAY_SEND, and the send side is not shut.
     """
     size = len(data)
@@ -75,8 +76,10 @@ def send(tcb: Tcb, data: bytes, now: int, *, push: bool = True) -> int:
         at += room
         tcb.write_seq += room
         tcb.snd_queued += room
-        if len(last.text) >= goal and at < size:
+        if len(last.text) >= goal and at < size and not is_urgent:
             _push_on(tcb, last, now)
+    if is_urgent and at:
+        tcb.snd_up = tcb.write_seq
     if at < size:
         _mark_pushed(tcb)
         output.push(tcb, now, output.NAGLE_PUSH)
@@ -130,13 +133,57 @@ def set_cork(tcb: Tcb, now: int, *, on: bool) -> None:
 def receive(tcb: Tcb, size: int, now: int, *, peek: bool = False) -> bytes:
     """RECEIVE: give at most ``size`` bytes of what has come; b"" where nothing is there.
 
-    RFC 9293 3.10.3; Linux tcp_recvmsg_locked.
+    RFC 9293 3.10.3; Linux tcp_recvmsg_locked. It ends in front of urgent data; beginning there it
+    leaves the urgent octet out, unless that is to stay in the stream.
     """
     if size <= 0:
         return b""
     if not tcb.rcv_queued:
         tcb.fin_queued = tcb.fin_queued and peek
         return b""
+    if tcb.urg_data:
+        return _receive_urgent(tcb, size, now, peek=peek)
+    return _receive(tcb, size, now, peek=peek)
+
+
+def _receive_urgent(tcb: Tcb, size: int, now: int, *, peek: bool) -> bytes:
+    """RECEIVE around the mark."""
+    ahead = tcb.rcv_up - tcb.copied_seq
+    if ahead > 0:
+        return _receive(tcb, min(size, ahead), now, peek=peek)
+    assert not ahead, "the reader is behind the mark, and urgent data is still there"
+    if peek:
+        return reassembly.peek(tcb, size) if tcb.oobinline else reassembly.peek(tcb, size + 1)[1:]
+    if tcb.oobinline:
+        data = _receive(tcb, size, now, peek=False)
+        urgent.passed(tcb)
+        return data
+    reassembly.take(tcb, 1)
+    urgent.passed(tcb)
+    return receive(tcb, size, now)
+
+
+def receive_urgent(tcb: Tcb, *, peek: bool = False) -> tuple[int, int]:
+    """RECEIVE the urgent octet: an errno, or 0 and the octet, which is -1 at the end.
+
+    It is read once: afterwards, as without one, it is EINVAL. Linux tcp_recv_urg.
+    """
+    urg_data = tcb.urg_data
+    if tcb.oobinline or not urg_data or urg_data == URG_READ:
+        return (EINVAL, 0)
+    closed = tcb.state is State.CLOSED or tcb.minisock
+    if closed and not tcb.fin_received:
+        return (ENOTCONN, 0)
+    if urg_data & URG_VALID:
+        if not peek:
+            tcb.urg_data = URG_READ
+        return (0, urg_data & 0xFF)
+    if closed or tcb.rcv_shutdown:
+        return (0, -1)
+    return (EAGAIN, 0)
+
+
+def _receive(tcb: Tcb, size: int, now: int, *, peek: bool) -> bytes:
     if peek:
         return reassembly.peek(tcb, size)
     alive = tcb.state is not State.CLOSED and not tcb.minisock

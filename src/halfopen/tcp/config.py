@@ -37,6 +37,7 @@ class Config:
         self.reordering = _number(sysctl, "tcp_reordering")
         self.rfc1337 = _number(sysctl, "tcp_rfc1337") != 0
         self.abort_on_overflow = _number(sysctl, "tcp_abort_on_overflow") != 0
+        self.stdurg = _number(sysctl, "tcp_stdurg") != 0
         self.slow_start_after_idle = _number(sysctl, "tcp_slow_start_after_idle") != 0
         self.invalid_ratelimit_ns = _number(sysctl, "tcp_invalid_ratelimit") * MS
         _, self.rmem_default, self.rmem_max = _three(sysctl, "tcp_rmem")

@@ -3,7 +3,7 @@
 from typing import Final
 
 from halfopen.base.units import MS
-from halfopen.tcp import reassembly
+from halfopen.tcp import reassembly, urgent
 from halfopen.tcp.buffers import within_half_window
 from halfopen.tcp.effects import Effects
 from halfopen.tcp.states import State
@@ -21,7 +21,7 @@ from halfopen.tcp.tcb import (
 )
 from halfopen.tcp.window import advertise
 from halfopen.wire.seq import wrap
-from halfopen.wire.tcp import ACK, RST, Flow, Segment
+from halfopen.wire.tcp import ACK, RST, URG, Flow, Segment
 
 MAX_SACK_BLOCKS: Final = 4
 SACK_OPTION: Final = 4  # without its blocks
@@ -47,6 +47,10 @@ def emit(tcb: Tcb, seq: int, flags: int, text: bytes, now: int, *, window: int =
         advertise(tcb) if window < 0 else window,
         text,
     )
+    if tcb.snd_up > tcb.snd_una:
+        segment.urg = urgent.pointer(tcb, seq)
+        if segment.urg:
+            segment.flags |= URG
     if tcb.ts_ok:
         segment.ts_val = now // MS + tcb.ts_offset & 0xFFFFFFFF
         segment.ts_ecr = tcb.ts_recent

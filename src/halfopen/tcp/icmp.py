@@ -6,25 +6,39 @@ found.
 
 from halfopen.tcp import deadlines, output, recovery, timers
 from halfopen.tcp.congestion import usage
+from halfopen.tcp.effects import READ, WRITE
 from halfopen.tcp.emit import sync_mss
+from halfopen.tcp.errqueue import Report
 from halfopen.tcp.jiffies import ceil_jiffies
 from halfopen.tcp.rtt import set_rto
 from halfopen.tcp.states import CONNECTING
-from halfopen.tcp.tcb import LOSS, RETRANSMIT, RTO_INITIAL, Tcb, done
+from halfopen.tcp.tcb import LOSS, RETRANSMIT, RTO_INITIAL, Tcb, done, wake
 
 
 def error(tcb: Tcb, errno: int, *, hard: bool, now: int) -> None:
     """Tell of an error: a hard one ends a connection that is not open yet.
 
-    A soft one is kept, and told instead of ETIMEDOUT if the connection gives up.
+    A soft one is kept, and told instead of ETIMEDOUT if the connection gives up. Under IP_RECVERR
+    the user's next call is told of it, and the connection goes on all the same.
     """
     if not hard:
-        tcb.so_error_soft = errno
+        if tcb.recverr and not tcb.embryo:
+            tcb.so_error = errno
+            wake(tcb, READ | WRITE)
+        else:
+            tcb.so_error_soft = errno
         return
     done(tcb, now, why="ICMP error", error=errno)
     listening = tcb.listening
     if tcb.embryo and listening is not None:
         listening.forget(tcb)
+
+
+def keep(tcb: Tcb, report: Report) -> None:
+    """Keep an error about the SYN of a connect, asked for or not (Linux ip_icmp_error)."""
+    if tcb.errors is None:
+        tcb.errors = []
+    tcb.errors.append(report)
 
 
 def revert_backoff(tcb: Tcb, seq: int, now: int) -> None:

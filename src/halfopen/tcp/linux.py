@@ -63,6 +63,12 @@ TAGS: Final[dict[str, Departure]] = {
         kernel="Linux tcp_rcv_state_process",
         witness="test_a_segment_without_ack_gets_no_answer",
     ),
+    "one-urgent-octet": Departure(
+        rfc="RFC 9293 3.8.5 (MUST-31): urgent data may be of any length",
+        does="only its last octet is urgent; what was before it stays in the stream",
+        kernel="Linux tcp_urg",
+        witness="test_linux_does_what_the_row_says",
+    ),
     "refused-not-reset": Departure(
         rfc="RFC 9293 3.10.7.3 second: the user is told 'connection reset'",
         does="an RST in SYN-SENT is told as ECONNREFUSED",
@@ -92,6 +98,18 @@ TAGS: Final[dict[str, Departure]] = {
         does="closing with unread data sends an RST at once",
         kernel="Linux __tcp_close",
         witness="N07",
+    ),
+    "urgent-after-fin": Departure(
+        rfc="RFC 9293 3.10.7.4 sixth: URG is ignored behind the peer's FIN",
+        does="the pointer is taken, and the octet too, in every state that has queues",
+        kernel="Linux tcp_urg",
+        witness="test_linux_does_what_the_row_says",
+    ),
+    "urgent-from-header": Departure(
+        rfc="RFC 9293 3.8.5: urgent data is in the stream",
+        does="with the urgent octet lost, one of the next segment's header is given for it",
+        kernel="Linux tcp_urg",
+        witness="test_linux_does_what_the_row_says",
     ),
     "user-timeout-ends-probing": Departure(
         rfc="RFC 9293 3.8.6.1 (MUST-37): a window may stay closed while the peer answers probes",

@@ -5,7 +5,7 @@ RFC 9293 3.8.6.2.1, 3.7.4.
 
 from typing import Final
 
-from halfopen.tcp import timers
+from halfopen.tcp import timers, urgent
 from halfopen.tcp.buffers import GSO_MAX, SEND_OVERHEAD
 from halfopen.tcp.congestion import usage
 from halfopen.tcp.emit import emit, fit_mss, send_syn
@@ -121,7 +121,8 @@ def _write_burst(tcb: Tcb, now: int, nagle: int, quota: int) -> bool:
     if not sends_into(tcb, skb):
         return False
     if len(skb.text) > tcb.mss:
-        transmit_many(tcb, skb, now, limit=_split_point(tcb, skb, most, nagle))
+        limit = tcb.mss if urgent.is_out(tcb) else _split_point(tcb, skb, most, nagle)
+        transmit_many(tcb, skb, now, limit=limit)
     elif _nagle_lets(tcb, skb, nagle if len(tcb.unsent) == 1 else NAGLE_PUSH):
         transmit_new(tcb, skb, now)
     else:
@@ -186,7 +187,7 @@ def burst_max(tcb: Tcb) -> int:
 
 def _nagle_lets(tcb: Tcb, skb: Skb, nagle: int) -> bool:
     """Whether a small last segment may go (RFC 9293 3.7.4; Linux tcp_nagle_test)."""
-    if nagle & NAGLE_PUSH or skb.flags & FIN or len(skb.text) >= tcb.mss:
+    if nagle & NAGLE_PUSH or skb.flags & FIN or urgent.is_out(tcb) or len(skb.text) >= tcb.mss:
         return True
     return not _nagle_waits(tcb, nagle)
 
@@ -256,11 +257,11 @@ def _transmit(tcb: Tcb, skb: Skb, now: int, flags: int = 0) -> None:
     """Send a segment and keep it until it is acknowledged (Linux tcp_event_new_data_sent)."""
     skb.sent_at = now
     tcb.inflight.append(skb)
-    if skb.end_seq > tcb.snd_nxt:
-        tcb.snd_nxt = skb.end_seq
     if len(skb.text) < tcb.mss:
         tcb.snd_sml = skb.end_seq
     emit(tcb, skb.seq, skb.flags | flags | ACK, skb.text, now)
+    if skb.end_seq > tcb.snd_nxt:
+        tcb.snd_nxt = skb.end_seq
 
 
 def resend(tcb: Tcb, skb: Skb, now: int) -> bool:
@@ -350,8 +351,11 @@ def _collapse(tcb: Tcb, skb: Skb) -> None:
 def probe(tcb: Tcb, now: int) -> None:
     """Send what makes the peer answer: an ACK with an old sequence number.
 
+    Before it goes one with the right number where there is urgent data: the peer takes its pointer.
     Linux tcp_xmit_probe_skb.
     """
+    if tcb.snd_una < tcb.snd_up <= tcb.snd_una + urgent.REACH:
+        emit(tcb, tcb.snd_una, ACK, b"", now)
     emit(tcb, tcb.snd_una - 1, ACK, b"", now)
 
 

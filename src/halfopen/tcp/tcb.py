@@ -15,6 +15,7 @@ from halfopen.tcp.states import TRANSITIONS, State
 from halfopen.wire.tcp import Flow
 
 if TYPE_CHECKING:
+    from halfopen.tcp.errqueue import Report
     from halfopen.tcp.listening import Listening
 
 RTO_INITIAL: Final = 1 * S  # RFC 6298 2.1
@@ -49,6 +50,12 @@ ACK_NOW: Final = 16
 ACK_NOMEM: Final = 32
 
 
+# ``urg_data``: with URG_VALID goes the octet itself (Linux TCP_URG_VALID and its like).
+URG_VALID: Final = 0x100
+URG_NOTYET: Final = 0x200
+URG_READ: Final = 0x400
+
+
 class Tcb:
     """One connection.
 
@@ -78,6 +85,7 @@ class Tcb:
         "effects",
         "embryo",
         "entry_at",
+        "errors",
         "fin_queued",
         "fin_received",
         "flow",
@@ -108,6 +116,7 @@ class Tcb:
         "no_room",
         "no_route",
         "nodelay",
+        "oobinline",
         "ooo",
         "oow_ack_at",
         "orphan",
@@ -143,6 +152,7 @@ class Tcb:
         "ready_costs",
         "ready_offset",
         "ready_tailroom",
+        "recverr",
         "retrans_at",
         "retrans_out",
         "retransmits",
@@ -185,6 +195,7 @@ class Tcb:
         "ts_recent",
         "ts_recent_at",
         "unsent",
+        "urg_data",
         "user",
         "user_mss",
         "user_timeout_ns",
@@ -222,6 +233,8 @@ class Tcb:
         self.snd_shutdown = False
         self.so_error = 0
         self.so_error_soft = 0
+        self.recverr = False  # the user wants to hear of errors at once (IP_RECVERR)
+        self.errors: list[Report] | None = None  # the error queue; None: it was never used
         self.nodelay = False
         self.cork = False
         self.nagle_push = False  # what is queued goes, cork or not (Linux TCP_NAGLE_PUSH)
@@ -246,7 +259,7 @@ class Tcb:
         self.max_window = 0
         self.snd_sml = iss  # end of the last small segment (Nagle, as Minshall refined it)
         self.pushed_seq = iss
-        self.snd_up = iss
+        self.snd_up = iss  # the number behind our urgent octet; urgent while SND.UNA is below it
         self.unsent: deque[Skb] = deque()
         self.inflight: deque[Skb] = deque()
         self.snd_queued = 0  # what counts against sndbuf: text and Linux's overhead
@@ -260,7 +273,9 @@ class Tcb:
         self.rcv_wnd = 0
         self.rcv_wup = 0
         self.copied_seq = 0
-        self.rcv_up: int | None = None  # where urgent data ends
+        self.rcv_up = 0  # the number of the urgent octet, while there is one (Linux urg_seq)
+        self.urg_data = 0  # what there is of it: URG_NOTYET, URG_READ, or URG_VALID and the octet
+        self.oobinline = False  # it stays in the stream (SO_OOBINLINE)
         self.ready: deque[bytes] = deque()
         self.ready_offset = 0
         self.ready_costs: deque[int] = deque()  # of rcvbuf, one for each of ``ready``

@@ -2,12 +2,12 @@
 
 from errno import ECONNRESET, EPIPE
 
-from halfopen.tcp import admission, autotune, reassembly, timers
+from halfopen.tcp import admission, autotune, reassembly, timers, urgent
 from halfopen.tcp.acking import data_received, early_received, enter_quickack
 from halfopen.tcp.effects import READ, STATE
 from halfopen.tcp.emit import send_ack
 from halfopen.tcp.states import State
-from halfopen.tcp.tcb import ACK_NOMEM, ACK_NOW, ACK_SCHED, MSL2, Tcb, done, enter, wake
+from halfopen.tcp.tcb import ACK_NOMEM, ACK_NOW, ACK_SCHED, MSL2, URG_NOTYET, Tcb, done, enter, wake
 from halfopen.tcp.window import open_window, predict
 from halfopen.wire.tcp import FIN, SYN, URG, Segment
 
@@ -15,12 +15,14 @@ _TAKES_TEXT = frozenset({State.ESTABLISHED, State.FIN_WAIT_1, State.FIN_WAIT_2})
 
 
 def check_urg(tcb: Tcb, seg: Segment, seq: int) -> None:
-    """Sixth: note where urgent data ends."""
-    if seg.flags & URG and tcb.state in _TAKES_TEXT and seg.urg:
-        end = seq + seg.urg
-        if tcb.rcv_up is None or end > tcb.rcv_up:
-            tcb.rcv_up = end
-            wake(tcb, READ)
+    """Sixth: note where urgent data ends, and take it out of the segment that brings it.
+
+    Linux tcp_urg.
+    """
+    if seg.flags & URG:  # LINUX(urgent-after-fin)
+        urgent.arrives(tcb, seq, seg.urg)
+    if tcb.urg_data == URG_NOTYET:
+        urgent.look_for(tcb, seg, seq)
 
 
 def segment_text(tcb: Tcb, seg: Segment, now: int, *, seq: int) -> bool:

@@ -119,7 +119,7 @@ def clamp_window(tcb: Tcb, window: int) -> None:
 
 def predict(tcb: Tcb) -> None:
     """Let the fast path take what is expected, where there is room for it (tcp_fast_path_check)."""
-    if not tcb.ooo and tcb.rcv_wnd and tcb.rmem < tcb.rcvbuf and tcb.rcv_up is None:
+    if not tcb.ooo and tcb.rcv_wnd and tcb.rmem < tcb.rcvbuf and not tcb.urg_data:
         tcb.predicts = True
 
 

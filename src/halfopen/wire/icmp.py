@@ -48,13 +48,16 @@ class Quote:
     ``seq`` is the sequence number if it is TCP, and nothing of use otherwise.
     """
 
-    def __init__(self, proto: int, src: str, sport: int, dst: str, dport: int, seq: int) -> None:
+    def __init__(
+        self, proto: int, src: str, sport: int, dst: str, dport: int, seq: int, header_len: int
+    ) -> None:
         self.proto = proto
         self.src = src
         self.sport = sport
         self.dst = dst
         self.dport = dport
         self.seq = seq
+        self.header_len = header_len  # of IP's header
 
 
 def encode(message: Icmp) -> bytes:
@@ -92,4 +95,4 @@ def decode_quoted(quoted: bytes) -> Quote:
         raise WireError("an ICMP error quotes too little of the packet that it is about")
     sport, dport, seq = struct.unpack_from("!HHI", quoted, header_len)
     source, destination = from_bytes(quoted[12:16]), from_bytes(quoted[16:20])
-    return Quote(quoted[9], source, sport, destination, dport, seq)
+    return Quote(quoted[9], source, sport, destination, dport, seq, header_len)

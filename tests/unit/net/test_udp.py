@@ -98,7 +98,7 @@ def test_one_of_several_is_removed() -> None:
 def test_a_connected_socket_hears_of_errors(kind: int, code: int, error: int) -> None:
     one = end(HERE, 1000, (PEER, 53))
     udp = network(one)
-    udp.error(Quote(17, HERE, 1000, PEER, 53, 0), Icmp(kind, code, 0, b""))
+    udp.error(Quote(17, HERE, 1000, PEER, 53, 0, 20), Icmp(kind, code, 0, b""), PEER)
     assert one.so_error == error
     assert udp.woken == ([one] if error else [])
 
@@ -107,6 +107,6 @@ def test_others_never_hear_of_them() -> None:
     one = end(HERE, 1000)
     udp = network(one)
     refused = Icmp(icmp.DEST_UNREACH, icmp.PORT_UNREACH, 0, b"")
-    udp.error(Quote(17, HERE, 1000, PEER, 53, 0), refused)
-    udp.error(Quote(17, HERE, 1001, PEER, 53, 0), refused)
+    udp.error(Quote(17, HERE, 1000, PEER, 53, 0, 20), refused, PEER)
+    udp.error(Quote(17, HERE, 1001, PEER, 53, 0, 20), refused, PEER)
     assert (one.so_error, udp.woken) == (0, [])

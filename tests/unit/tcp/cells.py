@@ -14,6 +14,8 @@ from halfopen.tcp.jiffies import JIFFY
 from halfopen.tcp.states import State
 
 Step: TypeAlias = Callable[[End], None]
+#: Of the error queue: errno, ICMP type and code, whose message.
+Report: TypeAlias = tuple[int, int, int, str]
 
 PLAIN = Options()
 STAMPED = Options(timestamps=True)
@@ -31,6 +33,8 @@ class Cell(NamedTuple):
     gives: bytes = b""  # what the user can read afterwards
     linux: str = ""  # why the row is not for the real kernel: it would wait too long
     gap: str = ""  # why the stack does not do so yet
+    urgent: bytes | int | None = None  # what recv(MSG_OOB) gives or fails with; None: not asked
+    reports: tuple[Report, ...] | None = None  # the error queue; the error is then also a soft one
 
 
 class Observed(NamedTuple):
@@ -40,6 +44,8 @@ class Observed(NamedTuple):
     sends: tuple[Sent, ...]
     error: int
     gives: bytes
+    urgent: bytes | int | None = None
+    reports: tuple[Report, ...] | None = None
 
 
 class Table(NamedTuple):
@@ -49,11 +55,12 @@ class Table(NamedTuple):
     reach: Step
     rows: tuple[Cell, ...]
     options: Options = PLAIN
+    sysctl: dict[str, int | str] = {}  # noqa: RUF012  read only
 
 
-def says(flags: int, seq: int, ack: int = 0, size: int = 0) -> Sent:
+def says(flags: int, seq: int, ack: int = 0, size: int = 0, urg: int = 0) -> Sent:
     """What an end says, in the tables' numbers."""
-    return Sent(flags, seq, ack, size)
+    return Sent(flags, seq, ack, size, urg)
 
 
 def seg(
@@ -99,10 +106,11 @@ def row(
     urg: int = 0,
     error: int = 0,
     gives: bytes = b"",
+    urgent: bytes | int | None = None,
 ) -> Cell:
     """A row for one segment."""
     step = seg(flags, seq, ack, text, wnd=wnd, ts=ts, ecr=ecr, urg=urg)
-    return Cell(name, (step,), then, sends, error, gives)
+    return Cell(name, (step,), then, sends, error, gives, urgent=urgent)
 
 
 def case(
@@ -114,9 +122,11 @@ def case(
     gives: bytes = b"",
     linux: str = "",
     gap: str = "",
+    urgent: bytes | int | None = None,
+    reports: tuple[Report, ...] | None = None,
 ) -> Cell:
     """A row for several steps, or for a call; what is sent on the way counts too."""
-    return Cell(name, steps, then, sends, error, gives, linux, gap)
+    return Cell(name, steps, then, sends, error, gives, linux, gap, urgent, reports)
 
 
 def wait(duration_ns: int) -> Step:
@@ -156,6 +166,35 @@ def abort(end: End) -> None:
     end.abort()
 
 
+def write_urgent(data: bytes) -> Step:
+    """A step: the user sends, and the last octet is urgent."""
+
+    def writes(end: End) -> None:
+        end.write_urgent(data)
+
+    return writes
+
+
+def recverr(end: End) -> None:
+    """A step: the user wants to hear of errors at once."""
+    end.recverr()
+
+
+def read_urgent(end: End) -> None:
+    """A step: the user receives the urgent octet."""
+    end.read_urgent()
+
+
+def inline(end: End) -> None:
+    """A step: urgent data stays in the stream from now on."""
+    end.inline(on=True)
+
+
+def apart(end: End) -> None:
+    """A step: urgent data does not stay in the stream any more."""
+    end.inline(on=False)
+
+
 def shutdown_write(end: End) -> None:
     """A step: the user sends no more."""
     end.shutdown_write()
@@ -174,14 +213,25 @@ def observe(end: End, table: Table, cell: Cell) -> Observed:
         step(end)
     sends = tuple(end.sent())
     then = end.state
+    if cell.reports is not None:
+        error = end.soft_error()
+        return Observed(then, sends, error, end.read(), reports=tuple(end.reports()))
     error = end.error()
-    return Observed(then, sends, error, end.read())
+    if cell.urgent is None:
+        return Observed(then, sends, error, end.read())
+    urgent = end.read_urgent()
+    reads = [end.read() for _ in range(3)]
+    return Observed(then, sends, error, b"|".join(data for data in reads if data), urgent)
+
+
+def promised(cell: Cell) -> Observed:
+    """What a row says."""
+    return Observed(cell.then, cell.sends, cell.error, cell.gives, cell.urgent, cell.reports)
 
 
 def check(table: Table, cell: Cell) -> None:
     """Hold a row against the stack."""
-    expected = Observed(cell.then, cell.sends, cell.error, cell.gives)
-    assert observe(Ours(table.options), table, cell) == expected
+    assert observe(Ours(table.options, sysctl=table.sysctl), table, cell) == promised(cell)
 
 
 def cells(*tables: Table) -> pytest.MarkDecorator:

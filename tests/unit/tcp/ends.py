@@ -7,6 +7,7 @@ stack, and ``linux_end.LinuxEnd`` a socket of the real kernel.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from errno import EBADF
 from typing import Final, NamedTuple
 
 from halfopen.base.rng import Rng
@@ -15,7 +16,7 @@ from halfopen.net.demux import arriving
 from halfopen.net.interfaces import Interface
 from halfopen.net.ip import Ip
 from halfopen.net.sysctl import with_defaults
-from halfopen.tcp import calls, timers
+from halfopen.tcp import calls, timers, urgent
 from halfopen.tcp.config import Config
 from halfopen.tcp.deadlines import deadline_passed, next_deadline
 from halfopen.tcp.effects import Effects
@@ -55,11 +56,13 @@ class Sent(NamedTuple):
     seq: int
     ack: int
     size: int = 0  # octets of text
+    urg: int = 0  # the urgent pointer, where the flag says that there is one
 
     def __repr__(self) -> str:
         ack = f" ack {self.ack}" if self.flags & ACK else ""
         size = f" len {self.size}" if self.size else ""
-        return f"<{spell_flags(self.flags)} seq {self.seq}{ack}{size}>"
+        urg = f" urg {self.urg}" if self.flags & URG else ""
+        return f"<{spell_flags(self.flags)} seq {self.seq}{ack}{size}{urg}>"
 
 
 class Options(NamedTuple):
@@ -164,7 +167,7 @@ class End(ABC):
         ours = self.iss if self.iss is not None else 0
         seq = 0 if seg.flags & RST and not seg.seq else unwrap(wrap(seg.seq - ours + ISS), ISS)
         ack = unwrap(wrap(seg.ack - self.irs + IRS), IRS) if seg.flags & ACK else 0
-        return Sent(seg.flags, seq, ack, len(seg.text))
+        return Sent(seg.flags, seq, ack, len(seg.text), seg.urg if seg.flags & URG else 0)
 
     # What an end has to do for it.
 
@@ -211,6 +214,34 @@ class End(ABC):
     @abstractmethod
     def read(self, size: int = 1 << 20) -> bytes:
         """RECEIVE what is there."""
+
+    @abstractmethod
+    def write_urgent(self, data: bytes) -> None:
+        """SEND, whole, with the last octet urgent."""
+
+    @abstractmethod
+    def read_urgent(self, *, peek: bool = False) -> bytes | int:
+        """RECEIVE the urgent octet; an errno where there is none."""
+
+    @abstractmethod
+    def recverr(self) -> None:
+        """Set IP_RECVERR."""
+
+    @abstractmethod
+    def soft_error(self) -> int:
+        """Return the error that waits, or else the soft one (SO_ERROR), and clear it."""
+
+    @abstractmethod
+    def reports(self) -> list[tuple[int, int, int, str]]:
+        """Empty the error queue: each errno, ICMP type and code, and whose message it was."""
+
+    @abstractmethod
+    def inline(self, *, on: bool) -> None:
+        """Set or clear SO_OOBINLINE."""
+
+    @abstractmethod
+    def at_mark(self) -> bool:
+        """Ask SIOCATMARK."""
 
     @abstractmethod
     def shutdown_write(self) -> None:
@@ -374,6 +405,37 @@ class Ours(End):
         data = calls.receive(self.tcb, size, self.now)
         self.settle()
         return data
+
+    def write_urgent(self, data: bytes) -> None:
+        taken = calls.send(self.held(), data, self.now, is_urgent=True)
+        assert taken == len(data), f"{taken} of {len(data)} octets were taken"
+        self.settle()
+
+    def read_urgent(self, *, peek: bool = False) -> bytes | int:
+        if self.tcb is None or self.tcb.orphan:
+            return EBADF
+        error, octet = calls.receive_urgent(self.tcb, peek=peek)
+        return error or (bytes((octet,)) if octet >= 0 else b"")
+
+    def recverr(self) -> None:
+        self.held().recverr = True
+
+    def soft_error(self) -> int:
+        tcb = self.held()
+        error, tcb.so_error_soft = self.error() or tcb.so_error_soft, 0
+        return error
+
+    def reports(self) -> list[tuple[int, int, int, str]]:
+        found = self.held().errors or []
+        told = [(each.errno, each.kind, each.code, each.offender) for each in found]
+        found.clear()
+        return told
+
+    def inline(self, *, on: bool) -> None:
+        self.held().oobinline = on
+
+    def at_mark(self) -> bool:
+        return urgent.at_mark(self.held())
 
     def peek(self, size: int) -> bytes:
         """RECEIVE, and leave it there."""

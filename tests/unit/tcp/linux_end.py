@@ -5,6 +5,7 @@ against the kernel, and walks beside it. The namespaces are this process's own a
 """
 
 import errno
+import fcntl
 import json
 import os
 import socket
@@ -17,10 +18,11 @@ from random import Random
 from typing import Final
 
 from tests.unit.tcp import reach, walks
-from tests.unit.tcp.cells import Cell, Observed, Table, observe, row
+from tests.unit.tcp.cells import Cell, Observed, Table, observe, promised, row
 from tests.unit.tcp.ends import HERE, IRS, PEER, End, Options, Ours
 
 from halfopen.base.units import MS, S
+from halfopen.net.sysctl import DEFAULTS
 from halfopen.oracle import namespaces, netlink
 from halfopen.tcp.states import State
 from halfopen.wire import ip
@@ -36,6 +38,8 @@ _MTU: Final = 1500
 _LINGER_NOW: Final = struct.pack("ii", 1, 0)
 _TCP_LINGER2: Final = 8
 _TCP_NEW_SYN_RECV: Final = 12
+_SIOCATMARK: Final = 0x8905
+_IP_RECVERR: Final = 11
 #: Where a struct inet_diag_msg, behind its header, has the state and the timer's rest in ms.
 _STATE_AT: Final = 17
 _EXPIRES_AT: Final = 68
@@ -183,6 +187,41 @@ class LinuxEnd(End):
         except OSError:
             return b""
 
+    def write_urgent(self, data: bytes) -> None:
+        assert self.held().send(data, socket.MSG_OOB) == len(data), "the kernel took less"
+        self.look()
+
+    def read_urgent(self, *, peek: bool = False) -> bytes | int:
+        if self.sock is None:
+            return errno.EBADF
+        try:
+            return self.sock.recv(1, socket.MSG_OOB | (socket.MSG_PEEK if peek else 0))
+        except OSError as error:
+            return error.errno or 0
+
+    def recverr(self) -> None:
+        self.held().setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
+
+    def soft_error(self) -> int:
+        return self.error()
+
+    def reports(self) -> list[tuple[int, int, int, str]]:
+        told = []
+        with suppress(BlockingIOError):
+            while True:
+                _, control, _, _ = self.held().recvmsg(2000, 200, socket.MSG_ERRQUEUE)
+                ((_, _, data),) = control
+                number, _, kind, code = struct.unpack_from("=IBBB", data)
+                told.append((number, kind, code, socket.inet_ntoa(data[20:24])))
+        return told
+
+    def inline(self, *, on: bool) -> None:
+        self.held().setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, on)
+
+    def at_mark(self) -> bool:
+        answer = fcntl.ioctl(self.held(), _SIOCATMARK, bytes(4))
+        return bool(struct.unpack("=i", answer)[0])
+
     def shutdown_write(self) -> None:
         with suppress(OSError):  # ENOTCONN, which the socket layer tells
             self.held().shutdown(socket.SHUT_WR)
@@ -241,11 +280,15 @@ TALKATIVE: Final[dict[str, int | str]] = {"net.ipv4.tcp_invalid_ratelimit": 0}
 
 def run(machine: Machine, table: Table, cell: Cell) -> Observed:
     """Let a row happen to the kernel."""
+    for name, setting in table.sysctl.items():
+        namespaces.set_sysctl(name, setting)
     end = LinuxEnd(machine, table.options)
     try:
         return observe(end, table, cell)
     finally:
         end.vanish()
+        for name in table.sysctl:
+            namespaces.set_sysctl(name, DEFAULTS[name])
 
 
 def judge_row(machine: Machine, table: Table, cell: Cell) -> str:
@@ -253,7 +296,7 @@ def judge_row(machine: Machine, table: Table, cell: Cell) -> str:
 
     Time passes there: a tick may fall between two steps.
     """
-    expected = Observed(cell.then, cell.sends, cell.error, cell.gives)
+    expected = promised(cell)
     seen = expected
     for _ in range(_TIMES):
         seen = run(machine, table, cell)

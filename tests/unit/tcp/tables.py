@@ -19,6 +19,7 @@ from tests.unit.tcp import (
     test_syn_received,
     test_syn_sent,
     test_time_wait,
+    test_urgent,
 )
 from tests.unit.tcp.cells import Table
 
@@ -38,6 +39,7 @@ _MODULES: Final = (
     test_delayed_ack,
     test_retransmission,
     test_receiving,
+    test_urgent,
     test_icmp,
 )
 

@@ -1,11 +1,33 @@
 """What ICMP errors do to a connection (RFC 9293 3.9.2.2, RFC 6069, RFC 1191)."""
 
-from errno import ECONNREFUSED, EHOSTUNREACH, EPROTO
+from collections.abc import Callable
+from errno import (
+    ECONNREFUSED,
+    EHOSTDOWN,
+    EHOSTUNREACH,
+    ENETUNREACH,
+    ENONET,
+    ENOPROTOOPT,
+    EOPNOTSUPP,
+    EPROTO,
+)
 from typing import Final
 
 import pytest
 from tests.unit.tcp import reach
-from tests.unit.tcp.cells import Cell, Table, case, cells, check, complaint, says, timeline, write
+from tests.unit.tcp.cells import (
+    Cell,
+    Table,
+    case,
+    cells,
+    check,
+    complaint,
+    recverr,
+    says,
+    seg,
+    timeline,
+    write,
+)
 from tests.unit.tcp.ends import IRS, ISS, End, Ours, Sent
 
 from halfopen.base.units import MS, S
@@ -16,6 +38,111 @@ from halfopen.wire.tcp import ACK, PSH
 
 SEQ: Final = IRS + 1
 NXT: Final = ISS + 1
+ROUTER: Final = "10.0.0.254"
+CLOSED, ESTABLISHED, SYN_SENT = State.CLOSED, State.ESTABLISHED, State.SYN_SENT
+#: ICMP type and code, and what Linux makes of it (icmp_err_convert, tcp_v4_err).
+ERRORS: Final = (
+    (3, 0, ENETUNREACH),
+    (3, 1, EHOSTUNREACH),
+    (3, 2, ENOPROTOOPT),
+    (3, 3, ECONNREFUSED),
+    (3, 5, EOPNOTSUPP),
+    (3, 6, ENETUNREACH),
+    (3, 7, EHOSTDOWN),
+    (3, 8, ENONET),
+    (3, 9, ENETUNREACH),
+    (3, 10, EHOSTUNREACH),
+    (3, 11, ENETUNREACH),
+    (3, 12, EHOSTUNREACH),
+    (3, 13, EHOSTUNREACH),
+    (3, 14, EHOSTUNREACH),
+    (3, 15, EHOSTUNREACH),
+    (11, 0, EHOSTUNREACH),
+    (12, 0, EPROTO),
+)
+#: Said, and never heard: a code that there is not, source quench, a fragment's time.
+UNHEARD: Final = ((3, 16), (4, 0), (11, 1))
+SENT: Final = says(PSH | ACK, NXT, SEQ, 1)
+
+
+def each(rows: Callable[[int, int, int], Cell]) -> tuple[Cell, ...]:
+    return tuple(rows(kind, code, number) for kind, code, number in ERRORS)
+
+
+def opening(kind: int, code: int, number: int) -> Cell:
+    """It is queued whether or not the user asked for it."""
+    return case(
+        f"{kind}/{code}",
+        (complaint(kind, code, ISS),),
+        CLOSED,
+        error=number,
+        reports=((number, kind, code, ROUTER),),
+    )
+
+
+def in_established(kind: int, code: int, number: int) -> Cell:
+    """It is kept, and told by SO_ERROR; nothing else happens."""
+    return case(
+        f"{kind}/{code}",
+        (write(b"x"), complaint(kind, code, NXT), write(b"y")),
+        ESTABLISHED,
+        SENT,
+        error=number,
+        reports=(),
+    )
+
+
+def in_established_with_recverr(kind: int, code: int, number: int) -> Cell:
+    """The next call is told, and the connection goes on; nothing is queued."""
+    return case(
+        f"{kind}/{code}",
+        (recverr, write(b"x"), complaint(kind, code, NXT), seg(ACK, SEQ, NXT + 1)),
+        ESTABLISHED,
+        SENT,
+        error=number,
+        reports=(),
+    )
+
+
+UNHEARD_IN_SYN_SENT = tuple(
+    case(f"{kind}/{code}", (complaint(kind, code, ISS),), SYN_SENT, reports=())
+    for kind, code in UNHEARD
+)
+UNHEARD_IN_ESTABLISHED = tuple(
+    case(
+        f"{kind}/{code}",
+        (recverr, write(b"x"), complaint(kind, code, NXT)),
+        ESTABLISHED,
+        SENT,
+        reports=(),
+    )
+    for kind, code in UNHEARD
+)
+#: What is soft is forgotten when an ACK comes; what waits for the user is not.
+SOFT = (
+    case(
+        "and an ACK",
+        (write(b"x"), complaint(3, 1, NXT), seg(ACK, SEQ, NXT + 1)),
+        ESTABLISHED,
+        SENT,
+        reports=(),
+    ),
+    case(
+        "about the past",
+        (write(b"x"), seg(ACK, SEQ, NXT + 1), complaint(3, 1, NXT)),
+        ESTABLISHED,
+        SENT,
+        reports=(),
+    ),
+    case(
+        "one after another",
+        (recverr, write(b"x"), complaint(3, 1, NXT), complaint(3, 3, NXT)),
+        ESTABLISHED,
+        SENT,
+        error=ECONNREFUSED,
+        reports=(),
+    ),
+)
 
 
 @pytest.mark.parametrize("hard", [True, False])
@@ -125,24 +252,21 @@ TOO_BIG = (
 REFUSED = complaint(wire_icmp.DEST_UNREACH, wire_icmp.PORT_UNREACH, ISS)
 UNREACHABLE = complaint(wire_icmp.DEST_UNREACH, wire_icmp.HOST_UNREACH, ISS)
 EXPIRED = complaint(wire_icmp.TIME_EXCEEDED, 0, ISS)
-ODD = complaint(wire_icmp.PARAMETER_PROBLEM, 0, ISS)
 EMBRYO = (
     case("port unreachable: it goes on", (REFUSED,), State.SYN_RECEIVED),
     case("host unreachable: it ends", (UNREACHABLE,), State.LISTEN),
     case("time exceeded: it ends", (EXPIRED,), State.LISTEN),
 )
-OPENING = (
-    case("port unreachable", (REFUSED,), State.CLOSED, error=ECONNREFUSED),
-    case("host unreachable", (UNREACHABLE,), State.CLOSED, error=EHOSTUNREACH),
-    case("time exceeded", (EXPIRED,), State.CLOSED, error=EHOSTUNREACH),
-    case("parameter problem", (ODD,), State.CLOSED, error=EPROTO),
-)
-
 TABLES = (
     Table("smaller MTU", roomy, TOO_BIG),
     Table("embryo", reach.syn_received, EMBRYO),
-    Table("SYN-SENT", reach.syn_sent, OPENING),
-    Table("crossed", reach.crossed, OPENING),
+    Table("SYN-SENT", reach.syn_sent, each(opening)),
+    Table("SYN-SENT, unheard", reach.syn_sent, UNHEARD_IN_SYN_SENT),
+    Table("crossed", reach.crossed, each(opening)),
+    Table("ESTABLISHED", reach.established, each(in_established)),
+    Table("IP_RECVERR", reach.established, each(in_established_with_recverr)),
+    Table("IP_RECVERR, unheard", reach.established, UNHEARD_IN_ESTABLISHED),
+    Table("soft", reach.established, SOFT),
 )
 
 

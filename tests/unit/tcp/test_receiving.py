@@ -10,7 +10,7 @@ from tests.unit.tcp.cells import SACKING, Cell, Table, case, cells, check, says,
 from tests.unit.tcp.ends import EDGE, IRS, ISS, Ours, Sent
 
 from halfopen.tcp.states import State
-from halfopen.wire.tcp import ACK, FIN, URG, Segment
+from halfopen.wire.tcp import ACK, FIN, Segment
 
 ESTABLISHED = State.ESTABLISHED
 SEQ: Final = IRS + 1
@@ -91,16 +91,6 @@ def test_reading_a_little_does_not_open_it_and_reading_all_does() -> None:
     assert window.room >= FULL
 
 
-URGENT = (
-    case(
-        "a pointer behind the text",
-        (seg(ACK | URG, SEQ, NXT, b"ab", urg=9),),
-        ESTABLISHED,
-        got(2),
-        gives=b"ab",
-    ),
-)
-
 FIN_WITHOUT_ROOM = (
     case(
         "a FIN beyond the window waits for its turn",
@@ -124,7 +114,6 @@ GAPS = (
 
 TABLES = (
     Table("memory", reach.established, GAPS),
-    Table("urgent", reach.established, URGENT),
     Table("", reach.established, FIN_WITHOUT_ROOM),
 )
 
@@ -132,18 +121,6 @@ TABLES = (
 @cells(*TABLES)
 def test_receiving(table: Table, cell: Cell) -> None:
     check(table, cell)
-
-
-def test_urgent_data_is_noted_and_its_end_only_moves_on() -> None:
-    """Out-of-band data stays in the stream: the socket layer says that MSG_OOB is not simulated."""
-    end = Ours()
-    reach.established(end)
-    end.arrives(ACK | URG, SEQ, NXT, b"ab", urg=2)
-    assert end.held().rcv_up == end.held().irs + 3
-    end.arrives(ACK | URG, SEQ + 2, NXT, b"cd", urg=1)
-    assert end.held().rcv_up == end.held().irs + 4
-    end.arrives(ACK | URG, SEQ + 4, NXT, b"", urg=0)
-    assert end.held().rcv_up == end.held().irs + 4
 
 
 def test_peeking_keeps_what_it_shows() -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from halfopen.guest.standins import (
     atexit,
+    fcntl,
     posix,
     posixsubprocess,
     random,
@@ -33,6 +34,7 @@ STANDINS: "Final[dict[str, Callable[[Image], ModuleType]]]" = {
     "_thread": thread.make,
     "_warnings": warnings.make,
     "atexit": atexit.make,
+    "fcntl": fcntl.make,
     "posix": posix.make,
     "select": select.make,
     "time": time.make,

@@ -8,7 +8,7 @@ import _socket as real
 import errno
 import warnings
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from types import ModuleType
 from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias, TypeVar, cast
 
@@ -21,7 +21,7 @@ from halfopen.guest.standins.netdb import Netdb
 from halfopen.guest.standins.numbers import INT_MAX, integer, to_ns, whole
 from halfopen.sockets import calls
 from halfopen.sockets.errors import fail
-from halfopen.sockets.waiting import Blocked
+from halfopen.sockets.waiting import Blocked, Control
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +42,6 @@ _POLLIN: Final = 1
 _POLLOUT: Final = 4
 _POLLERR: Final = 8
 _PORT_MAX: Final = 0xFFFF
-_DATAGRAM_MAX: Final = 0xFFFF
 _NS: Final = 10**9
 
 
@@ -259,7 +258,7 @@ class Socket:
             if size > len(room):
                 raise ValueError("buffer too small for requested bytes")
             data = self._timed(_POLLIN, calls.recv, size, flags) if size else b""
-            room[: len(data)] = data
+            self._fill(room[:size], data, flags)
         return len(data)
 
     @recorded("recvfrom")
@@ -278,27 +277,50 @@ class Socket:
             if size > len(room):
                 raise ValueError("nbytes is greater than the length of the buffer")
             data, source = self._timed(_POLLIN, calls.recvfrom, size, integer(flags))
-            room[: len(data)] = data
+            self._fill(room[:size], data, integer(flags))
         return len(data), source
 
     @recorded("recvmsg")
     def recvmsg(
         self, bufsize: int, ancbufsize: int = 0, flags: int = 0, /
-    ) -> tuple[bytes, list[object], int, Address | None]:
-        """Receive with ancillary data, of which there is none."""
+    ) -> tuple[bytes, list[Control], int, Address | None]:
+        """Receive, with ancillary data."""
         size, flags = whole(bufsize), integer(flags)
         if size < 0:
             raise ValueError("negative buffer size in recvmsg()")
-        if whole(ancbufsize) < 0:
-            raise ValueError("invalid ancillary data buffer length")
-        room = _DATAGRAM_MAX if self._type == real.SOCK_DGRAM else size
-        data, source = self._timed(_POLLIN, calls.recvfrom, max(size, room), flags)
-        cut = real.MSG_TRUNC if len(data) > size else 0
-        return data[:size], [], cut, source
+        data, control, said, source = self._timed(
+            _POLLIN, calls.recvmsg, size, _anc_room(ancbufsize), flags
+        )
+        return data[:size], control, said, source
 
-    def recvmsg_into(self, *_: object) -> NoReturn:
-        """Not simulated."""
-        fence.refuse("_socket.socket.recvmsg_into")
+    @recorded("recvmsg_into", show=lambda _, ancbufsize=0, flags=0: (ancbufsize, flags))
+    def recvmsg_into(
+        self, buffers: "Iterable[Buffer]", ancbufsize: int = 0, flags: int = 0, /
+    ) -> tuple[int, list[Control], int, Address | None]:
+        """Receive into several buffers, with ancillary data."""
+        try:
+            parts = list(buffers)
+        except TypeError:
+            raise TypeError("recvmsg_into() argument 1 must be an iterable") from None
+        flags = integer(flags)
+        with ExitStack() as held:
+            rooms = [held.enter_context(_single_segment(part)) for part in parts]
+            size = sum(len(room) for room in rooms)
+            data, control, said, source = self._timed(
+                _POLLIN, calls.recvmsg, size, _anc_room(ancbufsize), flags
+            )
+            at = 0
+            for room in rooms:
+                self._fill(room, data[at : at + len(room)], flags)
+                at += len(room)
+        return len(data), control, said, source
+
+    def _fill(self, room: memoryview, data: bytes, flags: int) -> None:
+        """Copy what was received, but for what was only counted (MSG_TRUNC)."""
+        if flags & real.MSG_TRUNC and self._type == real.SOCK_STREAM:
+            return
+        size = min(len(room), len(data))
+        room[:size] = data[:size]
 
     def sendmsg_afalg(self, *_: object) -> NoReturn:
         """Not simulated."""
@@ -515,12 +537,28 @@ def _writable(buffer: "Buffer", call: str) -> memoryview:
     return view.cast("B")
 
 
+def _single_segment(buffer: "Buffer") -> memoryview:
+    """As ``_writable``, in other words."""
+    try:
+        return _writable(buffer, "recvmsg_into")
+    except TypeError:
+        msg = "recvmsg_into() argument 1 must be an iterable of single-segment read-write buffers"
+        raise TypeError(msg) from None
+
+
 def _size(size: int, call: str) -> int:
     number = whole(size)
     if number < 0:
         msg = f"negative buffersize in {call}"
         raise ValueError(msg)
     return number
+
+
+def _anc_room(ancbufsize: int) -> int:
+    room = whole(ancbufsize)
+    if not 0 <= room <= INT_MAX:
+        raise ValueError("invalid ancillary data buffer length")
+    return room
 
 
 def _room(room: memoryview, nbytes: int, call: str) -> int:

@@ -2,14 +2,14 @@
 
 from errno import ECONNREFUSED
 
-from halfopen.tcp import acknowledged, handshake, paws, timers
+from halfopen.tcp import acknowledged, handshake, paws, text, timers
 from halfopen.tcp.acking import enter_quickack, in_pingpong
 from halfopen.tcp.emit import refuse, send_ack, send_syn
 from halfopen.tcp.output import push_user
 from halfopen.tcp.states import State
 from halfopen.tcp.tcb import ACK_SCHED, DELACK_MAX, RETRANSMIT, Tcb, done, enter
 from halfopen.wire.seq import unwrap
-from halfopen.wire.tcp import ACK, RST, SYN, Segment
+from halfopen.wire.tcp import ACK, RST, SYN, URG, Segment
 
 
 def segment_arrives(tcb: Tcb, seg: Segment, now: int) -> None:
@@ -81,6 +81,8 @@ def _open(tcb: Tcb, seg: Segment, now: int) -> None:
         timers.set_delack(tcb, DELACK_MAX, now)
     else:
         send_ack(tcb, now)
+        if seg.flags & URG:
+            text.check_urg(tcb, seg, tcb.irs)
     push_user(tcb, now)
 
 

@@ -14,10 +14,10 @@ from halfopen.tcp.effects import STATE
 from halfopen.tcp.emit import refuse, send_ack
 from halfopen.tcp.output import push_user
 from halfopen.tcp.states import FIN_OUTSTANDING, State
-from halfopen.tcp.tcb import MSL2, Tcb, done, enter, wake
+from halfopen.tcp.tcb import MSL2, URG_NOTYET, Tcb, done, enter, wake
 from halfopen.tcp.window import open_window
 from halfopen.wire.seq import unwrap
-from halfopen.wire.tcp import ACK, FIN, RST, SYN, Segment
+from halfopen.wire.tcp import ACK, FIN, RST, SYN, URG, Segment
 
 #: The peer's FIN lies behind RCV.NXT: it may reset with the number in front of it.
 _AFTER_FIN: Final = frozenset({State.CLOSE_WAIT, State.LAST_ACK, State.CLOSING})
@@ -39,7 +39,7 @@ def segment_arrives(tcb: Tcb, seg: Segment, now: int) -> None:
         return
     if not check_ack(tcb, seg, now, seq=seq):
         return
-    if seg.urg:
+    if flags & URG or tcb.urg_data == URG_NOTYET:
         text.check_urg(tcb, seg, seq)
     if not text.segment_text(tcb, seg, now, seq=seq):
         refuse(seg, tcb.effects)
