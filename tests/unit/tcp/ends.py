@@ -150,7 +150,8 @@ class End(ABC):
             if self.iss is None:
                 self.iss = seg.seq
             self.scale = max(seg.wscale, 0) if self.options.wscale >= 0 else 0
-        if seg.ts_val >= 0:
+        # Linux hatches an embryo by an echo of its SYN,ACK only, and its clock goes on meanwhile.
+        if seg.ts_val >= 0 and (seg.flags & SYN or self.state is not State.SYN_RECEIVED):
             self.heard_ts = seg.ts_val
         if seg.flags & ACK and not seg.flags & RST:
             window = seg.wnd if seg.flags & SYN else seg.wnd << self.scale

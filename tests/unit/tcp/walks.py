@@ -14,11 +14,12 @@ from tests.unit.tcp.cells import (
     Step,
     seg,
     write,
+    write_urgent,
 )
 from tests.unit.tcp.ends import EDGE, IRS, ISS, WINDOW, End, Options, Ours, spell_flags
 
 from halfopen.tcp.states import MAY_SEND, State
-from halfopen.wire.tcp import ACK, FIN, PSH, RST, SYN
+from halfopen.wire.tcp import ACK, FIN, PSH, RST, SYN, URG
 
 OPTIONS: Final = (PLAIN, STAMPED, SACKING, Options(wscale=7, sack_ok=True, timestamps=True))
 WAYS: Final = tuple(way for way in reach.WAYS if way is not reach.nothing)
@@ -27,6 +28,8 @@ _FLAGS: Final = (
     *[PSH | ACK] * 3,
     *[FIN | ACK] * 2,
     *(SYN, SYN | ACK, RST, RST | ACK, FIN, 0, SYN | FIN, FIN | PSH | ACK),
+    *[URG | ACK] * 3,
+    *(URG | FIN | ACK, URG | SYN | ACK, URG),
 )
 _SIZES: Final = (0, 0, 0, 0, 0, 1, 50, 100, 536, 1460)
 _WINDOWS: Final = (*[WINDOW] * 8, 0, 1, 100, 1000, 65535)
@@ -40,6 +43,10 @@ _CALLS: Final = (
     "deafen",
     "close",
     "abort",
+    "write urgent",
+    "read urgent",
+    "inline",
+    "apart",
 )
 
 
@@ -71,11 +78,18 @@ def _segment(rng: Random, ours: Ours, options: Options) -> Choice:
     size, wnd = rng.choice(_SIZES), rng.choice(_WINDOWS)
     ts = rng.choice((*[0] * 8, -1, -2, 1, 5)) if options.timestamps else None
     place = f"RCV.NXT{seq - nxt:+}" if seq < EDGE >> 1 else f"window's end{seq - EDGE:+}"
+    urg = rng.choice((0, 1, 2, size, size, size + 1, 77, 0xFFFF)) if flags & URG else 0
     name = (
-        f"{spell_flags(flags)} seq {place} ack SND.NXT{ack - sent:+} len {size} win {wnd} ts {ts}"
+        f"{spell_flags(flags)} seq {place} ack SND.NXT{ack - sent:+} len {size} win {wnd} ts {ts} "
+        f"urg {urg}"
     )
     acked = ack if flags & ACK else None
-    return Choice(name, seg(flags, seq, acked, bytes(size), wnd=wnd, ts=ts))
+    return Choice(name, seg(flags, seq, acked, _text(seq, size), wnd=wnd, ts=ts, urg=urg))
+
+
+def _text(seq: int, size: int) -> bytes:
+    """Text that tells where in the stream it belongs."""
+    return bytes((seq + at) % 251 for at in range(size))
 
 
 def _call(rng: Random, ours: Ours) -> Choice | None:
@@ -84,11 +98,12 @@ def _call(rng: Random, ours: Ours) -> Choice | None:
         return None
     call = rng.choice(_CALLS)
     size = rng.choice((1, 100, 1460, 3000, 5000))
-    if call == "write":
+    if call in {"write", "write urgent"}:
         room = tcb.sndbuf - tcb.snd_queued
         if tcb.state not in MAY_SEND or tcb.snd_shutdown or room < 2 * size:
             return None
-        return Choice(f"write {size}", write(bytes(size)))
+        step = write if call == "write" else write_urgent
+        return Choice(f"{call} {size}", step(bytes(size)))
     if call in {"shutdown", "deafen"} and not (tcb.irs and tcb.state is not State.SYN_RECEIVED):
         return None  # the socket layer disconnects
     if call in {"shutdown", "deafen"} and (tcb.minisock or tcb.state is State.CLOSED):
@@ -96,6 +111,9 @@ def _call(rng: Random, ours: Ours) -> Choice | None:
     steps: dict[str, Step] = {
         "read": cells.read(),
         "read some": cells.read(77),
+        "read urgent": cells.read_urgent,
+        "inline": cells.inline,
+        "apart": cells.apart,
         "shutdown": cells.shutdown_write,
         "deafen": cells.shutdown_read,
         "close": cells.close,
@@ -122,8 +140,14 @@ def side_by_side(seed: int, length: int, ours: Ours, other: End, rng: Random) ->
             choice.step(other)
     if difference := _compare(ours, other):
         return [*trail, difference]
-    ends = [(end.error(), len(end.read())) for end in (ours, other)]
+    ends = [(end.error(), _urgent(end), *(end.read() for _ in range(3))) for end in (ours, other)]
     return [] if ends[0] == ends[1] else [*trail, f"ours ends with {ends[0]}, Linux with {ends[1]}"]
+
+
+def _urgent(end: End) -> int:
+    """Whether there is an urgent octet, not which: it may be one of a header, with its checksum."""
+    got = end.read_urgent()
+    return got if isinstance(got, int) else -len(got)
 
 
 def _compare(ours: Ours, other: End) -> str:
