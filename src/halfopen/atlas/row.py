@@ -1,23 +1,23 @@
 """One row in full: question, verdict, answer, variants, a run as a ladder, where to read on."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from textwrap import wrap
 from typing import Final
 
+from halfopen.atlas.drawn import choose
 from halfopen.atlas.ladder import ladder
 from halfopen.atlas.outcome import outcome
 from halfopen.atlas.phrases import show_outcome
-from halfopen.atlas.runs import RowRun, VariantRun, is_recorded, short_release
-from halfopen.atlas.sheet import kernel_cell
-from halfopen.atlas.table import variants_table
+from halfopen.atlas.runs import RowRun, VariantRun, is_recorded, kernel_name, short_release
+from halfopen.atlas.table import NOT_RUN, SAME, variants_table
 from halfopen.record.query import calls
 
 _WIDTH: Final = 80
 _CALLS_MAX: Final = 30
 
 
-def row_page(row: RowRun, *, variant: int | None, pick: Callable[[RowRun], int]) -> list[str]:
-    """Write a row; ``variant`` is the run to be drawn, and without one ``pick`` chooses."""
+def row_page(row: RowRun, *, variant: int | None, asked: str) -> list[str]:
+    """Write a row; ``variant`` is the run to be drawn, without one what was asked chooses it."""
     verdict = "failed" if row.failed else row.answer.verdict
     title = f"{row.line.id}  {row.title}"
     lines = [f"{title:<{_WIDTH - len(verdict) - 2}}  {verdict}"]
@@ -26,8 +26,9 @@ def row_page(row: RowRun, *, variant: int | None, pick: Callable[[RowRun], int])
     lines += wrap(row.failed or row.answer.text, _WIDTH)
     lines += ["", *wrap(f"The note: {row.line.note}", _WIDTH)]
     lines += ["", *_variants(row)]
-    drawn = row.runs[(variant if variant is not None else pick(row)) - 1]
-    lines += ["", *_run(drawn, full=variant is not None)]
+    number, why = (variant, "") if variant is not None else choose(row.runs, asked)
+    drawn = row.runs[number - 1]
+    lines += ["", *_run(drawn, why, full=variant is not None)]
     lines += ["", *wrap(f"Why: {'; '.join(row.note.why)}", _WIDTH, subsequent_indent="     ")]
     other = drawn.number % len(row.runs) + 1
     lines.append(f"See: halfopen ask {row.line.id} --pcap out/")
@@ -41,17 +42,8 @@ def _variants(row: RowRun) -> list[str]:
         (run.variant.settings, outcome(run.world) if run.world is not None else "failed")
         for run in row.runs
     ]
-    counted = f"{len(row.runs)} variants; kernel: {kernel_cell(row)}"
-    unwitnessed = dict.fromkeys(
-        run.variant.because for run in row.runs if not run.variant.kernel and run.variant.because
-    )
-    lines = [
-        f"{counted}.",
-        'What the other end is told; "after" counts from its call:',
-        *variants_table(outcomes),
-    ]
-    for because in unwitnessed:
-        lines += wrap(f"Run in the world alone: {because}.", _WIDTH)
+    table = variants_table(outcomes)
+    lines = [*wrap(_counted(row), _WIDTH), "", *wrap(_legend(table), _WIDTH), *table]
     lines += [
         line
         for run in row.runs
@@ -66,8 +58,45 @@ def _variants(row: RowRun) -> list[str]:
     return lines
 
 
-def _run(run: VariantRun, *, full: bool) -> list[str]:
-    head = wrap(f"Variant {run.number}: {run.variant.name}", _WIDTH, subsequent_indent="  ")
+def _counted(row: RowRun) -> str:
+    """Say how many variants there are, and in how many a kernel did the same."""
+    witnessed = [run for run in row.runs if run.variant.kernel]
+    seen = [run for run in witnessed if run.agrees is not None]
+    differ = sum(run.agrees is False for run in seen)
+    said = f"{len(row.runs)} variant{'' if len(row.runs) == 1 else 's'} in the world"
+    if seen:
+        who = "each" if len(seen) == len(row.runs) else f"{len(seen)} of them"
+        same = _counted_as(differ, "differ") if differ else "all agree"
+        said += f", {who} also on Linux {kernel_name([row])}: {same}."
+    else:
+        said += ", none on a kernel yet."
+    if seen and len(seen) < len(witnessed):
+        said += f" {len(witnessed) - len(seen)} not on it yet."
+    alone = [run.variant for run in row.runs if not run.variant.kernel]
+    if alone:
+        because = dict.fromkeys(variant.because for variant in alone if variant.because)
+        said += f" {len(alone)} in the world alone: {'; '.join(because)}."
+    return said
+
+
+def _counted_as(number: int, verb: str) -> str:
+    return f"{number} {verb}{'s' if number == 1 else ''}"
+
+
+def _legend(table: Sequence[str]) -> str:
+    """Head the table, and explain what stands in it."""
+    text = "\n".join(table)
+    cells = {cell for line in table for cell in line.strip().split("  ")}
+    signs = ["after: since that call"] if " after " in text else []
+    signs += ["same: as in the column before"] if SAME in cells else []
+    signs += [f"{NOT_RUN}: no such variant"] if NOT_RUN in {cell.strip() for cell in cells} else []
+    return "What the other end is told" + (f" ({'; '.join(signs)}):" if signs else ":")
+
+
+def _run(run: VariantRun, why: str, *, full: bool) -> list[str]:
+    because = f" ({why})" if why else ""
+    text = f"Variant {run.number}{because}: {run.variant.name}"
+    head = wrap(text, _WIDTH, subsequent_indent="  ")
     if run.world is None:
         return [*head, *wrap(f"failed: {run.failed}", _WIDTH)]
     lines = [*head, *_sysctls(run), "", *ladder(run.world)]

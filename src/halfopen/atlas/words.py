@@ -163,11 +163,11 @@ def search(words: str, notes: Mapping[str, Note], answers: Mapping[str, str]) ->
     return [line for _, line in sorted(found, key=lambda pair: (-pair[0], pair[1].id))]
 
 
-def pick_variant(words: str, names: Sequence[str]) -> int:
-    """Choose the variant whose name has most of the words, the first of equals; counted from 1."""
+def variants_with(words: str, names: Sequence[str]) -> list[int]:
+    """Find the variants whose names have most of the words, counted from 1; none where none has."""
     wanted = [word for word in _words(words) if word not in _STOP]
     hits = [_hits(wanted, name) for name in names]
-    return hits.index(max(hits)) + 1
+    return [number for number, hit in enumerate(hits, 1) if hit and hit == max(hits)]
 
 
 def nearest(text: str) -> str:

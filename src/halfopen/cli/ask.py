@@ -15,7 +15,6 @@ from halfopen.atlas.words import (
     near_states,
     nearest,
     parse_rows,
-    pick_variant,
     search,
 )
 from halfopen.base.errors import MisuseError
@@ -160,10 +159,7 @@ def _check_variant(lines: Sequence[Line], variant: int) -> None:
 def _show_row(row: RowRun, variant: int | None, asked: str) -> None:
     from halfopen.atlas.row import row_page
 
-    def pick(shown: RowRun) -> int:
-        return pick_variant(asked, [run.variant.name for run in shown.runs])
-
-    show(row_page(row, variant=variant, pick=pick))
+    show(row_page(row, variant=variant, asked=asked))
 
 
 def _show_also(lines: Sequence[Line]) -> None:

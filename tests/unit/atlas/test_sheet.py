@@ -2,8 +2,9 @@
 
 import shlex
 from collections.abc import Mapping
+from dataclasses import replace
 
-from tests.unit.atlas.rows import MadeArms, note
+from tests.unit.atlas.rows import MadeArms, note, variant
 
 from halfopen.atlas.row import row_page
 from halfopen.atlas.runs import RowRun, run_row, short_release
@@ -20,7 +21,7 @@ def row(arms: MadeArms | None = None) -> RowRun:
 
 
 def page(shown: RowRun, variant: int | None = None) -> str:
-    lines = row_page(shown, variant=variant, pick=lambda _: 1)
+    lines = row_page(shown, variant=variant, asked="N18")
     assert all(len(line) <= 80 for line in lines)
     return "\n".join(lines)
 
@@ -115,13 +116,40 @@ def test_page_of_a_row() -> None:
     text = page(row())
     assert text.startswith("N18  connect to a port where nobody listens")
     assert text.splitlines()[0].endswith("  confirmed")
-    assert "4 variants; kernel: 4 agree." in text
-    assert '\nWhat the other end is told; "after" counts from its call:\n' in text
+    assert "\n4 variants in the world, each also on Linux 6.18: all agree.\n" in text
+    assert "\nWhat the other end is told (after: since that call):\n" in text
+    assert "\nVariant 1 (told most often: ECONNREFUSED): server=nobody listens" in text
     assert "connect -> ECONNREFUSED after 20 ms, on RST,ACK (CLOSED)" in text
     assert "with net.ipv4.tcp_retries2 = 3 on client" in text
     assert "Why: RFC 9293 3.10.7.3; Linux tcp_reset" in text
     assert text.endswith("\nSee: halfopen ask N18 --pcap out/\n     halfopen ask N18 --variant 2")
     assert "Calls:" not in text
+
+
+def counted(arms: MadeArms) -> str:
+    return page(row(arms)).split("\n\n")[2].replace("\n", " ")
+
+
+def test_page_counts_what_a_kernel_did_before_its_table() -> None:
+    assert counted(MadeArms(differs=SECOND)) == (
+        "4 variants in the world, each also on Linux 6.18: 1 differs."
+    )
+    assert counted(MadeArms(witnessed=False)) == "4 variants in the world, none on a kernel yet."
+    assert counted(MadeArms(breaks=SECOND)) == (
+        "4 variants in the world, 3 of them also on Linux 6.18: all agree. 1 not on it yet."
+    )
+
+
+def test_page_says_why_some_variants_have_no_kernel() -> None:
+    alone = replace(
+        note(),
+        variants=(*note().variants[:3], variant({"server": "x", "connect": "y"}, kernel=False)),
+    )
+    text = page(run_row(BY_ID["N18"], alone, MadeArms(), seed=1))
+    assert (
+        "4 variants in the world, 3 of them also on Linux 6.18: all agree. 1 in the world alone: "
+        "it takes a day."
+    ) in text.replace("\n", " ")
 
 
 def test_page_of_a_variant_shows_both_arms_and_the_calls() -> None:

@@ -8,8 +8,8 @@ from halfopen.atlas.words import (
     near_states,
     nearest,
     parse_rows,
-    pick_variant,
     search,
+    variants_with,
 )
 from halfopen.scenario.lines import LINES
 from halfopen.scenario.notes import all_notes
@@ -76,10 +76,11 @@ def test_rows_that_share_no_word_are_not_near() -> None:
     assert near_rows("what if the") == []
 
 
-def test_variant_is_picked_by_words() -> None:
-    names = ["cut=host off peer=writes", "cut=near cable peer=reads"]
-    assert pick_variant("cable in read", names) == 2
-    assert pick_variant("N10", names) == 1
+def test_variants_are_picked_by_words() -> None:
+    names = ["cut=host off peer=writes", "cut=near cable peer=reads", "cut=far cable peer=reads"]
+    assert variants_with("cable in read", names) == [2, 3]
+    assert variants_with("far cable in read", names) == [3]
+    assert variants_with("N10", names) == []
 
 
 def test_states_by_either_spelling() -> None:
