@@ -40,12 +40,7 @@ def fires_at(now: int, delay_ns: int, phase: int) -> int:
     expires = clock - -delay_ns // JIFFY
     if expires - clock < _FIRST_LEVEL:
         return (expires + 1) * JIFFY - phase
-    level = 0
-    reach = _FIRST_LEVEL
-    while expires - clock >= reach and level < _LEVELS - 1:
-        level += 1
-        reach <<= _LEVEL_BITS
-    shift = level * _LEVEL_BITS
+    shift = _shift(expires - clock)
     return (((expires >> shift) + 1) << shift) * JIFFY - phase
 
 
@@ -58,15 +53,19 @@ def ticks_left(started_at: int, delay_ns: int, now: int, phase: int) -> int:
 def granularity(delay_ns: int) -> int:
     """Return by how much a timer of this length may be late, in ns.
 
-    The arms are compared with it.
+    What the arms may differ by is narrower, and stands in ``compare.rules``.
     """
-    ticks = to_jiffies(delay_ns)
+    return JIFFY << _shift(to_jiffies(delay_ns))
+
+
+def _shift(ticks: int) -> int:
+    """Return by how many bits the wheel level for so many ticks is coarser than the tick."""
     level = 0
     reach = _FIRST_LEVEL
     while ticks >= reach and level < _LEVELS - 1:
         level += 1
         reach <<= _LEVEL_BITS
-    return JIFFY << (level * _LEVEL_BITS)
+    return level * _LEVEL_BITS
 
 
 def stamp_ms(now: int) -> int:
