@@ -4,8 +4,9 @@ import os
 from collections import deque
 from typing import Final
 
-from halfopen.oracle.wire import HOST_OFF, End, hand_over
+from halfopen.oracle.wire import End, hand_over
 from halfopen.record.events import ArpSent, PacketArrived, PacketLost, PacketSent
+from halfopen.record.fates import HOST_OFF
 from halfopen.record.trace import Trace
 from halfopen.wire import ethernet, ip
 from halfopen.wire.arp import Arp

@@ -12,6 +12,16 @@ from typing import Final
 from halfopen.base.rng import Rng
 from halfopen.oracle import namespaces
 from halfopen.record.events import PacketArrived, PacketLost, PacketSent
+from halfopen.record.fates import (
+    CABLE_OUT,
+    DAMAGED,
+    DOUBLED,
+    FORGER,
+    HOST_OFF,
+    LOST,
+    QUEUE_FULL,
+    ROUTER,
+)
 from halfopen.record.faults import Duplicate, Forge, Impair, Lose, Unreachable
 from halfopen.record.trace import Trace
 from halfopen.wire import ip
@@ -19,11 +29,6 @@ from halfopen.wire.errors import WireError
 from halfopen.wire.impairment import Impairment
 from halfopen.wire.onpath import forged, picks, unreachable
 
-CABLE_OUT: Final = "cable out"
-HOST_OFF: Final = "host off"
-LOST: Final = "lost on the way"
-QUEUE_FULL: Final = "queue full"
-DAMAGED: Final = "damaged: a checksum is wrong"
 _PACKET_MAX: Final = 65536
 
 
@@ -118,7 +123,7 @@ class Way:
         packet = last and forged(last, fault.flags, seq=fault.seq, ack=fault.ack, text=text)
         if packet is None:
             return False
-        self.inject(trace, ip.encode(packet), now, by="forger")
+        self.inject(trace, ip.encode(packet), now, by=FORGER)
         return True
 
     def impair(self, fault: Impair, rng: Rng) -> None:
@@ -156,13 +161,13 @@ class Way:
                 continue
             tampering.left -= 1
             if isinstance(fault, Duplicate):
-                self.inject(trace, ip.encode(packet), now, by="doubled")
+                self.inject(trace, ip.encode(packet), now, by=DOUBLED)
                 return False
             trace.add(PacketLost(t_ns=now, packet_id=number, why=LOST))
             if isinstance(fault, Unreachable):
                 assert self.back is not None, "a way without one back"
                 answer = unreachable(packet, fault.kind, fault.code, fault.mtu)
-                self.back.inject(trace, ip.encode(answer), now, by="router")
+                self.back.inject(trace, ip.encode(answer), now, by=ROUTER)
             return True
         return False
 
@@ -177,7 +182,7 @@ class Way:
         if impairment.happens(fault.loss):
             return LOST
         if impairment.happens(fault.duplicate):
-            self.inject(trace, ip.encode(packet), leaves, by="doubled")
+            self.inject(trace, ip.encode(packet), leaves, by=DOUBLED)
         if impairment.happens(fault.corrupt):
             damaged = impairment.damage(packet)
             if damaged is None:

@@ -2,6 +2,7 @@
 
 from halfopen.base.errors import MisuseError
 from halfopen.record.events import FaultFired
+from halfopen.record.fates import FORGER
 from halfopen.record.faults import (
     AddressGone,
     CableIn,
@@ -24,7 +25,7 @@ from halfopen.wire.impairment import Impairment
 from halfopen.wire.ip import Packet
 from halfopen.wire.onpath import forged
 from halfopen.world.host import Host
-from halfopen.world.link import FORGER, Direction, Link
+from halfopen.world.link import Direction, Link
 from halfopen.world.process import RUNNING, STOPPED
 from halfopen.world.tampering import Tampering
 from halfopen.world.world import World

@@ -4,12 +4,12 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from halfopen.record.events import ArpSent, PacketArrived, PacketLost, PacketSent
+from halfopen.record.fates import CABLE_OUT, HOST_OFF
 from halfopen.wire import ip
 from halfopen.wire.arp import Arp
 from halfopen.wire.ethernet import BROADCAST, Frame
 from halfopen.wire.ip import Packet
 from halfopen.world.events import NEVER, Event
-from halfopen.world.link import CABLE_OUT, HOST_OFF
 
 if TYPE_CHECKING:
     from halfopen.world.host import Host

@@ -1,9 +1,10 @@
 """A link joins two hosts: a delay, a queue for each way, and a cable that may be out."""
 
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from halfopen.record.events import PacketArrived, PacketLost, PacketSent
+from halfopen.record.fates import CABLE_OUT, DAMAGED, DOUBLED, HOST_OFF, LOST, QUEUE_FULL, ROUTER
 from halfopen.record.faults import Duplicate, Unreachable
 from halfopen.wire import ip
 from halfopen.wire.ethernet import Frame
@@ -16,16 +17,6 @@ from halfopen.world.tampering import Tampering
 if TYPE_CHECKING:
     from halfopen.world.host import Host
     from halfopen.world.world import World
-
-CABLE_OUT: Final = "cable out"
-HOST_OFF: Final = "host off"
-LOST: Final = "lost on the way"
-QUEUE_FULL: Final = "queue full"
-DAMAGED: Final = "damaged: a checksum is wrong"
-#: Who made a packet that no host sent (``PacketSent.by``).
-ROUTER: Final = "router"
-FORGER: Final = "forger"
-ON_THE_WAY: Final = "doubled"
 
 
 class Flight:
@@ -123,7 +114,7 @@ class Direction(Event):
                 self.tamperings.remove(tampering)
             fault = tampering.fault
             if isinstance(fault, Duplicate):
-                self.inject(packet, now, by=ON_THE_WAY)
+                self.inject(packet, now, by=DOUBLED)
                 return False
             self.lose(number, LOST, now)
             if isinstance(fault, Unreachable):
@@ -143,7 +134,7 @@ class Direction(Event):
             self.lose(number, LOST, now)
             return
         if impairment.happens(fault.duplicate):
-            self.inject(packet, leaves, by=ON_THE_WAY)
+            self.inject(packet, leaves, by=DOUBLED)
         if impairment.happens(fault.corrupt):
             damaged = impairment.damage(packet)
             if damaged is None:

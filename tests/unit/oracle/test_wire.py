@@ -10,6 +10,7 @@ from halfopen.base.rng import Rng
 from halfopen.base.units import MS
 from halfopen.oracle import wire
 from halfopen.oracle.wire import Cable, End, Tampering
+from halfopen.record import fates
 from halfopen.record.events import PacketArrived, PacketLost, PacketSent
 from halfopen.record.faults import Duplicate, Forge, Impair, Lose, Unreachable
 from halfopen.record.query import Packet, packets
@@ -102,7 +103,7 @@ def test_a_pulled_cable_takes_what_is_on_it(bench: Bench) -> None:
     assert bench.cable.pull(bench.trace, 5 * MS, seen_by=(), towards=None)
     bench.send("server", 6 * MS)
     assert bench.deliver(50 * MS) == {"client": [], "server": []}
-    assert [packet.why for packet in bench.packets()] == [wire.CABLE_OUT] * 2
+    assert [packet.why for packet in bench.packets()] == [fates.CABLE_OUT] * 2
     assert not bench.cable.pull(bench.trace, 7 * MS, seen_by=(), towards=None), "it is out"
     assert bench.cable.plug()
     assert not bench.cable.plug(), "it is in"
@@ -124,7 +125,7 @@ def test_a_host_without_power_gets_nothing(bench: Bench) -> None:
     os.close(end.tun)
     end.tun = None
     bench.deliver(DELAY)
-    assert [packet.why for packet in bench.packets()] == [wire.HOST_OFF]
+    assert [packet.why for packet in bench.packets()] == [fates.HOST_OFF]
 
 
 def test_an_interface_that_is_down_takes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +157,7 @@ def test_a_fault_picks_its_packets(
     fault = Lose(link=LINK, towards="server", pick=pick)  # type: ignore[arg-type]
     bench.cable.towards("server").tamperings.append(Tampering(fault))
     bench.send("client", 0, flags, text)
-    assert bench.packets()[0].why == (wire.LOST if picked else None)
+    assert bench.packets()[0].why == (fates.LOST if picked else None)
 
 
 def test_so_many_are_lost_and_no_more(bench: Bench) -> None:
@@ -164,7 +165,7 @@ def test_so_many_are_lost_and_no_more(bench: Bench) -> None:
     bench.cable.towards("server").tamperings.append(Tampering(fault))
     for at in range(3):
         bench.send("client", at)
-    assert [packet.why for packet in bench.packets()] == [wire.LOST, wire.LOST, None]
+    assert [packet.why for packet in bench.packets()] == [fates.LOST, fates.LOST, None]
     assert len(bench.deliver(DELAY + 2)["server"]) == 1
 
 
@@ -187,7 +188,7 @@ def test_a_router_answers_for_what_it_does_not_pass_on(bench: Bench) -> None:
     assert isinstance(message, Icmp)
     assert (message.kind, message.code) == (3, 1)
     assert [(packet.why, packet.by) for packet in bench.packets()] == [
-        (wire.LOST, ""),
+        (fates.LOST, ""),
         (None, "router"),
     ]
 
@@ -212,7 +213,7 @@ def test_a_slow_way_carries_one_packet_after_another(bench: Bench) -> None:
     for _ in range(4):
         bench.send("client", 0)
     assert [at for at, _, _ in way.flights] == [20 * MS, 30 * MS, 40 * MS]
-    assert [packet.why for packet in bench.packets()] == [None, None, None, wire.QUEUE_FULL]
+    assert [packet.why for packet in bench.packets()] == [None, None, None, fates.QUEUE_FULL]
 
 
 def test_chance_is_that_of_the_world(bench: Bench) -> None:
@@ -222,7 +223,7 @@ def test_chance_is_that_of_the_world(bench: Bench) -> None:
     for at in range(100):
         bench.send("client", at * MS, seq=at)
     found = bench.packets()
-    assert {packet.why for packet in found} == {None, wire.LOST, wire.DAMAGED}
+    assert {packet.why for packet in found} == {None, fates.LOST, fates.DAMAGED}
     assert {packet.by for packet in found} == {"", "doubled"}
     got = bench.deliver(1000 * MS)["server"]
     assert len(got) == sum(packet.why is None for packet in found)
