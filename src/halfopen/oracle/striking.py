@@ -7,7 +7,6 @@ from typing import Final
 from halfopen.base.rng import Rng
 from halfopen.oracle import namespaces
 from halfopen.oracle.bench import Bench
-from halfopen.oracle.wire import Tampering
 from halfopen.record.faults import (
     AddressGone,
     CableIn,
@@ -26,6 +25,7 @@ from halfopen.record.faults import (
     Stop,
     Unreachable,
 )
+from halfopen.wire.tampering import Tampering
 
 #: Whether a process is stopped after the signal.
 _STOPS: Final = {signal.SIGSTOP: True, signal.SIGCONT: False}

@@ -14,20 +14,19 @@ from halfopen.oracle import namespaces
 from halfopen.record.events import PacketArrived, PacketLost, PacketSent
 from halfopen.record.fates import (
     CABLE_OUT,
-    DAMAGED,
     DOUBLED,
     FORGER,
     HOST_OFF,
     LOST,
-    QUEUE_FULL,
     ROUTER,
 )
-from halfopen.record.faults import Duplicate, Forge, Impair, Lose, Unreachable
+from halfopen.record.faults import Duplicate, Forge, Impair, Unreachable
 from halfopen.record.trace import Trace
 from halfopen.wire import ip
 from halfopen.wire.errors import WireError
 from halfopen.wire.impairment import Impairment
-from halfopen.wire.onpath import forged, picks, unreachable
+from halfopen.wire.onpath import forged, unreachable
+from halfopen.wire.tampering import Tampering, takes
 
 _PACKET_MAX: Final = 65536
 
@@ -51,14 +50,6 @@ class End:
         if present != self.carrier and self.tun is not None:
             namespaces.set_carrier(self.tun, present=present)
         self.carrier = present
-
-
-class Tampering:
-    """A fault that waits for its packets; ``left`` of them are still to come."""
-
-    def __init__(self, fault: Lose | Duplicate | Unreachable) -> None:
-        self.fault = fault
-        self.left = fault.count
 
 
 class Way:
@@ -141,9 +132,7 @@ class Way:
         elif self._tampered(trace, number, packet, now):
             return
         elif self.impairment is not None:
-            why = self._impaired(self.impairment, trace, number, packet, now)
-            if why is not None:
-                trace.add(PacketLost(t_ns=now, packet_id=number, why=why))
+            self._impaired(self.impairment, trace, number, packet, now)
         else:
             self._carry(number, raw, now)
 
@@ -155,46 +144,34 @@ class Way:
 
     def _tampered(self, trace: Trace, number: int, packet: ip.Packet, now: int) -> bool:
         """Do what is to be done to a packet; True: it goes no further."""
-        for tampering in self.tamperings:
-            fault = tampering.fault
-            if not tampering.left or not picks(fault.pick, packet):
-                continue
-            tampering.left -= 1
-            if isinstance(fault, Duplicate):
-                self.inject(trace, ip.encode(packet), now, by=DOUBLED)
-                return False
-            trace.add(PacketLost(t_ns=now, packet_id=number, why=LOST))
-            if isinstance(fault, Unreachable):
-                assert self.back is not None, "a way without one back"
-                answer = unreachable(packet, fault.kind, fault.code, fault.mtu)
-                self.back.inject(trace, ip.encode(answer), now, by=ROUTER)
-            return True
-        return False
+        fault = takes(self.tamperings, packet)
+        if fault is None:
+            return False
+        if isinstance(fault, Duplicate):
+            self.inject(trace, ip.encode(packet), now, by=DOUBLED)
+            return False
+        trace.add(PacketLost(t_ns=now, packet_id=number, why=LOST))
+        if isinstance(fault, Unreachable):
+            assert self.back is not None, "a way without one back"
+            answer = unreachable(packet, fault.kind, fault.code, fault.mtu)
+            self.back.inject(trace, ip.encode(answer), now, by=ROUTER)
+        return True
 
     def _impaired(
         self, impairment: Impairment, trace: Trace, number: int, packet: ip.Packet, now: int
-    ) -> str | None:
-        """Let chance decide what becomes of a packet, in the world's order; say what took it."""
-        fault = impairment.fault
-        leaves = impairment.departs(packet, now)
-        if leaves is None:
-            return QUEUE_FULL
-        if impairment.happens(fault.loss):
-            return LOST
-        if impairment.happens(fault.duplicate):
-            self.inject(trace, ip.encode(packet), leaves, by=DOUBLED)
-        if impairment.happens(fault.corrupt):
-            damaged = impairment.damage(packet)
-            if damaged is None:
-                return DAMAGED
-            packet = damaged
-        raw = ip.encode(packet)
-        if impairment.happens(fault.reorder):
-            late = leaves + self.delay_ns + 1 + impairment.rng.below(max(fault.late_ns, 1))
+    ) -> None:
+        """Let chance decide what becomes of a packet."""
+        fate = impairment.fate(packet, now)
+        if fate.doubled:
+            self.inject(trace, ip.encode(packet), fate.leaves, by=DOUBLED)
+        raw = ip.encode(fate.packet)
+        if fate.why:
+            trace.add(PacketLost(t_ns=now, packet_id=number, why=fate.why))
+        elif fate.late_ns:
+            late = fate.leaves + self.delay_ns + fate.late_ns
             heapq.heappush(self.stragglers, (late, number, raw))
         else:
-            self._carry(number, raw, leaves)
-        return None
+            self._carry(number, raw, fate.leaves)
 
     def cut(self, trace: Trace, now: int) -> None:
         """Carry nothing from now on; what is on the way is lost too."""

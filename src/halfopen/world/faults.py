@@ -24,10 +24,10 @@ from halfopen.record.faults import (
 from halfopen.wire.impairment import Impairment
 from halfopen.wire.ip import Packet
 from halfopen.wire.onpath import forged
+from halfopen.wire.tampering import Tampering
 from halfopen.world.host import Host
 from halfopen.world.link import Direction, Link
 from halfopen.world.process import RUNNING, STOPPED
-from halfopen.world.tampering import Tampering
 from halfopen.world.world import World
 
 

@@ -4,15 +4,15 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from halfopen.record.events import PacketArrived, PacketLost, PacketSent
-from halfopen.record.fates import CABLE_OUT, DAMAGED, DOUBLED, HOST_OFF, LOST, QUEUE_FULL, ROUTER
+from halfopen.record.fates import CABLE_OUT, DOUBLED, HOST_OFF, LOST, ROUTER
 from halfopen.record.faults import Duplicate, Unreachable
 from halfopen.wire import ip
 from halfopen.wire.ethernet import Frame
 from halfopen.wire.impairment import Impairment
 from halfopen.wire.onpath import unreachable
+from halfopen.wire.tampering import Tampering, takes
 from halfopen.world.events import NEVER, Event
 from halfopen.world.impairment import Straggler
-from halfopen.world.tampering import Tampering
 
 if TYPE_CHECKING:
     from halfopen.world.host import Host
@@ -107,45 +107,30 @@ class Direction(Event):
 
     def _tampered(self, packet: ip.Packet, number: int, now: int) -> bool:
         """Do what is to be done to a packet; True: it goes no further."""
-        for tampering in self.tamperings:
-            if not tampering.takes(packet):
-                continue
-            if not tampering.left:
-                self.tamperings.remove(tampering)
-            fault = tampering.fault
-            if isinstance(fault, Duplicate):
-                self.inject(packet, now, by=DOUBLED)
-                return False
-            self.lose(number, LOST, now)
-            if isinstance(fault, Unreachable):
-                answer = unreachable(packet, fault.kind, fault.code, fault.mtu)
-                self.link.other(self).inject(answer, now, by=ROUTER)
-            return True
-        return False
+        fault = takes(self.tamperings, packet)
+        if fault is None:
+            return False
+        if isinstance(fault, Duplicate):
+            self.inject(packet, now, by=DOUBLED)
+            return False
+        self.lose(number, LOST, now)
+        if isinstance(fault, Unreachable):
+            answer = unreachable(packet, fault.kind, fault.code, fault.mtu)
+            self.link.other(self).inject(answer, now, by=ROUTER)
+        return True
 
     def _impaired(self, impairment: Impairment, packet: ip.Packet, number: int, now: int) -> None:
         """Let chance decide what becomes of a packet."""
-        fault = impairment.fault
-        leaves = impairment.departs(packet, now)
-        if leaves is None:
-            self.lose(number, QUEUE_FULL, now)
-            return
-        if impairment.happens(fault.loss):
-            self.lose(number, LOST, now)
-            return
-        if impairment.happens(fault.duplicate):
-            self.inject(packet, leaves, by=DOUBLED)
-        if impairment.happens(fault.corrupt):
-            damaged = impairment.damage(packet)
-            if damaged is None:
-                self.lose(number, DAMAGED, now)
-                return
-            packet = damaged
-        if impairment.happens(fault.reorder):
-            late = leaves + self.delay_ns + 1 + impairment.rng.below(max(fault.late_ns, 1))
-            self.world.queue.push(late, Straggler(self, packet, number))
+        fate = impairment.fate(packet, now)
+        if fate.doubled:
+            self.inject(packet, fate.leaves, by=DOUBLED)
+        if fate.why:
+            self.lose(number, fate.why, now)
+        elif fate.late_ns:
+            late = fate.leaves + self.delay_ns + fate.late_ns
+            self.world.queue.push(late, Straggler(self, fate.packet, number))
         else:
-            self.carry(packet, number, leaves)
+            self.carry(fate.packet, number, fate.leaves)
 
     def arrive_late(self, packet: ip.Packet, number: int, cuts: int, now: int) -> None:
         """Take a packet that others have overtaken, unless the cable was out meanwhile."""

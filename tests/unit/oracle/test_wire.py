@@ -9,7 +9,7 @@ import pytest
 from halfopen.base.rng import Rng
 from halfopen.base.units import MS
 from halfopen.oracle import wire
-from halfopen.oracle.wire import Cable, End, Tampering
+from halfopen.oracle.wire import Cable, End
 from halfopen.record import fates
 from halfopen.record.events import PacketArrived, PacketLost, PacketSent
 from halfopen.record.faults import Duplicate, Forge, Impair, Lose, Unreachable
@@ -17,6 +17,7 @@ from halfopen.record.query import Packet, packets
 from halfopen.record.trace import Trace
 from halfopen.wire import ip
 from halfopen.wire.icmp import Icmp
+from halfopen.wire.tampering import Tampering
 from halfopen.wire.tcp import ACK, PSH, RST, SYN, Segment
 
 DELAY = 10 * MS
