@@ -6,13 +6,14 @@ from typing import Final
 
 from halfopen.base.units import S
 from halfopen.oracle import namespaces
-from halfopen.oracle.lan import Lan, Port, mac_of
+from halfopen.oracle.lan import Lan, Port
 from halfopen.oracle.machines import Child, Machine, start_child
 from halfopen.oracle.wire import Cable, End, Way
 from halfopen.record.events import Mark, ProcessEnded, ProcessStarted
 from halfopen.record.faults import PowerOn
 from halfopen.record.trace import Trace
 from halfopen.scenario.model import Process, Variant
+from halfopen.wire.ethernet import mac_of
 
 _READY_WITHIN_NS: Final = 30 * S
 
@@ -69,7 +70,7 @@ class Bench:
             assert not number, "a run has one LAN"
             self.lans[lan.name] = switch = Lan(lan.name, lan.delay_ns)
             for place, name in enumerate(lan.hosts):
-                switch.join(End(name, self.machines[name].tuns[lan.name]), mac_of(place))
+                switch.join(End(name, self.machines[name].tuns[lan.name]), mac_of(number, place))
 
     def ways(self) -> list[Way | Port]:
         """List all that carries packets from one host."""

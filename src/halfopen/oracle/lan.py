@@ -80,8 +80,3 @@ class Lan:
     def join(self, end: End, mac: str) -> None:
         """Plug a host in."""
         self.ports.append(Port(self, end, mac))
-
-
-def mac_of(number: int) -> str:
-    """The hardware address of a LAN's n-th host, counted from 0: as in the world."""
-    return f"02:00:00:00:01:{number + 1:02x}"

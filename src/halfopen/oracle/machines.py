@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from halfopen.oracle import namespaces, netlink
-from halfopen.oracle.lan import mac_of
 from halfopen.scenario.model import Host, Lan, Link, Process, Variant
+from halfopen.wire.ethernet import mac_of
 
 #: Both hosts' side of every connection, whatever this machine's own default is.
 CONGESTION: Final = "cubic"
@@ -65,19 +65,19 @@ class Machine:
             if number == 0:
                 machine._addresses = list(addresses)
                 machine._source, machine._peers = addresses[0], peer.addresses
-        for lan in variant.lans:
+        for number, lan in enumerate(variant.lans):
             if host.name in lan.hosts:
                 assert not links, "a host on a LAN is on nothing else"
-                machine._join(lan, host)
+                machine._join(lan, host, mac_of(number, lan.hosts.index(host.name)))
         for name, setting in host.sysctl.items():
             if _OF_INTERFACE in name:
                 namespaces.set_sysctl(name, setting)
         return machine
 
-    def _join(self, lan: Lan, host: Host) -> None:
+    def _join(self, lan: Lan, host: Host, mac: str) -> None:
         """Make the interface for a LAN: a /24, whose hosts are asked for by ARP."""
         self.tuns[lan.name] = namespaces.open_tun(_FIRST, ethernet=True)
-        netlink.set_mac(_FIRST, mac_of(lan.hosts.index(host.name)))
+        netlink.set_mac(_FIRST, mac)
         for address in host.addresses:
             netlink.add_address(_FIRST, address)
         netlink.set_up(_FIRST, mtu=MTU)

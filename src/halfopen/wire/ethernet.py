@@ -15,6 +15,11 @@ _ARP: Final = 0x0806
 _HEADER_LEN: Final = 14
 
 
+def mac_of(lan: int, place: int) -> str:
+    """Return the hardware address of a host on a LAN, both counted from 0; both arms give it."""
+    return f"02:00:00:00:{lan + 1:02x}:{place + 1:02x}"
+
+
 class Frame:
     """One frame: to and from which hardware address, and a packet or an ARP message in it."""
 

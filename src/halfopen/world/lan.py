@@ -7,7 +7,7 @@ from halfopen.record.events import ArpSent, PacketArrived, PacketLost, PacketSen
 from halfopen.record.fates import CABLE_OUT, HOST_OFF
 from halfopen.wire import ip
 from halfopen.wire.arp import Arp
-from halfopen.wire.ethernet import BROADCAST, Frame
+from halfopen.wire.ethernet import BROADCAST, Frame, mac_of
 from halfopen.wire.ip import Packet
 from halfopen.world.events import NEVER, Event
 
@@ -129,14 +129,14 @@ class Lan:
 
     def __init__(self, world: "World", name: str, delay_ns: int) -> None:
         self.world = world
+        self.number = len(world.lans)
         self.name = name
         self.delay_ns = delay_ns
         self.ports: list[Port] = []
 
     def join(self, host: "Host") -> None:
         """Give a host a port; it gets one more interface."""
-        mac = f"02:00:00:00:{len(self.world.lans):02x}:{len(self.ports) + 1:02x}"
-        port = Port(self, host, len(host.ways), mac)
+        port = Port(self, host, len(host.ways), mac_of(self.number, len(self.ports)))
         self.ports.append(port)
         host.ways.append(port)
 

@@ -6,7 +6,7 @@ from tests.unit.wire.fields import fields
 from halfopen.wire import arp, ethernet
 from halfopen.wire.arp import Arp
 from halfopen.wire.errors import WireError
-from halfopen.wire.ethernet import BROADCAST, NOBODY, Frame
+from halfopen.wire.ethernet import BROADCAST, NOBODY, Frame, mac_of
 from halfopen.wire.ip import Packet
 
 OURS, THEIRS = "02:00:00:00:00:01", "02:00:00:00:00:02"
@@ -32,6 +32,15 @@ def test_a_packet_survives_the_wire() -> None:
     read = ethernet.decode(ethernet.encode(Frame(THEIRS, OURS, packet)))
     assert isinstance(read.body, Packet)
     assert read.body.body == b"hello"
+
+
+def test_every_place_on_every_lan_has_its_own_address() -> None:
+    assert [mac_of(lan, place) for lan in range(2) for place in range(2)] == [
+        "02:00:00:00:01:01",
+        "02:00:00:00:01:02",
+        "02:00:00:00:02:01",
+        "02:00:00:00:02:02",
+    ]
 
 
 def test_what_it_says() -> None:
