@@ -5,10 +5,18 @@ from typing import Final
 from halfopen.tcp import rtt, timers
 from halfopen.tcp.acking import initial_rcv_mss
 from halfopen.tcp.buffers import expand_sndbuf, initial_space, initial_window
-from halfopen.tcp.emit import send_syn, sync_mss
+from halfopen.tcp.emit import send_syn, sync_mss, ts_now
 from halfopen.tcp.states import State
-from halfopen.tcp.tcb import INITIAL_CWND, MSS_DEFAULT, RETRANSMIT, TIMESTAMP_OPTION, Tcb, enter
-from halfopen.wire.seq import unwrap
+from halfopen.tcp.tcb import (
+    INITIAL_CWND,
+    MSS_DEFAULT,
+    RETRANSMIT,
+    RTO_FALLBACK,
+    TIMESTAMP_OPTION,
+    Tcb,
+    enter,
+)
+from halfopen.wire.seq import unwrap, wrap
 from halfopen.wire.tcp import ACK, SYN, Segment
 
 WSCALE_MAX: Final = 14  # RFC 7323 2.3
@@ -71,13 +79,23 @@ def hatched(tcb: Tcb, seg: Segment, now: int) -> None:
     tcb.oow_ack_at = None
     tcb.rcv_data_at = now
     timers.clear_xmit(tcb)
-    if not tcb.total_retrans:
-        rtt.sample(tcb, (now - tcb.sent_at) // 1_000)
+    _measure(tcb, seg, now)
     tcb.retransmits = tcb.backoff = 0
     tcb.snd_wnd = tcb.max_window = seg.wnd << tcb.snd_wscale
     tcb.snd_wl1 = unwrap(seg.seq, tcb.rcv_nxt)
     established(tcb, now, why="ACK of our SYN")
     tcb.predicts = True
+
+
+def _measure(tcb: Tcb, seg: Segment, now: int) -> None:
+    """Take the handshake's round trip, if it is clear which SYN,ACK is acknowledged.
+
+    Linux tcp_synack_rtt_meas.
+    """
+    if not tcb.total_retrans:
+        rtt.sample(tcb, (now - tcb.sent_at) // 1_000)
+    elif tcb.ts_ok and seg.ts_val >= 0 and seg.ts_ecr:
+        rtt.sample(tcb, max(wrap(ts_now(tcb, now) - seg.ts_ecr), 1) * 1_000)
 
 
 def established(tcb: Tcb, now: int, *, why: str) -> None:
@@ -86,6 +104,8 @@ def established(tcb: Tcb, now: int, *, why: str) -> None:
         tcb.adv_mss -= TIMESTAMP_OPTION
     sync_mss(tcb)
     initial_rcv_mss(tcb)
+    if not tcb.srtt_us8:  # RFC 6298 5.7: a timeout of the handshake, and no round trip measured
+        tcb.rto_ns = RTO_FALLBACK
     tcb.cwnd = 1 if tcb.total_retrans > 1 else INITIAL_CWND  # RFC 5681 3.1
     expand_sndbuf(tcb)
     initial_space(tcb)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from halfopen.tcp.listening import Listening
 
 RTO_INITIAL: Final = 1 * S  # RFC 6298 2.1
+RTO_FALLBACK: Final = 3 * S  # RFC 6298 5.7; Linux TCP_TIMEOUT_FALLBACK
 ATO_MIN: Final = 40 * MS  # Linux TCP_ATO_MIN, also TCP_DELACK_MIN
 DELACK_MAX: Final = 200 * MS
 MSL2: Final = 60 * S  # LINUX(short-time-wait), a quarter of the RFC's

@@ -10,6 +10,7 @@ import pytest
 from tests.unit.tcp import reach
 from tests.unit.tcp.cells import (
     SACKING,
+    STAMPED,
     At,
     Cell,
     Table,
@@ -28,7 +29,7 @@ from tests.unit.tcp.ends import IRS, ISS, End, Ours, Sent
 from halfopen.base.units import MS, S
 from halfopen.tcp import icmp
 from halfopen.tcp.states import State
-from halfopen.wire.tcp import ACK, FIN, PSH
+from halfopen.wire.tcp import ACK, FIN, PSH, SYN
 
 ESTABLISHED, CLOSED = State.ESTABLISHED, State.CLOSED
 SEQ: Final = IRS + 1
@@ -108,9 +109,27 @@ PROBES = (
     ),
 )
 
+
+def unmeasured(end: End) -> None:
+    """By a listener that has answered twice: which answer is acknowledged is not clear."""
+    reach.syn_received(end)
+    end.arrives(SYN, IRS)
+    end.arrives(ACK, SEQ, NXT)
+    end.accept()
+
+
+#: RFC 6298 5.7.
+UNMEASURED = (
+    case("the RTO is 3 s", (write(b"x"), wait(1_500 * MS)), ESTABLISHED, pushed(0, 1)),
+    case("and no more", (write(b"x"), wait(3_200 * MS)), ESTABLISHED, pushed(0, 1), pushed(0, 1)),
+)
+MEASURED = (case("by timestamps", (write(b"x"), RTO), ESTABLISHED, pushed(0, 1), pushed(0, 1)),)
+
 TABLES = (
     Table("timeout", undelayed, TIMEOUTS),
     Table("loss probe", undelayed, PROBES, SACKING),
+    Table("no round trip measured", unmeasured, UNMEASURED),
+    Table("a round trip measured", unmeasured, MEASURED, STAMPED),
 )
 
 
