@@ -38,8 +38,11 @@ class Listening:
 
     @property
     def syn_queue_full(self) -> bool:
-        """Whether no further SYN is taken in (Linux inet_csk_reqsk_queue_is_full)."""
-        return len(self.embryos) >= self.backlog
+        """Whether no further SYN is kept: one more than the backlog may be.
+
+        Linux inet_csk_reqsk_queue_is_full.
+        """
+        return len(self.embryos) > self.backlog
 
     @property
     def accept_queue_full(self) -> bool:

@@ -128,6 +128,12 @@ class End(ABC):
             seg.ts_ecr = wrap(self.heard_ts + ecr) if flags & ACK else 0
         self._put(seg)
 
+    def crowd(self, count: int) -> None:
+        """Let SYNs of others arrive, who will not go on."""
+        source, sport, destination, _ = self.flow
+        for number in range(count):
+            self._put(Segment((destination, 2_000 + number, source, sport), 1, 0, SYN, WINDOW))
+
     def complains(self, kind: int, code: int, seq: int, rest: int = 0) -> None:
         """Let an ICMP error of a router arrive, about a segment that this end sent."""
         source, _, destination, _ = self.flow

@@ -2,8 +2,8 @@
 
 import pytest
 from tests.unit.tcp import reach
-from tests.unit.tcp.cells import Cell, Table, case, cells, check, close, row, says, seg, wait
-from tests.unit.tcp.ends import IRS, ISS, Nobody, Ours, Sent
+from tests.unit.tcp.cells import Cell, Step, Table, case, cells, check, close, row, says, seg, wait
+from tests.unit.tcp.ends import IRS, ISS, End, Nobody, Ours, Sent
 
 from halfopen.base.units import S
 from halfopen.tcp.states import State
@@ -41,7 +41,26 @@ CALLS = (
     case("nothing comes", (wait(5 * S),), LISTEN, linux="it would wait 5 s"),
 )
 
-TABLES = (Table("", reach.listen, SEGMENTS), Table("", reach.listen, CALLS))
+
+def crowded(*, backlog: int, others: int) -> Step:
+    """The SYNs of so many others have come; they will not go on."""
+
+    def reaches(end: End) -> None:
+        end.listen(backlog)
+        end.crowd(others)
+
+    return reaches
+
+
+#: One more than the backlog is kept.
+ROOM = (row("SYN: the last that is kept", SYN, IRS, None, SYN_RECEIVED, OURS),)
+
+TABLES = (
+    Table("", reach.listen, SEGMENTS),
+    Table("", reach.listen, CALLS),
+    Table("backlog 1, another waits", crowded(backlog=1, others=1), ROOM),
+    Table("backlog 3, three others wait", crowded(backlog=3, others=3), ROOM),
+)
 
 
 @cells(*TABLES)
@@ -74,10 +93,10 @@ class Clients:
         return self.end.state
 
 
-def test_the_syn_queue_takes_as_many_as_the_backlog() -> None:
+def test_the_syn_queue_takes_one_more_than_the_backlog() -> None:
     clients = Clients(backlog=2)
-    states = [clients.syn(port) for port in (1001, 1002, 1003)]
-    assert states == [SYN_RECEIVED, SYN_RECEIVED, LISTEN]
+    states = [clients.syn(port) for port in (1001, 1002, 1003, 1004)]
+    assert states == [SYN_RECEIVED, SYN_RECEIVED, SYN_RECEIVED, LISTEN]
 
 
 def test_the_accept_queue_takes_one_more_than_the_backlog() -> None:
