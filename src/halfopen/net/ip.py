@@ -138,6 +138,8 @@ class Ip:
         if embryo is not None:
             demux.add(embryo)
             self.embryos.append(Embryo(listening, embryo))
+            if not embryo.embryo:
+                dispatch.segment_arrives(embryo, seg, now)
 
     def _nobody_listens(self, tcb: Tcb | None, seg: Segment, now: int) -> None:
         """Refuse a segment; a new SYN into TIME-WAIT is told where the old connection is."""

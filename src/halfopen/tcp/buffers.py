@@ -104,10 +104,12 @@ def free_space(tcb: Tcb) -> int:
     return window_from_space(tcb, max(tcb.rcvbuf - tcb.rmem, 0))
 
 
-def initial_window(tcb: Tcb) -> None:
-    """Choose the first window and the scale (Linux tcp_select_initial_window)."""
+def initial_window(tcb: Tcb, mss: int) -> None:
+    """Choose the first window, in whole segments, and the scale.
+
+    Linux tcp_select_initial_window.
+    """
     space = window_from_space(tcb, tcb.rcvbuf)
-    mss = tcb.adv_mss - (TIMESTAMP_OPTION if tcb.ts_recent_at is not None else 0)
     room = space // mss * mss if space > mss else space
     tcb.rcv_wnd = min(room, 65535)
     tcb.rcv_wscale = 0

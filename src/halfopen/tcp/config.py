@@ -21,6 +21,8 @@ class Config:
         self.orphan_retries = _number(sysctl, "tcp_orphan_retries")
         self.syn_retries = _number(sysctl, "tcp_syn_retries")
         self.synack_retries = _number(sysctl, "tcp_synack_retries")
+        self.syncookies = _number(sysctl, "tcp_syncookies")
+        self.max_syn_backlog = _number(sysctl, "tcp_max_syn_backlog")
         self.syn_linear_timeouts = _number(sysctl, "tcp_syn_linear_timeouts")
         self.rto_min_ns = _number(sysctl, "tcp_rto_min_us") * US  # LINUX(rto-floor), not a second
         self.rto_max_ns = _number(sysctl, "tcp_rto_max_ms") * MS

@@ -42,9 +42,15 @@ def agree(tcb: Tcb, seg: Segment, now: int) -> None:
 
 def offer(tcb: Tcb) -> None:
     """Fix what our own SYN says: MSS, and the first window."""
+    bound_mss(tcb)
+    stamp = TIMESTAMP_OPTION if tcb.ts_recent_at is not None else 0
+    initial_window(tcb, tcb.adv_mss - stamp)
+
+
+def bound_mss(tcb: Tcb) -> None:
+    """Offer no more than TCP_MAXSEG (Linux tcp_mss_clamp)."""
     if tcb.user_mss:
         tcb.adv_mss = min(tcb.adv_mss, tcb.user_mss)
-    initial_window(tcb)
 
 
 def syn_received(tcb: Tcb, seg: Segment, now: int) -> None:
@@ -68,10 +74,10 @@ def send_synack(tcb: Tcb, now: int) -> None:
     timers.set_xmit(tcb, RETRANSMIT, tcb.rto_ns, now)
 
 
-def hatched(tcb: Tcb, seg: Segment, now: int) -> None:
+def hatched(tcb: Tcb, seg: Segment, now: int, *, answered_at: int | None) -> None:
     """Make a connection of an embryo whose SYN,ACK was acknowledged.
 
-    Linux tcp_create_openreq_child.
+    Linux tcp_create_openreq_child. ``answered_at`` is when that SYN,ACK left, if it is known.
     """
     tcb.snd_una = tcb.snd_nxt
     tcb.snd_sml = tcb.pushed_seq = tcb.snd_up = tcb.rtt_seq = tcb.high_seq = tcb.snd_una
@@ -79,7 +85,7 @@ def hatched(tcb: Tcb, seg: Segment, now: int) -> None:
     tcb.oow_ack_at = None
     tcb.rcv_data_at = now
     timers.clear_xmit(tcb)
-    _measure(tcb, seg, now)
+    _measure(tcb, seg, now, answered_at)
     tcb.retransmits = tcb.backoff = 0
     tcb.snd_wnd = tcb.max_window = seg.wnd << tcb.snd_wscale
     tcb.snd_wl1 = unwrap(seg.seq, tcb.rcv_nxt)
@@ -87,13 +93,13 @@ def hatched(tcb: Tcb, seg: Segment, now: int) -> None:
     tcb.predicts = True
 
 
-def _measure(tcb: Tcb, seg: Segment, now: int) -> None:
-    """Take the handshake's round trip, if it is clear which SYN,ACK is acknowledged.
+def _measure(tcb: Tcb, seg: Segment, now: int, answered_at: int | None) -> None:
+    """Take the handshake's round trip, by timestamps where nothing else tells it.
 
     Linux tcp_synack_rtt_meas.
     """
-    if not tcb.total_retrans:
-        rtt.sample(tcb, (now - tcb.sent_at) // 1_000)
+    if answered_at is not None:
+        rtt.sample(tcb, (now - answered_at) // 1_000)
     elif tcb.ts_ok and seg.ts_val >= 0 and seg.ts_ecr:
         rtt.sample(tcb, max(wrap(ts_now(tcb, now) - seg.ts_ecr), 1) * 1_000)
 

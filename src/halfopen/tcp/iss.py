@@ -31,6 +31,14 @@ class Secret:
         source, _, destination, _ = flow
         return self._hash(f"ts {source} {destination}")
 
+    def cookie(self, flow: Flow, count: int) -> int:
+        """Return what hides in a SYN cookie of a connection, anew for each count.
+
+        Linux cookie_hash.
+        """
+        source, sport, destination, dport = flow
+        return self._hash(f"cookie {source} {sport} {destination} {dport} {count}")
+
     def _hash(self, text: str) -> int:
         digest = blake2b(text.encode(), digest_size=4, key=self._key).digest()
         return int.from_bytes(digest, "big")

@@ -35,6 +35,7 @@ class Listening:
         self.embryos: dict[Tcb, None] = {}
         self.ready: deque[Tcb] = deque()
         self.closed = False
+        self.cookie_at: int | None = None  # a SYN cookie was sent, to the second
 
     @property
     def syn_queue_full(self) -> bool:
@@ -45,6 +46,12 @@ class Listening:
         return len(self.embryos) > self.backlog
 
     @property
+    def last_quarter(self) -> bool:
+        """Whether only the last quarter of tcp_max_syn_backlog is left (Linux tcp_conn_request)."""
+        most = self.config.max_syn_backlog
+        return most - len(self.embryos) < most >> 2
+
+    @property
     def accept_queue_full(self) -> bool:
         """Whether nobody more can wait for accept: one more than the backlog may.
 
@@ -53,24 +60,30 @@ class Listening:
         return len(self.ready) > self.backlog
 
     def new_embryo(self, flow: Flow, now: int, *, mtu: int, iss: int | None) -> Tcb:
-        """Begin a connection for a SYN that came; ``flow`` is as we send."""
+        """Begin a connection for a SYN that came, and keep it; ``flow`` is as we send."""
+        iss = self.secret.iss(flow, now) if iss is None else iss
+        tcb = self.new_child(flow, iss=iss, mtu=mtu)
+        self.embryos[tcb] = None
+        return tcb
+
+    def new_child(self, flow: Flow, *, iss: int, mtu: int) -> Tcb:
+        """Make an embryo that stands in no queue."""
         tcb = Tcb(
             flow,
             self.config,
             self.effects,
-            iss=self.secret.iss(flow, now) if iss is None else iss,
+            iss=iss,
             mtu=mtu,
             ts_offset=self.secret.ts_offset(flow),
         )
         tcb.listening = self
         tcb.embryo = True
         self.user.inherit(tcb)
-        self.embryos[tcb] = None
         return tcb
 
     def hatch(self, tcb: Tcb) -> None:
         """Let an embryo whose handshake is over wait for accept."""
-        self.forget(tcb)
+        self.embryos.pop(tcb, None)
         tcb.embryo = False
         self.ready.append(tcb)
         self.effects.ready.append(self)

@@ -88,6 +88,8 @@ class End(ABC):
         self.heard_ts = 0  # the latest TSval of this end
         self.segments: list[Segment] = []  # everything that this end has sent, in order
         self.looked_at = 0
+        self.others = 0  # whose SYNs have come, beside the peer's
+        self.answers: dict[Flow, Segment] = {}  # what was sent last to each of them
 
     # What the peer does.
 
@@ -128,11 +130,24 @@ class End(ABC):
             seg.ts_ecr = wrap(self.heard_ts + ecr) if flags & ACK else 0
         self._put(seg)
 
-    def crowd(self, count: int) -> None:
-        """Let SYNs of others arrive, who will not go on."""
+    def crowd(self, count: int, *, join: bool = False) -> None:
+        """Let SYNs of others arrive, who go on only where they are to join."""
         source, sport, destination, _ = self.flow
-        for number in range(count):
-            self._put(Segment((destination, 2_000 + number, source, sport), 1, 0, SYN, WINDOW))
+        for _ in range(count):
+            self.others += 1
+            flow = (destination, 2_000 + self.others, source, sport)
+            self._put(Segment(flow, 1, 0, SYN, WINDOW))
+            answer = self.answers.get(arriving(flow))
+            if join:
+                assert answer is not None, "an answer that another could acknowledge"
+                self._put(Segment(flow, 2, wrap(answer.seq + 1), ACK, WINDOW))
+
+    def _hear(self, seg: Segment) -> None:
+        """Take note of a segment that this end has sent to its peer, or to another."""
+        if seg.flow == self.flow:
+            self._note(seg)
+        else:
+            self.answers[seg.flow] = seg
 
     def complains(self, kind: int, code: int, seq: int, rest: int = 0) -> None:
         """Let an ICMP error of a router arrive, about a segment that this end sent."""
@@ -351,8 +366,7 @@ class Ours(End):
         while self.ip.outbox:
             _, packet = self.ip.outbox.popleft()
             assert isinstance(packet.body, Segment), "TCP sends segments"
-            if packet.body.flow == self.flow:
-                self._note(packet.body)
+            self._hear(packet.body)
 
     @property
     def state(self) -> State:

@@ -17,7 +17,7 @@ from contextlib import suppress
 from random import Random
 from typing import Final
 
-from tests.unit.tcp import reach, walks
+from tests.unit.tcp import reach, test_syncookies, walks
 from tests.unit.tcp.cells import Cell, Observed, Table, observe, promised, row
 from tests.unit.tcp.ends import HERE, IRS, PEER, End, Options, Ours
 
@@ -136,8 +136,7 @@ class LinuxEnd(End):
 
     def look(self) -> None:
         for seg in self.machine.take():
-            if seg.flow == self.flow:
-                self._note(seg)
+            self._hear(seg)
 
     @property
     def state(self) -> State:
@@ -326,6 +325,18 @@ def judge_walk(
     return trail
 
 
+def cookies(machine: Machine) -> list[list[object]]:
+    """Tell the story of SYN cookies for peers with various options."""
+    stories = []
+    for options in test_syncookies.PEERS:
+        end = LinuxEnd(machine, options)
+        try:
+            stories.append(test_syncookies.story(end))
+        finally:
+            end.vanish()
+    return stories
+
+
 def time_wait_lasts(machine: Machine) -> int:
     """Return how long a TIME-WAIT that has just begun will last, in ns."""
     end = LinuxEnd(machine, Options())
@@ -374,6 +385,7 @@ def main() -> None:
         "walks": [trail for trail in trails if trail],
         "TIME-WAIT": time_wait_lasts(machine),
         "ISS": iss_clock(machine),
+        "SYN cookies": cookies(machine),
         "a wrong row": judge_row(machine, Table("", reach.syn_sent, ()), WRONG),
         "walks of a stack that differs": [trail for trail in lame if trail],
     }

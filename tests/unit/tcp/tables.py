@@ -18,6 +18,7 @@ from tests.unit.tcp import (
     test_sending,
     test_syn_received,
     test_syn_sent,
+    test_syncookies,
     test_time_wait,
     test_urgent,
 )
@@ -41,6 +42,7 @@ _MODULES: Final = (
     test_receiving,
     test_urgent,
     test_icmp,
+    test_syncookies,
 )
 
 TABLES: Final[tuple[Table, ...]] = tuple(table for module in _MODULES for table in module.TABLES)

@@ -13,6 +13,8 @@ from functools import cache
 from typing import Final, TypedDict
 
 import pytest
+from tests.unit.tcp import test_syncookies
+from tests.unit.tcp.ends import Ours
 from tests.unit.tcp.tables import TABLES
 
 from halfopen.base.rng import Rng
@@ -43,6 +45,7 @@ Verdict = TypedDict(
         "walks": list[list[str]],
         "TIME-WAIT": int,
         "ISS": tuple[int, int, int],
+        "SYN cookies": list[list[object]],
         "a wrong row": str,
         "walks of a stack that differs": list[list[str]],
     },
@@ -92,6 +95,11 @@ def test_the_clock_of_initial_sequence_numbers_ticks_every_64_ns() -> None:
     assert least <= moved << 6 <= most + 64
     secret, flow = Secret(Rng(0)), ("10.0.0.1", 1, "10.0.0.2", 2)
     assert wrap(secret.iss(flow, moved << 6) - secret.iss(flow, 0)) == moved
+
+
+def test_syn_cookies_tell_what_they_tell_here() -> None:
+    ours = [test_syncookies.story(Ours(options)) for options in test_syncookies.PEERS]
+    assert json.loads(json.dumps(ours)) == verdict()["SYN cookies"]
 
 
 def test_every_table_is_judged() -> None:

@@ -108,7 +108,8 @@ def check_ack(tcb: Tcb, seg: Segment, now: int) -> bool:
         return False
     if seg.ts_val >= 0 and tcb.ts_ok:
         paws.update(tcb, seg, unwrap(seg.seq, tcb.rcv_nxt), now)
-    handshake.hatched(tcb, seg, now)
+    # Which of several SYN,ACKs it acknowledges is not clear (RFC 6298 3).
+    handshake.hatched(tcb, seg, now, answered_at=None if tcb.total_retrans else tcb.sent_at)
     listening.hatch(tcb)
     return True
 
