@@ -196,7 +196,7 @@ class Ip:
         if way is None:
             return ENETUNREACH
         packet.ttl = self.ttl
-        if not packet.df:
+        if not packet.df or packet.proto == PROTO_UDP:  # it might still be fragmented
             self._ident = (self._ident + 1) & 0xFFFF
             packet.ident = self._ident
         self._leave(packet, way.interface, now)

@@ -223,7 +223,7 @@ class UdpSock:
         datagram = Datagram(self.end.port, port, data)
         if len(data) + 28 > way.interface.mtu:
             raise NotSimulatedError("a datagram that must be fragmented is not simulated")
-        failed = self.kernel.ip.send(Packet(source, host, PROTO_UDP, datagram), now)
+        failed = self.kernel.ip.send(Packet(source, host, PROTO_UDP, datagram, df=True), now)
         if failed:
             raise fail(failed)
 
