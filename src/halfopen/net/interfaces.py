@@ -4,7 +4,8 @@ from typing import Final
 
 from halfopen.net.neighbours import Neighbours
 
-LOOPBACK_MTU: Final = 65536
+#: The device has 65536; no way has more than IP can say (Linux IP_MAX_MTU).
+LOOPBACK_MTU: Final = 65535
 LOOPBACK: Final = -1
 ETHERNET_MTU: Final = 1500
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from halfopen.base.units import MS, US
 from halfopen.tcp.skb import LOST, RETRANS, SACKED
+from halfopen.tcp.tcb import INITIAL_CWND, MSS_DEFAULT
 
 if TYPE_CHECKING:
     from halfopen.sockets.sock import TcpSock
@@ -16,13 +17,24 @@ _TIMESTAMPS: Final = 1
 _SACK: Final = 2
 _WSCALE: Final = 4
 _UNLIMITED: Final = 0x7FFFFFFF
+# Places in the structure.
+_STATE: Final = 0
+_SND_MSS: Final = 10
+_UNACKED: Final = 12
+_SACKED: Final = 13
+_SND_SSTHRESH: Final = 25
+_SND_CWND: Final = 26
+_REORDERING: Final = 28
 
 
 def tcp_info(sock: "TcpSock", now: int) -> bytes:
-    """Return the first 104 octets of ``struct tcp_info``; times in µs and ms, as there."""
+    """Return the first 104 octets of ``struct tcp_info``; times in µs and ms, as there.
+
+    Not filled: what is only there with Fast Open, and whether the sender is limited by its user.
+    """
     tcb = sock.tcb
     if tcb is None:
-        return bytes((int(sock.sk_state),)).ljust(SIZE, b"\x00")
+        return _without_connection(sock)
     sacked = lost = retransmitted = 0
     for skb in tcb.inflight:
         marks = skb.marks
@@ -64,7 +76,23 @@ def tcp_info(sock: "TcpSock", now: int) -> bytes:
         tcb.cwnd,
         tcb.adv_mss,
         tcb.config.reordering,
-        0,
-        0,
+        tcb.rcv_rtt_us8 >> 3,
+        tcb.rcvq_space,
         tcb.total_retrans,
     )
+
+
+def _without_connection(sock: "TcpSock") -> bytes:
+    """Describe a socket that has no connection; of a listener tell who waits, and how many may."""
+    listening = sock.listening
+    fields = [0] * 32
+    fields[_STATE] = int(sock.sk_state)
+    fields[_SND_CWND] = INITIAL_CWND
+    fields[_REORDERING] = sock.kernel.config.reordering
+    if listening is not None:
+        fields[_UNACKED] = len(listening.ready)
+        fields[_SACKED] = listening.backlog
+    else:
+        fields[_SND_MSS] = MSS_DEFAULT
+        fields[_SND_SSTHRESH] = _UNLIMITED
+    return _LAYOUT.pack(*fields)

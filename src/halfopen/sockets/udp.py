@@ -210,7 +210,7 @@ class UdpSock:
                 destination,
                 b"",
                 origin=errqueue.LOCAL,
-                info=min(way.interface.mtu, 0xFFFF),
+                info=way.interface.mtu,
             )
             self.end.keep(report)
         raise fail(errno.EMSGSIZE)
