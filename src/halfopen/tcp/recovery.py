@@ -128,8 +128,8 @@ def ack_arrived(
             advanced and not tcb.sack_ok
         ):  # RFC 6582 3.2 step 3: a partial ACK, the next one is lost too
             tcb.sacked_out = 0
-            if tcb.inflight:
-                mark_lost(tcb, tcb.inflight[0])
+            mark_lost(tcb, tcb.inflight[0])
+            retransmit(tcb, tcb.inflight[0], now)
         _mark_by_sack(tcb)
         send_lost(tcb, now)
         return
@@ -142,6 +142,8 @@ def ack_arrived(
         tcb.tlp_high_seq = None
         mark_lost(tcb, tcb.inflight[0])
         _mark_by_sack(tcb)
+        if tcb.inflight[0].marks & LOST:  # whatever cwnd says (Linux tcp_cwnd_reduction)
+            retransmit(tcb, tcb.inflight[0], now)
         send_lost(tcb, now)
         return
     tcb.ca_state = DISORDER if tcb.sacked_out else OPEN
@@ -185,7 +187,12 @@ def _leave(tcb: Tcb) -> None:
 
 
 def _mark_by_sack(tcb: Tcb) -> None:
-    """Believe lost what has enough segments received behind it (RFC 6675 IsLost)."""
+    """Believe lost what has enough segments received behind it (RFC 6675 IsLost).
+
+    Duplicate ACKs don't tell which those are: without SACK only the first is lost (RFC 6582).
+    """
+    if not tcb.sack_ok:
+        return
     behind = tcb.sacked_out
     for skb in tcb.inflight:
         if skb.marks & SACKED:

@@ -25,6 +25,7 @@ from tests.unit.tcp.cells import (
     write,
 )
 from tests.unit.tcp.ends import IRS, ISS, End, Ours, Sent
+from tests.unit.tcp.soundness import complaints
 
 from halfopen.base.units import MS, S
 from halfopen.tcp import icmp
@@ -80,6 +81,16 @@ TIMEOUTS = (
         pushed(0, 1),
         says(FIN | ACK, NXT + 1, SEQ),
         says(FIN | PSH | ACK, NXT, SEQ, 1),
+    ),
+    case(
+        "but not beyond the window that is left",
+        (write(b"a"), write(b"b"), seg(ACK, SEQ, NXT, b"x", wnd=1), RTO),
+        ESTABLISHED,
+        pushed(0, 1),
+        pushed(1, 1),
+        says(ACK, NXT + 1, SEQ + 1),
+        says(PSH | ACK, NXT, SEQ + 1, 1),
+        gives=b"x",
     ),
     case("an ACK in time", (write(b"x"), seg(ACK, SEQ, NXT + 1), RTO), ESTABLISHED, pushed(0, 1)),
     case(
@@ -284,9 +295,118 @@ def test_after_a_timeout_new_text_tells_whether_it_was_needed() -> None:
     assert min(first_of(end.sent()), default=10) >= 10
 
 
+@pytest.mark.parametrize(
+    ("wnd", "again"),
+    [
+        pytest.param(60_000, [1], id="a duplicate ACK: it was"),
+        pytest.param(60_001, [], id="a wider window tells nothing"),
+    ],
+)
+def test_an_ack_of_nothing_new_tells_that_it_was_needed(wnd: int, again: list[int]) -> None:
+    """F-RTO (RFC 5682 2.1 step 3a)."""
+    end = ten_out(more=5)
+    end.wait(250 * MS)
+    end.arrives(ACK, SEQ, NXT + FULL, wnd=60_000)
+    end.sent()
+    end.arrives(ACK, SEQ, NXT + FULL, wnd=wnd)
+    assert first_of(end.sent()) == again
+
+
 def test_after_a_timeout_without_new_text_the_rest_is_sent_again() -> None:
     end = ten_out()
     end.wait(250 * MS)
     end.sent()
     end.arrives(ACK, SEQ, NXT + FULL, wnd=60_000)
     assert 1 in first_of(end.sent())
+
+
+def test_what_recovery_left_marked_is_counted_when_it_is_joined() -> None:
+    """Two small segments were sent again one by one; in the next recovery they go as one."""
+    end = Ours(SACKING)
+    undelayed(end)
+    end.arrives(ACK, SEQ, NXT, wnd=60_000)
+    end.write(bytes(4 * FULL))
+    small = NXT + 4 * FULL
+    behind = small + 1_400
+    end.arrives(ACK, SEQ, NXT, wnd=60_000, sack=((NXT + FULL, small),))
+    for size in (700, 700, FULL, FULL):
+        end.write(bytes(size))
+    end.arrives(ACK, SEQ, NXT, wnd=60_000, sack=((behind, behind + 2 * FULL), (NXT + FULL, small)))
+    end.write(bytes(FULL))
+    end.sent()
+    end.arrives(ACK, SEQ, NXT, wnd=60_000, sack=((behind, behind + 3 * FULL), (NXT + FULL, small)))
+    assert [sent.size for sent in end.sent()] == [700, 700]
+    end.arrives(ACK, SEQ, small, wnd=60_000, sack=((behind, behind + 3 * FULL),))
+    end.arrives(ACK, SEQ, small, wnd=60_000, sack=((behind, behind + 3 * FULL),))
+    assert [sent.size for sent in end.sent()] == [1_400]
+    assert not complaints(end.held(), end.now - 1)
+
+
+def test_what_lies_beyond_the_window_is_not_sent_again() -> None:
+    """Linux __tcp_retransmit_skb: only the first may go, as a probe."""
+    end = Ours(SACKING)
+    undelayed(end)
+    end.arrives(ACK, SEQ, NXT, wnd=60_000)
+    end.write(bytes(6 * FULL))
+    end.sent()
+    end.arrives(ACK, SEQ, NXT, b"x", wnd=1)
+    end.arrives(ACK, SEQ + 1, NXT, wnd=1, sack=((NXT + 2 * FULL, NXT + 6 * FULL),))
+    assert first_of(end.sent())[-1:] == [0]
+    assert not complaints(end.held(), end.now - 1)
+    end.arrives(ACK, SEQ + 1, NXT, wnd=60_000, sack=((NXT + 2 * FULL, NXT + 6 * FULL),))
+    assert first_of(end.sent()) == [1]
+
+
+@pytest.mark.parametrize(
+    ("echo", "rto_ms"),
+    [
+        pytest.param(0, 424, id="the latest: it measures, and the backoff is over"),
+        pytest.param(5_000, 816, id="one from the future: it measures nothing"),
+    ],
+)
+def test_timestamps_tell_which_transmission_was_acknowledged(echo: int, rto_ms: int) -> None:
+    """RFC 7323 4.1; a peer whose echo makes no sense is not believed (Linux tcp_rtt_tsopt_us)."""
+    end = Ours(STAMPED)
+    reach.established(end)
+    end.write(b"x")
+    end.wait(S)
+    end.arrives(ACK, SEQ, NXT + 1, ecr=echo)
+    assert end.held().rto_ns == rto_ms * MS
+
+
+def probed(*, more: bytes = b"") -> Ours:
+    """The last of two segments was repeated as a loss probe; then more is sent."""
+    end = Ours(SACKING)
+    undelayed(end)
+    end.arrives(ACK, SEQ, NXT, wnd=60_000)
+    end.write(bytes(FULL))
+    end.write(b"x")
+    end.wait(50 * MS)
+    if more:
+        end.write(more)
+    return end
+
+
+def test_a_loss_that_a_probe_repaired_slows_down() -> None:
+    """RFC 8985 7.4.2: what lies behind the probe is acknowledged, and no D-SACK came."""
+    end = probed(more=b"more")
+    end.arrives(ACK, SEQ, NXT + FULL + 5, wnd=60_000)
+    assert (end.held().cwnd, end.held().ssthresh) == (5, 5)
+
+
+def test_after_a_probe_that_was_acknowledged_a_duplicate_ack_ends_its_episode() -> None:
+    """RFC 8985 7.4.1: both copies arrived, and nothing was lost."""
+    end = probed()
+    end.arrives(ACK, SEQ, NXT + FULL + 1, wnd=60_000)
+    assert end.held().tlp_high_seq is not None
+    end.arrives(ACK, SEQ, NXT + FULL + 1, wnd=60_000)
+    assert (end.held().tlp_high_seq, end.held().cwnd) == (None, 10)
+
+
+def test_an_embryo_repeats_its_answer_no_more_rarely_than_tcp_rto_max_ms() -> None:
+    """Linux tcp_reqsk_timeout."""
+    end = Ours(sysctl={"net.ipv4.tcp_rto_max_ms": 1_000})
+    reach.syn_received(end)
+    end.sent()
+    seen = timeline(end, 5_200 * MS)
+    assert [sent for _, sent in seen] == [says(SYN | ACK, ISS, IRS + 1)] * 5

@@ -23,7 +23,7 @@ from tests.unit.tcp.cells import (
 )
 from tests.unit.tcp.ends import IRS, ISS, End, Options, Ours, Sent
 
-from halfopen.base.units import S
+from halfopen.base.units import MS, S
 from halfopen.tcp import calls
 from halfopen.tcp.states import State
 from halfopen.wire.tcp import ACK, FIN, PSH, RST, SYN
@@ -224,6 +224,45 @@ DUPLICATES = (
     case("three: the first segment again", (acked(0),) * 3, ESTABLISHED, text(0, FULL), gap=DEFERS),
 )
 
+
+def ten(end: End) -> None:
+    """Ten full segments are in flight, and nothing waits."""
+    roomy(end)
+    end.write(bytes(10 * FULL))
+
+
+NOTHING_WAITS = (
+    case("two duplicate ACKs", (acked(0),) * 2, ESTABLISHED),
+    case("three: the first again, and no other", (acked(0),) * 3, ESTABLISHED, text(0, FULL)),
+    case(
+        "a partial ACK: the next one again, and no other",
+        (*(acked(0),) * 3, acked(4 * FULL)),
+        ESTABLISHED,
+        text(0, FULL),
+        text(4 * FULL, FULL),
+    ),
+)
+
+
+def unmeasured(end: End) -> None:
+    """Our SYN,ACK was sent twice: no round trip was measured."""
+    end.listen()
+    end.arrives(SYN, IRS)
+    end.wait(1_200 * MS)
+    end.arrives(ACK, SEQ, NXT, wnd=60_000)
+    end.accept()
+
+
+UNMEASURED = (
+    case(
+        "a burst has no limit but cwnd",
+        (write(bytes(5 * FULL)),),
+        ESTABLISHED,
+        *(text(n * FULL, FULL) for n in range(4)),
+        pushed(4 * FULL, FULL),
+    ),
+)
+
 SACKS = (
     case("one segment is reported", (acked(0, sack=((FULL, 2 * FULL),)),), ESTABLISHED, gap=DEFERS),
     case(
@@ -231,7 +270,6 @@ SACKS = (
         (acked(0, sack=((FULL, 4 * FULL),)),),
         ESTABLISHED,
         text(0, FULL),
-        gap="recovery waits for its reordering timer here, Linux does not",
     ),
     case(
         "a D-SACK alone loses nothing",
@@ -267,6 +305,8 @@ TABLES = (
     Table("window taken back", tight(500), TAKEN_BACK),
     Table("window 2000", tight(2_000), WINDOWS_2000),
     Table("no SACK", flight, DUPLICATES),
+    Table("no SACK, nothing waits", ten, NOTHING_WAITS),
+    Table("no round trip measured", unmeasured, UNMEASURED),
     Table("SACK", flight, SACKS, SACKING),
     Table("a peer without MSS", roomy, SMALL_PEER, Options(mss=0)),
     Table("SACK", reach.established, BUSY, SACKING),
