@@ -131,9 +131,11 @@ def hard_for(tcb: Tcb, message: Icmp) -> bool:
 
 
 def answerable(packet: Packet) -> bool:
-    """Whether an error may be sent about a packet: never about an error (RFC 1122 3.2.2)."""
-    if packet.offset:
-        return False
+    """Whether an error may be sent about a packet: never about an error (RFC 1122 3.2.2).
+
+    Requires: it is not a later fragment; none is reassembled, and none is sent.
+    """
+    assert not packet.offset, "an error about a later fragment"
     body = packet.body
     return not isinstance(body, Icmp) or body.kind in (icmp.ECHO, icmp.ECHO_REPLY)
 

@@ -133,7 +133,7 @@ class Ip:
             return  # no way back (Linux tcp_conn_request: no route, no request)
         iss = None
         if tcb is not None:
-            iss = self._make_way(tcb, now)
+            iss = self.make_way(tcb, now)
         embryo = listen.segment_arrives(listening, seg, now, mtu=way.interface.mtu, iss=iss)
         if embryo is not None:
             demux.add(embryo)
@@ -148,8 +148,11 @@ class Ip:
         else:
             closed.segment_arrives(seg, self.effects)
 
-    def _make_way(self, tcb: Tcb, now: int) -> int | None:
-        """Forget the connection whose flow a SYN takes; return what the new one starts from."""
+    def make_way(self, tcb: Tcb, now: int) -> int | None:
+        """Forget the connection whose flow a new one takes.
+
+        Return what the new one starts from: behind a TIME-WAIT's numbers; None: as it likes.
+        """
         iss = None
         if tcb.minisock:
             iss = time_wait.next_iss(tcb)
@@ -181,8 +184,8 @@ class Ip:
 
     def _refuse(self, packet: Packet, code: int, now: int) -> None:
         """Say that there is nobody to take a packet."""
-        if icmp_errors.answerable(packet):
-            self.send(error_about(packet, icmp.DEST_UNREACH, code, packet.dst), now)
+        assert icmp_errors.answerable(packet), "an error about an error"
+        self.send(error_about(packet, icmp.DEST_UNREACH, code, packet.dst), now)
 
     # What leaves.
 

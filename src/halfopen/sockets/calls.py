@@ -26,7 +26,6 @@ virtual ns; ``now`` never goes back.
     getsockopt(table, fd, level, name, size, now) -> int | bytes       size 0: an int
     setblocking(table, fd, flag)                         getblocking(table, fd) -> bool
     poll(table, [(fd, events)], timeout_ns | None, wait, now) -> [(fd, revents)] | Blocked
-    readiness(table, fd) -> int                          every poll bit that is set now
     epoll_create(table, now) -> fd                       epoll_ctl(table, epfd, op, fd, events, now)
     epoll_wait(table, epfd, maxevents, timeout_ns | None, wait, now) -> [(fd, events)] | Blocked
 
@@ -49,7 +48,6 @@ from halfopen.sockets.readiness import (
     epoll_ctl,
     epoll_wait,
     poll,
-    readiness,
     select,
 )
 from halfopen.sockets.shutdown import close, shutdown
@@ -71,7 +69,6 @@ __all__ = [
     "ioctl",
     "listen",
     "poll",
-    "readiness",
     "recv",
     "recvfrom",
     "recvmsg",

@@ -138,18 +138,16 @@ def connect(table: FdTable, fd: int, address: Address, wait: Wait, now: int) -> 
 def _connect(sock: TcpSock, address: Address, wait: Wait, now: int) -> Blocked | None:
     if wait.holder is None:
         wait.error = _begin(sock, address, now)
-    elif wait.done != sock.disconnects:
-        raise fail(errno.EPIPE)
     if sock.sk_state in CONNECTING:
         limit = time_limit(sock.kernel, wait, sock.options.sndtimeo_ns, now)
         if sock.nonblock or expired(limit, now):
             raise fail(wait.error)
-        wait.done = sock.disconnects
         return Blocked((sock.read_wait, sock.write_wait), limit, "the handshake")
     if sock.sk_state is State.CLOSED:
         error = sock.take_error() or errno.ECONNABORTED
         sock.ss = SS_UNCONNECTED
-        sock.disconnect(now)
+        if sock.tcb is not None:  # else another thread's shutdown has done so
+            sock.disconnect(now)
         raise fail(error)
     sock.ss = SS_CONNECTED
     return None
@@ -189,7 +187,11 @@ def _tcp_connect(sock: TcpSock, address: Address, now: int) -> None:
     sock.peer = (host, dport)
     sock.error = 0
     sock.shut = 0
-    tcb = kernel.new_tcb(flow, way.interface.mtu, now)
+    old = kernel.ip.demux.flows.get(arriving(flow))
+    iss = None if old is None else kernel.ip.make_way(old, now)
+    tcb = kernel.new_tcb(flow, way.interface.mtu, now, iss=iss)
+    if old is not None:  # what it knew of the peer's clock tells old segments from new ones
+        tcb.ts_recent, tcb.ts_recent_at = old.ts_recent, old.ts_recent_at
     tcb.user = sock
     tcb.errors = sock.errors
     sock.options.apply(tcb)

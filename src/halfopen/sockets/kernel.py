@@ -152,13 +152,13 @@ class Kernel:
 
     # For the calls.
 
-    def new_tcb(self, flow: Flow, mtu: int, now: int) -> Tcb:
+    def new_tcb(self, flow: Flow, mtu: int, now: int, *, iss: int | None = None) -> Tcb:
         """Make a connection that is still closed."""
         return Tcb(
             flow,
             self.config,
             self.effects,
-            iss=self.secret.iss(flow, now),
+            iss=self.secret.iss(flow, now) if iss is None else iss,
             mtu=mtu,
             ts_offset=self.secret.ts_offset(flow),
         )

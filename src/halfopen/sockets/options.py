@@ -38,6 +38,7 @@ FIELDS: Final = (
     "syncnt",
     "linger2_ns",
     "user_timeout_ns",
+    "quickack",
 )
 
 
@@ -75,6 +76,7 @@ class Options:
         self.syncnt = 0  # not set: tcp_syn_retries, and of a listener tcp_synack_retries
         self.linger2_ns = config.fin_timeout_ns
         self.user_timeout_ns = 0
+        self.quickack = True
 
     def copy(self, config: Config) -> "Options":
         """Make a second set that says the same."""
@@ -97,6 +99,8 @@ class Options:
         tcb.user_mss = self.maxseg
         tcb.oobinline = self.oobinline
         tcb.recverr = self.recverr
+        if not self.quickack:
+            tcb.pingpong = tcb.config.pingpong_thresh
         if self.rcvbuf_locked:
             tcb.rcvbuf = self.rcvbuf
             tcb.rcvbuf_locked = True

@@ -83,12 +83,6 @@ def select(
     return Blocked(tuple(queues), limit, "an event")
 
 
-def readiness(table: FdTable, fd: int) -> int:
-    """Return every poll bit that a descriptor has now; POLLNVAL where it is not open."""
-    file = table.files.get(fd)
-    return c.POLLNVAL if file is None else file.poll_mask()
-
-
 def epoll_create(table: FdTable, now: int) -> int:  # noqa: ARG001  as every call
     """Make an epoll instance and return its descriptor."""
     return table.install(Epoll(table.kernel))
@@ -116,13 +110,23 @@ def epoll_ctl(table: FdTable, epfd: int, op: int, fd: int, events: int, now: int
 def epoll_wait(
     table: FdTable, epfd: int, maxevents: int, timeout_ns: int | None, wait: Wait, now: int
 ) -> list[tuple[int, int]] | Blocked:
-    """Return what is ready among what was added, in the order in which it became so."""
-    epoll = _epoll(table, epfd)
+    """Return what is ready among what was added, in the order in which it became so.
+
+    It goes on although another thread closes the instance meanwhile (Linux do_epoll_wait, fdget).
+    """
+    holder = wait.holder
+    if holder is None:
+        epoll = _epoll(table, epfd)
+    else:
+        assert isinstance(holder, Epoll), "epoll_wait went on with another call's Wait"
+        epoll = holder
     if maxevents <= 0:
         raise fail(errno.EINVAL)
     found = epoll.collect(maxevents)
     limit = None if timeout_ns is None or timeout_ns < 0 else wait.started_at + timeout_ns
-    if found or (limit is not None and now >= limit):
+    over = bool(found) or (limit is not None and now >= limit)
+    table.left(epoll, wait, now, blocked=not over)
+    if over:
         return found
     return Blocked((epoll.read_wait,), limit, "an event", exclusive=True)
 

@@ -49,7 +49,6 @@ class TcpSock:
         self.nonblock = False
         self.descriptors = 0
         self.calls = 0  # blocked calls that hold it
-        self.disconnects = 0
         self.watchers: list[Interest] = []
         self.read_wait = WaitQueue()
         self.write_wait = WaitQueue()
@@ -181,7 +180,10 @@ class TcpSock:
         calls.close_listening(listening, now)
 
     def disconnect(self, now: int) -> None:
-        """Be as new, except for what bind and the options said (Linux tcp_disconnect)."""
+        """Be as new, except for what bind and the options said (Linux tcp_disconnect).
+
+        Requires: it connects, is connected, or listens.
+        """
         tcb = self.tcb
         if tcb is not None:
             assert not tcb.minisock, "a socket is used again while its TIME-WAIT lasts"
@@ -189,10 +191,9 @@ class TcpSock:
             self.errors = tcb.errors
             tcb.user = None
             calls.abort(tcb, now)
-        elif self.listening is not None:
+            self.error = tcb.so_error  # it stays to be told
+        else:
             self.stop_listening(now)
-        self.disconnects += 1
-        self.error = 0
         self.shut = 0
         self.peer = None
         if not self.address_locked:

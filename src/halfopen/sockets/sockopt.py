@@ -217,6 +217,7 @@ def _set_quickack(sock: "TcpSock", value: int, now: int) -> None:
     """Linux __tcp_sock_set_quickack: for now, not for ever."""
     tcb = sock.tcb
     if tcb is None:
+        own(sock).quickack = value != 0
         return
     threshold = tcb.config.pingpong_thresh
     if not value:
@@ -231,7 +232,9 @@ def _set_quickack(sock: "TcpSock", value: int, now: int) -> None:
 
 
 def _get_quickack(sock: "TcpSock") -> int:
-    return int(sock.tcb is None or not acking.in_pingpong(sock.tcb))
+    if sock.tcb is None:
+        return int(sock.options.quickack)
+    return int(not acking.in_pingpong(sock.tcb))
 
 
 def _get_error(sock: "TcpSock") -> int:

@@ -105,10 +105,10 @@ class FdTable:
     def abandon(self, wait: "Wait", now: int) -> None:
         """End a blocked call for good: done, interrupted, or its thread is gone."""
         holder = wait.holder
-        if holder is not None:
-            wait.holder = None
-            self.blocked.remove(wait)
-            holder.let_go(now)
+        assert holder is not None, "a call that is not blocked is given up"
+        wait.holder = None
+        self.blocked.remove(wait)
+        holder.let_go(now)
 
     def close_all(self, now: int) -> None:
         """Close everything in the order of the numbers, as the kernel does after a process."""

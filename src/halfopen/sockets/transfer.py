@@ -77,7 +77,7 @@ def _send(sock: TcpSock, data: bytes, flags: int, wait: Wait, now: int) -> int |
         if tcb.so_error and not wait.done:
             raise fail(sock.take_error())
         if tcb.state in CONNECTING:
-            return _wait_to_send(sock, flags, wait, now, "the handshake")
+            return _wait_to_send(sock, tcb, flags, wait, now, "the handshake")
     while True:
         if tcb.so_error or tcb.snd_shutdown or tcb.state not in MAY_SEND:
             return _broken(sock, wait)
@@ -103,7 +103,7 @@ def _send(sock: TcpSock, data: bytes, flags: int, wait: Wait, now: int) -> int |
             taken = calls.send(tcb, data, now, push=not flags & c.MSG_MORE)
         wait.done = done + taken
         if taken < size:
-            return _wait_to_send(sock, flags, wait, now, "room")
+            return _wait_to_send(sock, tcb, flags, wait, now, "room")
 
 
 def _broken(sock: TcpSock, wait: Wait) -> int:
@@ -113,9 +113,10 @@ def _broken(sock: TcpSock, wait: Wait) -> int:
     raise fail(sock.take_error() or errno.EPIPE)
 
 
-def _wait_to_send(sock: TcpSock, flags: int, wait: Wait, now: int, what: str) -> int | Blocked:
-    if sock.tcb is not None:
-        sock.tcb.no_room = True
+def _wait_to_send(
+    sock: TcpSock, tcb: Tcb, flags: int, wait: Wait, now: int, what: str
+) -> int | Blocked:
+    tcb.no_room = True
     limit = time_limit(sock.kernel, wait, sock.options.sndtimeo_ns, now)
     if sock.nonblock or flags & c.MSG_DONTWAIT or expired(limit, now):
         return _unsent(wait)
@@ -256,8 +257,7 @@ def _nothing(sock: TcpSock, tcb: Tcb, flags: int, wait: Wait, now: int) -> bytes
         raise fail(sock.take_error())
     if tcb.rcv_shutdown or tcb.minisock:
         return b""
-    if tcb.state is State.CLOSED:
-        raise fail(errno.ENOTCONN)
+    assert tcb.state is not State.CLOSED, "the end of a connection shuts its read side"
     if _impatient(sock, flags, wait, now):
         raise fail(errno.EAGAIN)
     return _wait_to_recv(sock, wait, now)

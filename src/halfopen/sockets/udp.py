@@ -101,7 +101,7 @@ class UdpSock:
         self._hold(host, port or self._pick(host))
 
     def connect(self, address: tuple[str, int]) -> None:
-        """Take and give datagrams of one peer only; nothing is sent.
+        """Take and give datagrams of one peer only; nothing is sent. What has come stays.
 
         Linux __ip4_datagram_connect.
         """

@@ -10,6 +10,7 @@ from halfopen.base.rng import Rng
 from halfopen.net.interfaces import Interface
 from halfopen.net.neighbours import Neighbours, Times
 from halfopen.net.sysctl import with_defaults
+from halfopen.tcp.calls import close_listening
 from halfopen.tcp.states import State
 from halfopen.wire import arp, icmp
 from halfopen.wire.arp import Arp
@@ -252,3 +253,54 @@ def test_without_carrier_a_lan_takes_no_frames_either() -> None:
     host.connect()
     assert host.frames() == []
     assert host.neighbours.frames == []
+
+
+def test_datagrams_leave_a_lan_too_and_vouch_for_nobody() -> None:
+    host = OnALan()
+    host.hears(REPLY)
+    host.ip.send(Packet(HERE, PEER, 17, Datagram(1_000, 53, b"ask")), NOW)
+    host.frames()
+    host.hears(REPLY)
+    assert host.neighbours.find(PEER).confirmed_at == NOW
+    host.neighbours.find(PEER).confirmed_at = 0
+    host.ip.send(Packet(HERE, PEER, 17, Datagram(1_000, 53, b"ask")), NOW)
+    (frame,) = host.frames()
+    assert isinstance(frame.body, Packet)
+    assert host.neighbours.find(PEER).confirmed_at == 0
+
+
+def test_an_error_that_finds_no_neighbour_is_no_error_of_its_own() -> None:
+    """RFC 1122 3.2.2: a datagram was refused, and its sender does not answer ARP."""
+    host = OnALan()
+    host.hears(Packet(PEER, HERE, 17, Datagram(1_000, 53, b"ask")))
+    neighbour = host.neighbours.find(PEER)
+    assert len(neighbour.queue) == 1
+    while neighbour.at is not None:
+        host.neighbours.passed(neighbour, neighbour.at)
+        host.frames()
+    assert host.neighbours.failed == []
+
+
+def test_a_link_beside_a_lan_has_no_neighbours() -> None:
+    host = OnALan()
+    other = Interface(1, "eth1", ("192.168.0.1",), peers=("192.168.0.2",))
+    host.ip.interfaces.append(other)
+    host.ip.routes.connect(other)
+    host.connect(to="192.168.0.2", source="192.168.0.1")
+    host.connect()
+    host.ip.settle(NOW)
+    assert [(number, type(load)) for number, load in host.ip.outbox] == [(1, Packet), (0, Frame)]
+
+
+def test_a_new_listener_takes_the_flow_of_an_embryo_that_the_old_one_left() -> None:
+    host = Host()
+    old = host.listen()
+    host.takes(syn())
+    close_listening(old, NOW)
+    host.ip.demux.unlisten(HERE, 80, old)
+    new = host.listen()
+    (answer,) = host.takes(syn())
+    assert isinstance(answer.body, Segment)
+    assert answer.body.flags == SYN | ACK
+    assert len(new.embryos) == 1
+    assert len(host.ip.demux.flows) == 1

@@ -104,4 +104,4 @@ def _keep_timestamp(tcb: Tcb, seg: Segment, now: int) -> None:
 
 def next_iss(tcb: Tcb) -> int:
     """Return the initial sequence number of the connection that takes this one's place."""
-    return wrap(tcb.snd_nxt + ISS_DISTANCE)
+    return wrap(tcb.snd_nxt + ISS_DISTANCE) or 1  # 0 stands for none yet

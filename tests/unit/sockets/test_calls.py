@@ -1,0 +1,370 @@
+"""Calls whose answer depends on another host, on a limit, or on who else is in the same call."""
+
+from errno import (
+    EACCES,
+    EADDRINUSE,
+    EAGAIN,
+    EBADF,
+    ECONNRESET,
+    EINVAL,
+    EMFILE,
+    ENETUNREACH,
+    ENOTSOCK,
+    EPIPE,
+)
+
+import pytest
+from tests.unit.sockets.hosts import HERE, NOWHERE, PEER, Program, alone, error
+
+from halfopen.base.rng import Rng
+from halfopen.net.demux import arriving
+from halfopen.sockets import calls
+from halfopen.sockets import constants as c
+from halfopen.sockets.kernel import Kernel
+from halfopen.sockets.waiting import Blocked, NotSimulatedError, Wait, WaitQueue
+from halfopen.tcp.states import State
+from halfopen.wire.ip import PROTO_TCP, Packet
+from halfopen.wire.tcp import ACK, RST, SYN, URG, Segment
+
+IN, OUT, HUP, NVAL = c.POLLIN, c.POLLOUT, c.POLLHUP, c.POLLNVAL
+
+
+def hears(
+    program: Program, fd: int, flags: int, text: bytes = b"", *, urg: int = 0, seq: int = 7_001
+) -> None:
+    """A segment of the peer arrives."""
+    tcb = program.tcb(fd)
+    ack = tcb.snd_nxt & 0xFFFFFFFF
+    seg = Segment(arriving(tcb.flow), seq, ack, flags, 60_000, text, urg=urg)
+    if flags & SYN:
+        seg.mss = 1_460
+    program.kernel.receive(Packet(PEER, HERE, PROTO_TCP, seg), 0, program.now)
+
+
+def opened(program: Program) -> int:
+    """A connection to the peer."""
+    fd = program.connecting()
+    hears(program, fd, SYN | ACK, seq=7_000)
+    assert program.tcb(fd).state is State.ESTABLISHED
+    return fd
+
+
+# Descriptors.
+
+
+def test_a_process_has_so_many_descriptors() -> None:
+    program = alone(nofile_max=5)
+    assert [program.stream() for _ in range(2)] == [65_539, 65_540]
+    assert error(program.stream) == EMFILE
+
+
+def test_a_second_number_may_be_asked_for() -> None:
+    """F_DUPFD."""
+    program = alone()
+    fd = program.stream()
+    assert program.table.dup(fd, fd + 5) == fd + 5
+    assert program.table.dup(fd) == fd + 1, "the lowest is still free"
+
+
+def test_an_epoll_is_no_socket() -> None:
+    program = alone()
+    epfd = calls.epoll_create(program.table, program.now)
+    assert error(lambda: calls.getsockname(program.table, epfd)) == ENOTSOCK
+    assert error(lambda: calls.getsockname(program.table, 3)) == EBADF
+
+
+def test_a_process_that_ends_closes_what_has_two_numbers_once() -> None:
+    program = alone()
+    fd = opened(program)
+    datagram = program.datagram()
+    calls.connect(program.table, datagram, (PEER, 53), program.wait(), program.now)
+    for each in (fd, datagram, calls.epoll_create(program.table, program.now)):
+        program.table.dup(each)
+    program.leaves()
+    program.table.close_all(program.now)
+    assert len(program.leaves()) == 1, "one FIN"
+    assert program.kernel.ip.udp.ends == {}
+
+
+# Streams.
+
+
+def test_while_it_connects_nothing_is_sent_and_poll_says_nothing() -> None:
+    program = alone()
+    fd = program.connecting()
+    send = calls.send
+    assert error(lambda: send(program.table, fd, b"x", 0, program.wait(), program.now)) == EAGAIN
+    assert program.poll(fd) == 0
+
+
+def test_a_send_that_waits_for_the_handshake_is_told_of_the_refusal() -> None:
+    program = alone()
+    fd = program.connecting()
+    calls.setblocking(program.table, fd, True)
+    wait = program.wait()
+    blocked = calls.send(program.table, fd, b"x", 0, wait, program.now)
+    assert isinstance(blocked, Blocked)
+    assert blocked.what == "the handshake"
+    hears(program, fd, RST | ACK, seq=0)
+    assert error(lambda: calls.send(program.table, fd, b"x", 0, wait, program.now)) == 111
+    again = program.wait()
+    assert error(lambda: calls.send(program.table, fd, b"x", 0, again, program.now)) == EPIPE
+
+
+@pytest.mark.parametrize("flag", [c.MSG_OOB, c.MSG_FASTOPEN])
+def test_flags_of_send_that_are_not_simulated_say_so(flag: int) -> None:
+    program = alone()
+    fd = opened(program)
+    with pytest.raises(NotSimulatedError, match="is not simulated"):
+        calls.send(program.table, fd, b"x", flag, program.wait(), program.now)
+
+
+@pytest.mark.parametrize("flag", [c.MSG_OOB, c.MSG_TRUNC])
+def test_flags_of_recv_that_are_not_simulated_say_so(flag: int) -> None:
+    program = alone()
+    fd = opened(program)
+    with pytest.raises(NotSimulatedError, match="is not simulated"):
+        calls.recv(program.table, fd, 1, flag, program.wait(), program.now)
+
+
+def test_urgent_data_is_seen_by_poll() -> None:
+    program = alone()
+    fd = opened(program)
+    assert not program.poll(fd) & c.POLLPRI
+    hears(program, fd, ACK | URG, b"x", urg=1)
+    assert program.poll(fd) & c.POLLPRI
+
+
+def test_a_reset_while_recv_waits_for_all_gives_what_there_is() -> None:
+    program = alone()
+    fd = opened(program)
+    calls.setblocking(program.table, fd, True)
+    hears(program, fd, ACK, b"he")
+    wait = program.wait()
+    recv = calls.recv
+    blocked = recv(program.table, fd, 5, c.MSG_WAITALL, wait, program.now)
+    assert isinstance(blocked, Blocked)
+    hears(program, fd, RST, seq=7_003)
+    assert recv(program.table, fd, 5, c.MSG_WAITALL, wait, program.now) == b"he"
+    assert error(lambda: recv(program.table, fd, 5, 0, program.wait(), program.now)) == ECONNRESET
+
+
+def test_recv_that_waits_for_nothing_more_after_peeking() -> None:
+    """MSG_PEEK and MSG_WAITALL together begin anew at every wake-up."""
+    program = alone()
+    fd = opened(program)
+    calls.setblocking(program.table, fd, True)
+    hears(program, fd, ACK, b"he")
+    wait = program.wait()
+    flags = c.MSG_PEEK | c.MSG_WAITALL
+    assert isinstance(calls.recv(program.table, fd, 4, flags, wait, program.now), Blocked)
+    hears(program, fd, ACK, b"llo", seq=7_003)
+    assert calls.recv(program.table, fd, 4, flags, wait, program.now) == b"hell"
+
+
+# Datagrams.
+
+
+def test_a_datagram_to_nowhere() -> None:
+    program = alone()
+    fd = program.datagram()
+    send, there = calls.sendto, (NOWHERE, 53)
+    wait = program.wait()
+    assert error(lambda: send(program.table, fd, b"", 0, there, wait, program.now)) == ENETUNREACH
+    connect = calls.connect
+    assert error(lambda: connect(program.table, fd, there, wait, program.now)) == ENETUNREACH
+
+
+def test_a_datagram_to_everybody_needs_leave() -> None:
+    """SO_BROADCAST."""
+    program = alone()
+    kernel = program.kernel
+    kernel.add_interface("eth1", ("192.168.0.1/24",), mac="02:00:00:00:00:01")
+    fd = program.datagram()
+    send, there, now = calls.sendto, ("192.168.0.255", 53), program.now
+    assert error(lambda: send(program.table, fd, b"", 0, there, program.wait(), now)) == EACCES
+    program.set(fd, c.SOL_SOCKET, c.SO_BROADCAST, 1)
+    assert send(program.table, fd, b"x", 0, there, program.wait(), now) == 1
+
+
+@pytest.mark.parametrize(("size", "fits"), [(1_472, True), (1_473, False)])
+def test_a_datagram_longer_than_a_packet_is_not_simulated(size: int, fits: bool) -> None:
+    program = alone()
+    fd = program.datagram()
+    there = (PEER, 53)
+
+    def send() -> int | Blocked:
+        return calls.sendto(program.table, fd, bytes(size), 0, there, program.wait(), program.now)
+
+    if fits:
+        assert send() == size
+    else:
+        with pytest.raises(NotSimulatedError, match="fragmented"):
+            send()
+
+
+def test_where_every_port_is_taken_a_datagram_has_none() -> None:
+    sysctl: dict[str, int | str] = {
+        "net.ipv4.ip_local_port_range": "40000 40002",
+        "net.ipv4.ip_local_reserved_ports": "40001",
+    }
+    program = alone(sysctl)
+    ports = set()
+    for _ in range(2):
+        fd = program.datagram()
+        calls.bind(program.table, fd, (HERE, 0), program.now)
+        ports.add(calls.getsockname(program.table, fd)[1])
+    assert ports == {40_000, 40_002}
+    fd = program.datagram()
+    assert error(lambda: calls.bind(program.table, fd, (HERE, 0), program.now)) == EADDRINUSE
+
+
+# Readiness.
+
+
+def test_poll_passes_over_what_is_negative_and_names_what_is_not_open() -> None:
+    program = alone()
+    fd = program.stream()
+    asked = [(-1, IN), (fd, OUT), (99, IN)]
+    found = calls.poll(program.table, asked, 0, program.wait(), program.now)
+    assert found == [(fd, OUT | HUP), (99, NVAL)]
+
+
+def test_poll_that_waits_passes_over_what_is_negative() -> None:
+    program = alone()
+    fd = program.connecting()
+    blocked = calls.poll(program.table, [(-1, IN), (fd, IN)], None, program.wait(), program.now)
+    assert isinstance(blocked, Blocked)
+    assert blocked.queues == (program.sock(fd).read_wait,)
+    assert blocked.deadline is None
+
+
+def test_poll_takes_no_more_than_a_process_may_have() -> None:
+    program = alone(nofile_max=2)
+    asked = [(-1, 0)] * 3
+    wait = program.wait()
+    assert error(lambda: calls.poll(program.table, asked, 0, wait, program.now)) == EINVAL
+    assert calls.poll(program.table, asked[1:], 0, wait, program.now) == []
+
+
+def test_select_waits_for_no_error_that_nobody_asked_for() -> None:
+    """A socket that hung up is no news for who waits for exceptions only."""
+    program = alone()
+    fd = program.stream()
+    wait = program.wait()
+    blocked = calls.select(program.table, [], [], [fd], 50, wait, program.now)
+    assert isinstance(blocked, Blocked)
+    assert blocked.deadline == wait.started_at + 50
+    late = program.now + 50
+    assert calls.select(program.table, [], [], [fd], 50, wait, late) == ([], [], [])
+    endless = calls.select(program.table, [], [], [fd], None, wait, late)
+    assert isinstance(endless, Blocked)
+    assert endless.deadline is None
+
+
+def test_epoll_refuses_what_makes_no_sense() -> None:
+    program = alone()
+    fd, now = program.stream(), program.now
+    epfd = calls.epoll_create(program.table, now)
+    control, waits = calls.epoll_ctl, calls.epoll_wait
+    assert error(lambda: control(program.table, epfd, 9, fd, IN, now)) == EINVAL
+    assert error(lambda: control(program.table, epfd, c.EPOLL_CTL_ADD, epfd, IN, now)) == EINVAL
+    assert error(lambda: control(program.table, fd, c.EPOLL_CTL_ADD, fd, IN, now)) == EINVAL
+    assert error(lambda: waits(program.table, epfd, 0, 0, program.wait(), now)) == EINVAL
+    with pytest.raises(NotSimulatedError, match="EPOLLEXCLUSIVE"):
+        control(program.table, epfd, c.EPOLL_CTL_ADD, fd, IN | c.EPOLLEXCLUSIVE, now)
+
+
+class Sleeper:
+    """Counts how often it was woken."""
+
+    def __init__(self) -> None:
+        self.woken = 0
+
+    def wake(self) -> None:
+        self.woken += 1
+
+
+@pytest.mark.parametrize("exclusive", [False, True], ids=["sharing", "exclusive"])
+def test_who_leaves_a_queue_is_not_woken_and_the_others_are(exclusive: bool) -> None:
+    queue, sleepers = WaitQueue(), [Sleeper() for _ in range(3)]
+    for sleeper in sleepers:
+        queue.add(sleeper, exclusive=exclusive)
+    queue.remove(sleepers[1])
+    queue.remove(sleepers[1])
+    queue.wake_all()
+    assert [sleeper.woken for sleeper in sleepers] == [1, 0, 1]
+    for sleeper in sleepers[::2]:
+        queue.add(sleeper, exclusive=exclusive)
+    for sleeper in sleepers:
+        queue.remove(sleeper)
+    queue.wake_all()
+    assert [sleeper.woken for sleeper in sleepers] == [1, 0, 1]
+
+
+def test_one_wake_up_ends_one_exclusive_wait_and_all_others() -> None:
+    queue, sleepers = WaitQueue(), [Sleeper() for _ in range(4)]
+    for number, sleeper in enumerate(sleepers):
+        queue.add(sleeper, exclusive=number < 2)
+    queue.wake()
+    assert [sleeper.woken for sleeper in sleepers] == [1, 0, 1, 1]
+    queue.wake()
+    assert [sleeper.woken for sleeper in sleepers] == [1, 1, 1, 1]
+
+
+def test_a_call_that_is_given_up_lets_go_of_its_socket() -> None:
+    program = alone()
+    fd = opened(program)
+    calls.setblocking(program.table, fd, True)
+    wait = program.wait()
+    assert isinstance(calls.recv(program.table, fd, 1, 0, wait, program.now), Blocked)
+    calls.close(program.table, fd, program.wait(), program.now)
+    assert program.tcb_of(wait).state is State.ESTABLISHED, "the call still holds it"
+    program.leaves()
+    program.table.abandon(wait, program.now)
+    program.kernel.settle(program.now)
+    (fin,) = program.leaves()
+    assert isinstance(fin.body, Segment)
+    assert fin.body.flags & 1
+
+
+# The host.
+
+
+def test_an_interface_goes_down_and_comes_up_and_an_address_goes() -> None:
+    program = alone()
+    fd = opened(program)
+    kernel = program.kernel
+    kernel.set_up(0, up=False, now=program.now)
+    assert program.tcb(fd).no_route == ENETUNREACH
+    kernel.set_up(0, up=True, now=program.now)
+    assert program.tcb(fd).no_route == 0
+    kernel.remove_address(HERE, program.now)
+    assert program.tcb(fd).no_route == ENETUNREACH
+
+
+def test_a_cable_is_pulled() -> None:
+    program = alone()
+    program.kernel.set_carrier(0, carrier=False)
+    program.connecting()
+    assert program.leaves() == []
+
+
+def test_an_untraced_host_notes_nothing() -> None:
+    kernel = Kernel("a", {}, Rng(0))
+    kernel.add_interface("eth0", (HERE,), peers=(PEER,))
+    program = Program(kernel)
+    tcb = program.tcb(program.connecting())
+    assert tcb.xmit_at is not None
+    kernel.deadline_passed(tcb, tcb.xmit_at)
+    assert (kernel.effects.history, kernel.effects.fired) == ([], [])
+    assert [packet.ident for packet in program.leaves()] == [0, 0]
+
+
+def test_a_wait_belongs_to_one_call() -> None:
+    program = alone()
+    first, second = opened(program), program.datagram()
+    calls.setblocking(program.table, first, True)
+    wait = Wait(program.now)
+    assert isinstance(calls.recv(program.table, first, 1, 0, wait, program.now), Blocked)
+    assert program.table.entered(second, wait) is program.sock(first)

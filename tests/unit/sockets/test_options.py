@@ -1,0 +1,101 @@
+"""Options that a program without privileges, or one on its own host, can't show."""
+
+import struct
+from collections.abc import Callable
+from errno import EINVAL
+
+import pytest
+from tests.unit.sockets.hosts import HERE, PEER, Program, alone, error
+
+from halfopen.net.demux import arriving
+from halfopen.sockets import calls
+from halfopen.sockets import constants as c
+from halfopen.sockets.options import FIELDS, Options
+from halfopen.sockets.sockopt import NOT_SIMULATED
+from halfopen.sockets.waiting import NotSimulatedError
+from halfopen.wire.ip import PROTO_TCP, Packet
+from halfopen.wire.tcp import ACK, SYN, Segment
+
+#: A third of ``struct tcp_info`` from where the segments are counted.
+UNACKED, SACKED, LOST, RETRANS = 12, 13, 14, 15
+
+
+def test_a_copy_says_the_same() -> None:
+    options = Options(alone().kernel.config)
+    assert set(vars(options)) - {"shared"} == set(FIELDS)
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "given"),
+    [
+        pytest.param(c.SO_RCVBUFFORCE, 1 << 25, 1 << 26, id="more than rmem_max"),
+        pytest.param(c.SO_RCVBUFFORCE, -1, 2304, id="a negative one"),
+        pytest.param(c.SO_SNDBUFFORCE, 1 << 25, 1 << 26, id="more than wmem_max"),
+        pytest.param(c.SO_RCVBUF, -1, 2 * 4_194_304, id="no negative one: a very large one"),
+        pytest.param(c.SO_SNDBUF, -1, 2 * 4_194_304, id="of sending, too"),
+    ],
+)
+def test_a_privileged_program_sets_buffers_beyond_the_limit(
+    name: int, asked: int, given: int
+) -> None:
+    """Linux __sock_set_rcvbuf."""
+    program = alone()
+    fd = program.stream()
+    program.set(fd, c.SOL_SOCKET, name, asked)
+    reading = c.SO_RCVBUF if name in {c.SO_RCVBUF, c.SO_RCVBUFFORCE} else c.SO_SNDBUF
+    assert program.get(fd, c.SOL_SOCKET, reading) == given
+
+
+def test_a_low_water_mark_below_nothing_is_the_highest() -> None:
+    program = alone()
+    fd = program.stream()
+    program.set(fd, c.SOL_SOCKET, c.SO_RCVLOWAT, -1)
+    assert program.get(fd, c.SOL_SOCKET, c.SO_RCVLOWAT) == (1 << 31) - 1
+
+
+@pytest.mark.parametrize("make", [Program.stream, Program.datagram], ids=["TCP", "UDP"])
+@pytest.mark.parametrize("key", list(NOT_SIMULATED), ids=list(NOT_SIMULATED.values()))
+def test_what_is_not_simulated_says_so(
+    make: Callable[[Program], int], key: tuple[int, int]
+) -> None:
+    program = alone()
+    fd = make(program)
+    with pytest.raises(NotSimulatedError, match="is not simulated"):
+        program.set(fd, *key, 1)
+    with pytest.raises(NotSimulatedError, match="is not simulated"):
+        program.get(fd, *key)
+
+
+@pytest.mark.parametrize("size", [-1, 1025])
+def test_a_length_that_no_option_has(size: int) -> None:
+    program = alone()
+    fd = program.stream()
+    assert error(lambda: program.get(fd, c.SOL_SOCKET, c.SO_TYPE, size)) == EINVAL
+
+
+def counts(program: Program, fd: int) -> tuple[int, ...]:
+    """In flight, SACKed, lost, sent again, as TCP_INFO tells them."""
+    info = program.get(fd, c.IPPROTO_TCP, c.TCP_INFO, 104)
+    assert isinstance(info, bytes)
+    fields = struct.unpack("=8B24I", info)
+    return tuple(fields[place] for place in (UNACKED, SACKED, LOST, RETRANS))
+
+
+def test_tcp_info_counts_what_is_in_flight() -> None:
+    program = alone()
+    fd = program.connecting()
+    assert counts(program, fd) == (1, 0, 0, 0), "the SYN"
+    tcb = program.tcb(fd)
+    peer = arriving(tcb.flow)
+    opened = Segment(peer, 7_000, tcb.iss + 1 & 0xFFFFFFFF, SYN | ACK, 60_000)
+    opened.mss, opened.sack_ok = 1_460, True
+    program.kernel.receive(Packet(PEER, HERE, PROTO_TCP, opened), 0, program.now)
+    calls.setsockopt(program.table, fd, c.IPPROTO_TCP, c.TCP_NODELAY, 1, program.now)
+    for _ in range(5):
+        calls.send(program.table, fd, b"x", 0, program.wait(), program.now)
+    assert counts(program, fd) == (5, 0, 0, 0)
+    una = tcb.snd_una & 0xFFFFFFFF
+    sack = ((una + 2, una + 5),)
+    reported = Segment(peer, 7_001, una, ACK, 60_000, sack=sack)
+    program.kernel.receive(Packet(PEER, HERE, PROTO_TCP, reported), 0, program.now)
+    assert counts(program, fd) == (4, 3, 1, 1), "the first two were sent again as one"
