@@ -155,21 +155,16 @@ def _delay(tcb: Tcb, now: int) -> None:
     timers.set_delack(tcb, wait, now)
 
 
-def delack_passed(tcb: Tcb, now: int) -> bool:
-    """Send the ACK that waited long enough (Linux tcp_delack_timer_handler).
-
-    Return whether one was due.
-    """
+def delack_passed(tcb: Tcb, now: int) -> None:
+    """Send the ACK that waited long enough (Linux tcp_delack_timer_handler)."""
+    assert tcb.ack_pending & ACK_SCHED, "an ACK that went takes its timer along"
     tcb.ack_pending &= ~ACK_TIMER
-    if not tcb.ack_pending & ACK_SCHED:
-        return False
     if in_pingpong(tcb):  # nothing to ride on came after all
         tcb.pingpong = 0
         tcb.ato_ns = ATO_MIN
     else:
         tcb.ato_ns = min(tcb.ato_ns << 1, tcb.rto_ns)
     send_ack(tcb, now)
-    return True
 
 
 def user_read(tcb: Tcb, copied: int, now: int) -> None:

@@ -46,8 +46,8 @@ def deadline_passed(tcb: Tcb, now: int) -> None:
     """Do what is due. Requires: next_deadline(tcb) <= now."""
     if tcb.delack_at is not None and tcb.delack_at <= now:
         tcb.delack_at = None
-        if acking.delack_passed(tcb, now):
-            _note(tcb, "delayed ACK")
+        _note(tcb, "delayed ACK")
+        acking.delack_passed(tcb, now)
     if tcb.xmit_at is not None and tcb.xmit_at <= now:
         _transmit_passed(tcb, now)
     if tcb.keepalive_at is not None and tcb.keepalive_at <= now:
@@ -116,8 +116,7 @@ def rto_passed(tcb: Tcb, now: int) -> None:
 
     RFC 6298 5.4 to 5.7; Linux tcp_retransmit_timer.
     """
-    if not tcb.inflight:
-        return
+    assert tcb.inflight, "the RTO passed, and nothing is in flight"
     if _is_probe(tcb):
         if _probe_timed_out(tcb, now):
             write_error(tcb, now)
@@ -218,8 +217,7 @@ def _loss_probe_passed(tcb: Tcb, now: int) -> None:
 
     RFC 8985 7.3; Linux tcp_send_loss_probe.
     """
-    if not tcb.inflight:
-        return
+    assert tcb.inflight, "a loss is probed for, and nothing is in flight"
     if tcb.tlp_high_seq is None and _send_loss_probe(tcb, now):
         tcb.tlp_high_seq = tcb.snd_nxt
         timers.clear_xmit(tcb)  # the RTO counts from now
@@ -242,10 +240,8 @@ def _send_loss_probe(tcb: Tcb, now: int) -> bool:
 
 def _persist_passed(tcb: Tcb, now: int) -> None:
     """Probe a window that is closed, or give up (RFC 9293 3.8.6.1; Linux tcp_probe_timer)."""
-    if tcb.inflight or not tcb.unsent:
-        tcb.probes_out = 0
-        tcb.probes_at = None
-        return
+    assert tcb.unsent, "a window is probed that holds nothing back"
+    assert not tcb.inflight, "a window is probed while its answer is on the way"
     config = tcb.config
     if tcb.probes_at is None:
         tcb.probes_at = now
@@ -310,10 +306,10 @@ def _keepalive_failed(tcb: Tcb, silent: int) -> bool:
 
 def _fin_wait_2_passed(tcb: Tcb, now: int) -> None:
     """The peer's FIN has not come: keep the numbers only, or reset."""
-    if tcb.linger2_ns >= 0:
-        wait = timers.fin_time(tcb) - MSL2
-        if wait > 0:
-            become_minisock(tcb, wait, now)
-            return
+    assert tcb.linger2_ns >= 0, "where TCP_LINGER2 is negative nobody waits for the FIN"
+    wait = timers.fin_time(tcb) - MSL2
+    if wait > 0:
+        become_minisock(tcb, wait, now)
+        return
     emit.send_reset(tcb, now)
     done(tcb, now, why="no FIN came")

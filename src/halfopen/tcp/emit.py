@@ -37,12 +37,13 @@ def ts_now(tcb: Tcb, now: int) -> int:
 def emit(tcb: Tcb, seq: int, flags: int, text: bytes, now: int, *, window: int = -1) -> None:
     """Send one segment with the ACK, window and options of the moment.
 
-    An ACK that was due rides on it.
+    An ACK that was due rides on it. Requires: ``flags`` has ACK, as all but the first SYN have.
     """
+    assert flags & ACK, "a segment without ACK is no segment of a connection"
     segment = Segment(
         tcb.flow,
         wrap(seq),
-        wrap(tcb.rcv_nxt) if flags & ACK else 0,
+        wrap(tcb.rcv_nxt),
         flags,
         advertise(tcb) if window < 0 else window,
         text,
@@ -56,8 +57,7 @@ def emit(tcb: Tcb, seq: int, flags: int, text: bytes, now: int, *, window: int =
         segment.ts_ecr = tcb.ts_recent
     if (tcb.ooo or tcb.dsack is not None) and tcb.sack_ok:
         segment.sack = _sack_blocks(tcb)
-    if flags & ACK:
-        _ack_sent(tcb)
+    _ack_sent(tcb)
     if text:
         _data_sent(tcb, now)
     tcb.effects.segments.append(segment)
@@ -102,8 +102,7 @@ def _data_sent(tcb: Tcb, now: int) -> None:
 
 def send_ack(tcb: Tcb, now: int) -> None:
     """Send a bare ACK."""
-    if tcb.state is State.CLOSED:
-        return
+    assert tcb.state is not State.CLOSED, "a connection that is over acknowledges"
     if tcb.embryo:  # it has no buffer yet (Linux tcp_v4_reqsk_send_ack)
         offered = min(tcb.rcv_wnd, 65535) >> tcb.rcv_wscale
         emit(tcb, tcb.snd_nxt, ACK, b"", now, window=offered)

@@ -7,7 +7,7 @@ calc_wheel_index).
 
 from typing import Final
 
-from halfopen.base.units import MS, US, S
+from halfopen.base.units import S
 
 HZ: Final = 250
 JIFFY: Final = S // HZ
@@ -66,13 +66,3 @@ def _shift(ticks: int) -> int:
         level += 1
         reach <<= _LEVEL_BITS
     return level * _LEVEL_BITS
-
-
-def stamp_ms(now: int) -> int:
-    """Return the clock behind TSval, in ms (Linux tcp_time_stamp_ms)."""
-    return now // MS
-
-
-def stamp_us(now: int) -> int:
-    """Return the clock behind RTT samples, in µs (Linux tcp_mstamp_refresh)."""
-    return now // US

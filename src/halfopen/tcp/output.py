@@ -10,7 +10,6 @@ from halfopen.tcp.buffers import GSO_MAX, SEND_OVERHEAD
 from halfopen.tcp.congestion import usage
 from halfopen.tcp.emit import emit, fit_mss, send_syn
 from halfopen.tcp.skb import LOST, RETRANS, SACKED, Skb
-from halfopen.tcp.states import State
 from halfopen.tcp.tcb import PERSIST, RETRANSMIT, Tcb
 from halfopen.tcp.window import sends_into
 from halfopen.wire.tcp import ACK, FIN, PSH, SYN
@@ -60,8 +59,6 @@ def _write(tcb: Tcb, now: int, nagle: int) -> bool:
 
     Linux tcp_write_xmit.
     """
-    if tcb.state is State.CLOSED:
-        return False
     if tcb.no_route:  # nothing counts as sent (Linux ip_queue_xmit)
         return not tcb.inflight and bool(tcb.unsent)
     if tcb.ooo or tcb.dsack is not None or tcb.sack_room:
@@ -137,8 +134,7 @@ def _grow(tcb: Tcb, skb: Skb, missing: int) -> None:
     """
     following = tcb.unsent[1]
     size = min(missing, len(following.text))
-    if not size:
-        return
+    assert size, "a FIN of its own stands behind unsent text"
     skb.text += following.text[:size]
     skb.end_seq += size
     skb.cost += size
@@ -260,8 +256,7 @@ def _transmit(tcb: Tcb, skb: Skb, now: int, flags: int = 0) -> None:
     if len(skb.text) < tcb.mss:
         tcb.snd_sml = skb.end_seq
     emit(tcb, skb.seq, skb.flags | flags | ACK, skb.text, now)
-    if skb.end_seq > tcb.snd_nxt:
-        tcb.snd_nxt = skb.end_seq
+    tcb.snd_nxt = skb.end_seq
 
 
 def resend(tcb: Tcb, skb: Skb, now: int) -> bool:

@@ -258,10 +258,7 @@ def _begin(piece: Piece) -> int:
 def _remember(tcb: Tcb, seq: int) -> None:
     """Put the block that holds ``seq`` first among the SACK blocks (RFC 2018 4)."""
     runs = blocks(tcb)
-    chosen = -1
-    for begin, end in runs.items():
-        if begin <= seq <= end:
-            chosen = begin
-            break
+    chosen = max(begin for begin in runs if begin <= seq)
+    assert seq <= runs[chosen], "what was just inserted is in no block"
     rest = [old for old in tcb.sack_recent if old in runs and old != chosen]
-    tcb.sack_recent = [chosen, *rest][:8] if chosen >= 0 else rest
+    tcb.sack_recent = [chosen, *rest][:8]

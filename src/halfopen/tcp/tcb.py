@@ -388,11 +388,6 @@ class Tcb:
         self.listening: Listening | None = None  # whom it came to, while an embryo
 
     @property
-    def packets_out(self) -> int:
-        """Segments sent and not acknowledged."""
-        return len(self.inflight)
-
-    @property
     def in_flight(self) -> int:
         """Segments believed to be in the network (RFC 6675 pipe; Linux tcp_packets_in_flight)."""
         return len(self.inflight) - self.sacked_out - self.lost_out + self.retrans_out
@@ -420,8 +415,6 @@ class Tcb:
 def enter(tcb: Tcb, state: State, now: int, *, why: str) -> None:
     """Move to a state: the only place where a state changes."""
     old = tcb.state
-    if state is old:
-        return
     assert state in TRANSITIONS[old], f"{old.name} -> {state.name} is not a legal move ({why})"
     tcb.state = state
     if tcb.effects.traced:

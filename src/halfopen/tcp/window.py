@@ -25,8 +25,7 @@ def select_window(tcb: Tcb) -> int:
     allowed = tcb.rcvbuf * ratio >> RATIO_SHIFT
     full = tcb.window_clamp if tcb.window_clamp < allowed else allowed
     mss = tcb.rcv_mss if tcb.rcv_mss < full else full
-    if mss <= 0:
-        return 0
+    assert mss > 0, "a buffer so small that no octet fits"
     scale = tcb.rcv_wscale
     if free < full >> 1:
         tcb.quick_acks = 0

@@ -5,6 +5,7 @@ RFC 1122 4.2.3.2; Linux __tcp_ack_snd_check.
 
 from typing import Final
 
+import pytest
 from tests.unit.tcp import reach
 from tests.unit.tcp.cells import (
     At,
@@ -24,7 +25,7 @@ from tests.unit.tcp.ends import IRS, ISS, End, Ours, Sent
 
 from halfopen.base.units import MS, S
 from halfopen.tcp.states import State
-from halfopen.wire.tcp import ACK, PSH
+from halfopen.wire.tcp import ACK, PSH, SYN
 
 ESTABLISHED = State.ESTABLISHED
 SEQ: Final = IRS + 1
@@ -157,3 +158,52 @@ def test_the_ack_is_late_by_forty_ms() -> None:
     AGAIN(end)
     end.sent()
     assert timeline(end, S) == [(At(0.04), got(8, 6))]
+
+
+def slowly(end: Ours) -> int:
+    """A conversation over a way of 150 ms, whose rhythm made the delay long; our octets."""
+    end.connect()
+    end.wait(150 * MS)
+    end.arrives(SYN | ACK, IRS, ISS + 1)
+    end.arrives(PSH | ACK, SEQ, NXT, b"ask")
+    end.read()
+    end.write(b"answer")
+    for at, gap in enumerate((189, 30, 45, 60), 3):
+        end.wait(gap * MS)
+        end.arrives(ACK, SEQ + at, NXT + at + 3, b"x")
+        end.write(b"y")
+    end.arrives(ACK, SEQ + 7, NXT + 10)
+    end.wait(60 * MS)
+    end.sent()
+    return 10
+
+
+@pytest.mark.parametrize(("gaps", "due_ms"), [((), 110), ((10,), 90), ((10, 10), 82)])
+def test_text_that_follows_soon_brings_the_ack_forward(gaps: tuple[int, ...], due_ms: int) -> None:
+    """The timer that runs already is set anew (Linux tcp_send_delayed_ack)."""
+    end = Ours()
+    ours = slowly(end)
+    begun = end.now
+    end.arrives(ACK, SEQ + 7, NXT + ours, b"x")
+    for at, gap in enumerate(gaps, 8):
+        end.wait(gap * MS)
+        end.arrives(ACK, SEQ + at, NXT + ours, b"x")
+    assert end.sent() == []
+    assert end.next_deadline() == begun + due_ms * MS
+
+
+def test_the_delay_is_long_where_no_round_trip_was_measured() -> None:
+    """Our SYN,ACK was sent twice."""
+    end = Ours()
+    end.listen()
+    end.arrives(SYN, IRS)
+    end.wait(1_100 * MS)
+    end.arrives(ACK, SEQ, NXT)
+    end.accept()
+    end.arrives(PSH | ACK, SEQ, NXT, b"ask")
+    end.read()
+    end.write(b"answer")
+    end.wait(30 * MS)
+    end.sent()
+    end.arrives(ACK, SEQ + 3, NXT, b"x")
+    assert timeline(end, 80 * MS) == [(At(0.05), got(4, 6))]

@@ -29,6 +29,7 @@ from tests.unit.tcp.cells import (
     write,
 )
 from tests.unit.tcp.ends import IRS, ISS, End, Ours, Sent
+from tests.unit.tcp.soundness import complaints
 
 from halfopen.base.units import MS, S
 from halfopen.tcp import icmp
@@ -319,3 +320,19 @@ def test_during_the_handshake_the_mtu_is_not_looked_at() -> None:
     reach.syn_sent(end)
     icmp.mtu_reduced(end.held(), 600, end.now)
     assert end.held().mtu == 1_500
+
+
+def test_after_a_timeout_a_smaller_mtu_costs_no_second_window() -> None:
+    """cwnd is down already; what is lost is cut to fit (Linux tcp_simple_retransmit)."""
+    end = Ours()
+    reach.established(end)
+    end.arrives(ACK, SEQ, NXT, wnd=60_000)
+    end.write(bytes(4 * 1_460))
+    end.wait(250 * MS)
+    end.sent()
+    tcb = end.held()
+    before = (tcb.ca_state, tcb.ssthresh, tcb.high_seq)
+    icmp.mtu_reduced(tcb, 1_000, end.now)
+    end.settle()
+    assert (tcb.ca_state, tcb.ssthresh, tcb.high_seq) == before
+    assert not complaints(tcb, end.now - 1)

@@ -2,12 +2,14 @@
 
 from typing import Final
 
+import pytest
 from tests.unit.tcp import reach
 from tests.unit.tcp.ends import IRS, ISS, Options, Ours
 
 from halfopen.base.units import MS, S
+from halfopen.tcp import calls
 from halfopen.tcp.buffers import SEND_OVERHEAD
-from halfopen.wire.tcp import ACK, PSH
+from halfopen.wire.tcp import ACK, PSH, SYN
 
 SEQ: Final = IRS + 1
 NXT: Final = ISS + 1
@@ -162,3 +164,114 @@ def test_the_buffer_grows_with_the_first_piece_of_a_read_in_each_round_trip() ->
     before = end.held().rcvbuf
     assert len(end.read()) == at
     assert end.held().rcvbuf == before
+
+
+def test_early_text_is_forgotten_only_until_an_eighth_is_free() -> None:
+    """The farthest first, piece by piece (Linux tcp_prune_ofo_queue)."""
+    end = Ours(Options(sack_ok=True), sysctl={"net.ipv4.tcp_rmem": "2304 10000 10000"})
+    reach.established(end)
+    tcb = end.held()
+    number = 2
+    while tcb.rmem <= tcb.rcvbuf:
+        end.arrives(ACK, SEQ + number * SMALL, NXT, bytes(SMALL))
+        number += 2
+    kept = tcb.ooo[:-2]
+    end.arrives(ACK, SEQ, NXT, bytes(SMALL))
+    assert tcb.ooo == kept
+
+
+def test_text_into_a_window_that_is_closed_and_empty_is_not_taken() -> None:
+    """Nobody is to read: what was read opened nothing (Linux tcp_data_queue)."""
+    end = narrow()
+    taken = receives(end, 12)[-1]
+    end.shutdown_read()
+    end.read()
+    end.sent()
+    end.arrives(ACK, SEQ + taken * SMALL, NXT, b"x")
+    assert [sent.ack - SEQ for sent in end.sent()] == [taken * SMALL]
+    assert end.held().rcv_queued == 0
+
+
+def test_an_empty_buffer_smaller_than_a_segment_is_offered_whole() -> None:
+    """Linux __tcp_select_window."""
+    end = narrow()
+    end.arrives(ACK, SEQ, NXT, bytes(1_000))
+    end.read()
+    end.look()
+    assert end.segments[-1].wnd == end.held().window_clamp
+
+
+def test_a_ratio_that_changes_nothing_leaves_the_window() -> None:
+    """The buffer is so small that the window is one packet's memory, whatever the ratio."""
+    end = narrow()
+    for at, size in ((0, 600), (600, 700)):
+        end.arrives(ACK, SEQ + at, NXT, bytes(size))
+        end.read()
+    assert end.held().window_clamp == TAKES
+
+
+@pytest.mark.parametrize(
+    ("sysctl", "locked"),
+    [
+        pytest.param({"net.ipv4.tcp_moderate_rcvbuf": 0}, False, id="by the host"),
+        pytest.param({}, True, id="by SO_RCVBUF"),
+    ],
+)
+def test_a_buffer_that_somebody_fixed_does_not_grow(
+    sysctl: dict[str, int | str], locked: bool
+) -> None:
+    sizes = []
+    for fixed in (False, True):
+        end = Ours(Options(wscale=7), sysctl=sysctl if fixed else {})
+        reach.established(end)
+        tcb = end.held()
+        tcb.rcvbuf_locked = fixed and locked
+        before, at = tcb.rcvbuf, 0
+        for _ in range(40):
+            end.wait(10 * MS)
+            for _ in range(10):
+                end.arrives(PSH | ACK, SEQ + at, NXT, bytes(1_448))
+                at += 1_448
+            end.read()
+        sizes.append(tcb.rcvbuf > before)
+    assert sizes == [True, False]
+
+
+def test_a_send_buffer_that_somebody_fixed_does_not_grow() -> None:
+    """Linux tcp_sndbuf_expand. What is on its way fills it, and nothing of it is unsent."""
+    sizes = []
+    for fixed in (False, True):
+        end = Ours()
+        end.connect()
+        tcb = end.held()
+        tcb.sndbuf, tcb.sndbuf_locked = 4_608, fixed
+        end.arrives(SYN | ACK, IRS, ISS + 1, wnd=60_000)
+        sizes.append(tcb.sndbuf)
+        assert calls.send(tcb, bytes(10_000), end.now) == 10_000, "a piece is taken whole"
+        assert not tcb.unsent
+        assert calls.send(tcb, b"more", end.now) == (0 if fixed else 4)
+    assert sizes[0] > sizes[1] == 4_608
+
+
+def idle(*, turned_away: bool) -> int:
+    """cwnd has grown to 20, and for longer than an RTO little was sent; return it."""
+    end = Ours()
+    reach.established(end)
+    end.nodelay()
+    end.arrives(ACK, SEQ, NXT, wnd=60_000)
+    end.write(bytes(14_600))
+    for number in range(1, 11):
+        end.arrives(ACK, SEQ, NXT + number * 1_460, wnd=60_000)
+    assert end.held().cwnd == 20
+    end.held().no_room = turned_away
+    end.wait(150 * MS)
+    end.write(b"x")
+    end.wait(60 * MS)
+    end.write(b"y")
+    return end.held().cwnd
+
+
+def test_a_window_that_is_not_used_comes_half_way_down() -> None:
+    """RFC 7661 4.3; Linux tcp_cwnd_application_limited: not where the writer lacked room."""
+    assert idle(turned_away=False) == 15
+    assert idle(turned_away=True) == 20

@@ -206,3 +206,25 @@ def test_it_was_switched_off_meanwhile() -> None:
     end.held().keepalive = False
     assert timeline(end, 100 * S) == []
     assert end.next_deadline() is None
+
+
+def test_an_orphan_whose_probes_are_answered_gives_up_at_the_longest_rto() -> None:
+    """Linux tcp_probe_timer: tcp_orphan_retries, which is 0, counts from there on."""
+    end = shut_out()
+    end.close()
+    begun = end.now
+    while end.pass_deadline(begun + HOUR):
+        if end.sent() and end.state is not State.CLOSED:
+            end.arrives(ACK, SEQ, NXT, wnd=0)
+    assert end.state is State.CLOSED
+
+
+def test_without_a_way_no_probe_leaves_and_with_one_the_next_does() -> None:
+    end = shut_out()
+    end.sent()
+    end.ip.interfaces[0].up = False
+    end.ip.reroute()
+    assert timeline(end, 3 * S) == []
+    end.ip.interfaces[0].up = True
+    end.ip.reroute()
+    assert [sent for _, sent in timeline(end, 10 * S)][:1] == [PROBE]

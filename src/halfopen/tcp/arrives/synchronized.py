@@ -147,10 +147,9 @@ def check_syn(tcb: Tcb, seg: Segment, now: int, *, seq: int) -> bool:
 def check_ack(tcb: Tcb, seg: Segment, now: int, *, seq: int) -> bool:
     """Fifth: take in what is acknowledged, and move on where our SYN or FIN was.
 
-    False: the segment is dealt with.
+    False: the segment is dealt with. Requires: it has an ACK; what has none went before.
     """
-    if not seg.flags & ACK:
-        return False
+    assert seg.flags & ACK, "only an RST or a SYN goes without ACK, and they went before"
     ack = unwrap(seg.ack, tcb.snd_una)
     if tcb.state is State.SYN_RECEIVED:
         if not tcb.snd_una <= ack <= tcb.snd_nxt:
