@@ -5,6 +5,7 @@
 # make bench     figures, pure against compiled
 # make docs      the pages, in docs/_build/html
 # make coverage  branch coverage (pure build)
+# make hostile   a million hostile segments
 # make lock      requirements.lock anew
 # VENV=... puts the environments elsewhere.
 
@@ -17,7 +18,7 @@ BUILT_FROM = pyproject.toml setup.py tools/backend.py requirements.lock
 
 export HALFOPEN_COMPILE =
 
-.PHONY: ask test unit kernel matrix check compiled bench docs coverage lock clean
+.PHONY: ask test unit kernel matrix check compiled bench docs coverage hostile lock clean
 .DELETE_ON_ERROR:
 
 $(VENV)/halfopen-venv:
@@ -78,6 +79,9 @@ bench: $(VENV)/halfopen-runtime
 coverage: $(VENV)/halfopen-test
 	$(PY) -m coverage run -m pytest -q -m 'not kernel'
 	$(PY) -m coverage report
+
+hostile: $(VENV)/halfopen-test
+	tools/timed hostile $(PY) -m tests.property.siege
 
 lock: $(VENV)/halfopen-venv
 	tools/lock $(VENV)

@@ -82,7 +82,7 @@ def _receive_queues(tcb: Tcb) -> Iterator[str]:
         yield f"{octets} octets are queued, and rcv_queued is {tcb.rcv_queued}"
     if tcb.state is State.CLOSED or tcb.minisock:
         return
-    beyond = tcb.rcv_nxt - tcb.copied_seq - octets if tcb.irs else 0
+    beyond = tcb.rcv_nxt - tcb.copied_seq - octets if tcb.rcv_nxt else 0  # before any SYN
     if beyond < tcb.fin_received or (beyond and not tcb.fin_received):  # a peer may have two FINs
         yield f"read up to {tcb.copied_seq}, {octets} queued, RCV.NXT {tcb.rcv_nxt}"
     at = tcb.rcv_nxt
