@@ -111,20 +111,11 @@ def test_a_send_that_waits_for_the_handshake_is_told_of_the_refusal() -> None:
     assert error(lambda: calls.send(program.table, fd, b"x", 0, again, program.now)) == EPIPE
 
 
-@pytest.mark.parametrize("flag", [c.MSG_OOB, c.MSG_FASTOPEN])
-def test_flags_of_send_that_are_not_simulated_say_so(flag: int) -> None:
+def test_fast_open_is_not_simulated_and_says_so() -> None:
     program = alone()
     fd = opened(program)
     with pytest.raises(NotSimulatedError, match="is not simulated"):
-        calls.send(program.table, fd, b"x", flag, program.wait(), program.now)
-
-
-@pytest.mark.parametrize("flag", [c.MSG_OOB, c.MSG_TRUNC])
-def test_flags_of_recv_that_are_not_simulated_say_so(flag: int) -> None:
-    program = alone()
-    fd = opened(program)
-    with pytest.raises(NotSimulatedError, match="is not simulated"):
-        calls.recv(program.table, fd, 1, flag, program.wait(), program.now)
+        calls.send(program.table, fd, b"x", c.MSG_FASTOPEN, program.wait(), program.now)
 
 
 def test_urgent_data_is_seen_by_poll() -> None:
