@@ -51,7 +51,8 @@ def _page(line: Line, note: Note) -> str:
 def _witness(note: Note) -> str:
     """Say which kernel was looked at, when, and what it can't show."""
     again = f"`halfopen compare {note.id}` holds the world against the kernel that runs here"
-    runs = recorded(note.id).values()
+    witnesses = recorded(note.id)
+    runs = witnesses.values()
     if not runs:
         return f"No kernel has been recorded yet. {again}."
     kernels = sorted({f"Linux {run.meta['release']} at {run.meta['hz']} Hz" for run in runs})
@@ -62,7 +63,7 @@ def _witness(note: Note) -> str:
         f" `src/halfopen/oracle/recorded/{note.id.lower()}.jsonl.gz`. {again}."
     )
     alone = dict.fromkeys(
-        variant.because for variant in note.variants if not variant.kernel and variant.because
+        variant.because for variant in note.variants if variant.name not in witnesses
     )
     return " ".join([said, *(f"Run in the world alone: {because}." for because in alone)])
 

@@ -23,11 +23,12 @@ def test_the_answer_is_borne_out_by_the_runs(row: str) -> None:
 @pytest.mark.parametrize("row", sorted(all_notes()))
 def test_the_world_agrees_with_the_recorded_kernel(row: str) -> None:
     arms, note = RecordedArms(), all_notes()[row]
-    wanted = [variant for variant in note.variants if variant.kernel]
     found = []
-    for variant in wanted:
+    for variant in note.variants:
         kernel = arms.kernel(note, variant)
-        assert kernel is not None, f"no witness of {row} {variant.name}"
+        if kernel is None:
+            assert not variant.kernel, f"no witness of {row} {variant.name}"
+            continue
         world = arms.world(variant, seed=0)
         found += [
             f"{variant.name}: {text}"

@@ -60,7 +60,7 @@ def _variants(row: RowRun) -> list[str]:
 
 def _counted(row: RowRun) -> str:
     """Say how many variants there are, and in how many a kernel did the same."""
-    witnessed = [run for run in row.runs if run.variant.kernel]
+    witnessed = [run for run in row.runs if run.variant.kernel or run.kernel is not None]
     seen = [run for run in witnessed if run.agrees is not None]
     differ = sum(run.agrees is False for run in seen)
     said = f"{len(row.runs)} variant{'' if len(row.runs) == 1 else 's'} in the world"
@@ -72,7 +72,7 @@ def _counted(row: RowRun) -> str:
         said += ", none on a kernel yet."
     if seen and len(seen) < len(witnessed):
         said += f" {len(witnessed) - len(seen)} not on it yet."
-    alone = [run.variant for run in row.runs if not run.variant.kernel]
+    alone = [run.variant for run in row.runs if run not in witnessed]
     if alone:
         because = dict.fromkeys(variant.because for variant in alone if variant.because)
         said += f" {len(alone)} in the world alone: {'; '.join(because)}."

@@ -110,7 +110,7 @@ def run_variant(number: int, note: Note, variant: Variant, arms: Arms, *, seed: 
         world = arms.world(variant, seed=seed)
     except BREAKS as error:
         failed = say(error)
-    kernel = arms.kernel(note, variant) if variant.kernel else None
+    kernel = arms.kernel(note, variant)
     differences: tuple[str, ...] = ()
     if world is not None and kernel is not None:
         differences = tuple(arms.differences(variant, world=world, kernel=kernel))

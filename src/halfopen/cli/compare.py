@@ -16,6 +16,7 @@ from halfopen.atlas.beside import (
 from halfopen.atlas.runs import BREAKS, say, short_release
 from halfopen.atlas.words import nearest, parse_rows
 from halfopen.base.errors import MisuseError, NotPossibleHereError
+from halfopen.base.value import value
 from halfopen.cli.console import progress, show
 from halfopen.cli.leaving import EXPECTED, FINDING, leaves_with_status
 from halfopen.record.query import calls, packets
@@ -36,6 +37,13 @@ def compare(
     record: Annotated[
         bool, typer.Option("--record", help="Keep what the kernel did as recorded witnesses.")
     ] = False,
+    full_length: Annotated[
+        bool,
+        typer.Option(
+            "--full-length",
+            help="Run those variants that wait for the system's own durations: up to 2 h 15 min.",
+        ),
+    ] = False,
     rules: Annotated[
         bool,
         typer.Option("--rules", help="Say what may differ, and why; run nothing."),
@@ -49,10 +57,16 @@ def compare(
     notes = _notes(rows or ["all"])
     _check_possible(rows or ["all"])
     compared: list[Comparison] = []
-    total = sum(variant.kernel for note in notes for variant in note.variants)
+    chosen = [
+        _Chosen(note=note, number=number, variant=variant)
+        for note in notes
+        for number, variant in enumerate(note.variants, 1)
+        if variant.kernel != full_length
+    ]
+    alone = sum(len(note.variants) for note in notes) - len(chosen)
     with (
-        progress("running both arms", total) as done,
-        closing(_comparisons(notes, seed=seed)) as comparisons,
+        progress("running both arms", len(chosen)) as done,
+        closing(_comparisons(chosen, seed=seed)) as comparisons,
     ):
         for comparison in comparisons:
             if not compared and comparison.kernel is not None:
@@ -62,11 +76,10 @@ def compare(
             show(comparison_lines(comparison, kernel_name=_release(comparison)))
     if record:
         for note in notes:
-            show(_record(note, compared))
+            show(_record(note, chosen, compared))
     worlds = [comparison.world for comparison in compared if comparison.world is not None]
-    alone = sum(not variant.kernel for note in notes for variant in note.variants)
-    if alone:
-        show([f"{alone} more variants run in the world alone: they take too long here."])
+    if alone and not full_length:
+        show([f"{alone} more variants take too long for every day: halfopen compare --full-length"])
     show(
         [
             summary_line(
@@ -112,24 +125,28 @@ def _check_possible(texts: Sequence[str]) -> None:
     )
 
 
-def _comparisons(notes: Sequence[Note], *, seed: int) -> Generator[Comparison, None, None]:
+@value
+class _Chosen:
+    """A variant to compare, and which of its row it is."""
+
+    note: Note
+    number: int
+    variant: Variant
+
+
+def _comparisons(chosen: Sequence[_Chosen], *, seed: int) -> Generator[Comparison, None, None]:
     """Run both arms, and say of each variant which row it is of."""
     from halfopen.compare.both import compare_variants  # with the arms below it
 
-    numbered = [
-        (note, number, variant)
-        for note in notes
-        for number, variant in enumerate(note.variants, 1)
-        if variant.kernel
-    ]
-    variants = [variant for _, _, variant in numbered]
-    with closing(compare_variants(variants, _world(seed), seed=seed)) as both:
+    run_world = _world(seed)
+    variants = [_for_the_kernel(each.variant, run_world) for each in chosen]
+    with closing(compare_variants(variants, run_world, seed=seed)) as both:
         for compared in both:
-            note, number, variant = numbered[compared.number]
+            of = chosen[compared.number]
             yield Comparison(
-                note_id=note.id,
-                number=number,
-                name=variant.name,
+                note_id=of.note.id,
+                number=of.number,
+                name=of.variant.name,
                 world=compared.world,
                 kernel=compared.kernel,
                 differences=tuple((each.t_ns, each.text) for each in compared.differences),
@@ -137,6 +154,16 @@ def _comparisons(notes: Sequence[Note], *, seed: int) -> Generator[Comparison, N
                 looks=compared.looks,
                 before=tuple(each.text for each in compared.before),
             )
+
+
+def _for_the_kernel(variant: Variant, run_world: Callable[[Variant], Trace | str]) -> Variant:
+    """Give a variant as the kernel can run it; where the world's run breaks, that is told later."""
+    from halfopen.compare.length import at_full_length
+
+    if variant.kernel:
+        return variant
+    world = run_world(variant)
+    return at_full_length(variant, world if isinstance(world, Trace) else Trace({}))
 
 
 def _world(seed: int) -> Callable[[Variant], Trace | str]:
@@ -152,21 +179,30 @@ def _world(seed: int) -> Callable[[Variant], Trace | str]:
     return run
 
 
-def _record(note: Note, compared: Sequence[Comparison]) -> list[str]:
-    """Keep a row's witnesses; only where every variant has run. Say what was done."""
-    from halfopen.oracle.witnesses import record
+def _record(note: Note, chosen: Sequence[_Chosen], compared: Sequence[Comparison]) -> list[str]:
+    """Keep a row's witnesses, beside those of variants that were not to run. Say what was done.
+
+    Only where every variant that was to run has run.
+    """
+    from halfopen.oracle.witnesses import record, recorded
 
     runs: Mapping[str, Trace] = {
         comparison.name: comparison.kernel
         for comparison in compared
         if comparison.note_id == note.id and comparison.kernel is not None
     }
-    missing = sum(variant.kernel for variant in note.variants) - len(runs)
-    if missing:
-        return [f"{note.id} not recorded: {missing} of its variants did not run."]
+    asked = {each.variant.name for each in chosen if each.note.id == note.id}
+    if len(runs) < len(asked):
+        return [f"{note.id} not recorded: {len(asked) - len(runs)} of its variants did not run."]
     if not runs:
         return []
-    size = record(note.id, runs).stat().st_size
+    before = recorded(note.id)
+    kept = {
+        variant.name: before[variant.name]
+        for variant in note.variants
+        if variant.name in before and variant.name not in asked
+    }
+    size = record(note.id, {**kept, **runs}).stat().st_size
     return [f"{note.id} recorded: {len(runs)} variants, {size / 1000:.0f} kB."]
 
 

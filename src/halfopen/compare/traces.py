@@ -21,7 +21,11 @@ Told = TypeVar("Told", ProcessStarted, Mark, ProcessEnded)
 
 
 def differences(variant: Variant, world: Trace, kernel: Trace) -> list[Difference]:
-    """List what the arms did not do alike, in the order of time, but for what ``rules`` allows."""
+    """List what the arms did not do alike, in the order of time, but for what ``rules`` allows.
+
+    Of the world no more is looked at than the kernel was watched for.
+    """
+    world = _until(world, kernel.ended_ns)
     side = Side(world)
     names = Names()
     compare_calls(world, kernel, names, side)
@@ -35,6 +39,18 @@ def differences(variant: Variant, world: Trace, kernel: Trace) -> list[Differenc
     delays |= {lan.name: lan.delay_ns for lan in variant.lans}
     compare_times(side, timers(world), wire_late_ns=wire_late(kernel, delays))
     return sorted(side.differences, key=lambda difference: difference.t_ns)
+
+
+def _until(trace: Trace, end_ns: int) -> Trace:
+    """Copy a run as it would be if it had been watched no longer than this."""
+    if trace.ended_ns <= end_ns:
+        return trace
+    cut = Trace(trace.meta)
+    cut.ended_ns = end_ns
+    for event in trace.events:
+        if event.t_ns < end_ns:
+            cut.take(event)
+    return cut
 
 
 def _compare_starts(world: Trace, kernel: Trace, side: Side) -> None:

@@ -41,7 +41,7 @@ def recorded(note_id: str, *, folder: Path | None = None) -> dict[str, Trace]:
 
 
 def record(note_id: str, runs: Mapping[str, Trace], *, folder: Path | None = None) -> Path:
-    """Keep what the kernel did in the variants of a line, in place of what was kept before.
+    """Keep what the kernel did in these variants of a line, and nothing else.
 
     Raises MisuseError where the package's own folder can't be written to.
     """

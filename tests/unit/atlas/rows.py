@@ -85,7 +85,9 @@ class MadeArms:
 
     def kernel(self, note: Note, variant: Variant) -> Trace | None:
         assert variant in note.variants
-        return refused(release="6.18.5-arch", recorded=True) if self.witnessed else None
+        if not (self.witnessed and variant.kernel):
+            return None
+        return refused(release="6.18.5-arch", recorded=True)
 
     def differences(self, variant: Variant, *, world: Trace, kernel: Trace) -> Sequence[str]:
         assert world.meta["arm"] == "world"
