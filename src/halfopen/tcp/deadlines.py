@@ -87,14 +87,13 @@ def _transmit_passed(tcb: Tcb, now: int) -> None:
 
 
 def _synack_passed(tcb: Tcb, now: int) -> None:
-    """Repeat the SYN,ACK with twice the wait, so often as tcp_synack_retries says.
+    """Repeat the SYN,ACK with twice the wait, so often as the listener says.
 
     Linux reqsk_timer_handler.
     """
     listening = tcb.listening
     assert listening is not None, "an embryo without a listener"
-    most = listening.syn_retries or tcb.config.synack_retries
-    if listening.closed or tcb.retransmits >= most:
+    if listening.closed or tcb.retransmits >= listening.synack_retries:
         done(tcb, now, why="SYN,ACK unanswered")
         listening.forget(tcb)
         return

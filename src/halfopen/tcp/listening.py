@@ -1,13 +1,18 @@
 """A passive OPEN: the SYN queue and the accept queue of a listener (RFC 9293 3.10.1)."""
 
 from collections import deque
-from typing import Protocol
+from typing import Final, Protocol
 
 from halfopen.tcp.config import Config
 from halfopen.tcp.effects import Effects
 from halfopen.tcp.iss import Secret
 from halfopen.tcp.tcb import Tcb
 from halfopen.wire.tcp import Flow
+
+#: A SYN queue that is not half as long is not crowded, however small the backlog.
+ROOMY: Final = 8
+#: A crowd does not take the last repetitions of a SYN,ACK.
+RETRIES_LEAST: Final = 2
 
 
 class Owner(Protocol):
@@ -44,6 +49,22 @@ class Listening:
         Linux inet_csk_reqsk_queue_is_full.
         """
         return len(self.embryos) > self.backlog
+
+    @property
+    def synack_retries(self) -> int:
+        """How often a SYN,ACK is repeated: less where old embryos crowd the queue, twice at least.
+
+        Linux reqsk_timer_handler: where most are still young, the old ones are left their time.
+        """
+        retries = self.syn_retries or self.config.synack_retries
+        waiting = len(self.embryos)
+        if 2 * waiting <= max(ROOMY, self.backlog):
+            return retries
+        young = 2 * sum(not tcb.retransmits for tcb in self.embryos)
+        while retries > RETRIES_LEAST and waiting >= young:
+            retries -= 1
+            young *= 2
+        return retries
 
     @property
     def last_quarter(self) -> bool:

@@ -343,7 +343,8 @@ class Ours(End):
         """Do what the layers around do after every entry: send, arm, forget."""
         self.ip.settle(self.now)
         for embryo in self.ip.embryos:
-            self.any = embryo.tcb
+            if embryo.tcb.flow == self.flow:
+                self.any = embryo.tcb
         self.ip.embryos.clear()
         self.ip.gone.clear()
         effects = self.effects
@@ -517,19 +518,27 @@ class Ours(End):
         return next_deadline(self.any) if self.any is not None else None
 
     def pass_deadline(self, until: int = INFINITE) -> bool:
-        """Go on to the next deadline, if it comes by then; False: it does not."""
-        tcb = self.any
+        """Go on to the next deadline, if one comes by then; False: none does."""
+        tcb, due = None, until + 1
+        for each in self._everyone():
+            at = next_deadline(each)
+            if at is not None and at < due:
+                tcb, due = each, at
         if tcb is None:
-            return False
-        due = next_deadline(tcb)
-        if due is None or due > until:
             return False
         assert due >= self.now, "a deadline lies in the past"
         self.now = due
         tcb.entry_at = INFINITE
         deadline_passed(tcb, self.now)
         self.settle()
-        due = next_deadline(tcb)
-        tcb.entry_at = min(tcb.entry_at, INFINITE if due is None else due)
+        again = next_deadline(tcb)
+        tcb.entry_at = min(tcb.entry_at, INFINITE if again is None else again)
         self.look()
         return True
+
+    def _everyone(self) -> list[Tcb]:
+        """List the connection, and those of others, where there are any."""
+        mine = [] if self.any is None else [self.any]
+        if not self.others:
+            return mine
+        return mine + [tcb for tcb in self.ip.demux.flows.values() if tcb is not self.any]

@@ -31,7 +31,7 @@ RELEASE: Final = "6.18"
 
 pytestmark = [
     pytest.mark.kernel,
-    pytest.mark.timeout(60),
+    pytest.mark.timeout(90),
     pytest.mark.skipif(
         not platform.release().startswith(RELEASE), reason=f"the rows tell of Linux {RELEASE}"
     ),
@@ -59,7 +59,7 @@ def verdict() -> Verdict:
         [sys.executable, "-m", "tests.unit.tcp.linux_end", str(WALKS), str(STEPS)],
         check=True,
         capture_output=True,
-        timeout=50,
+        timeout=80,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
     )
     answer: Verdict = json.loads(done.stdout)

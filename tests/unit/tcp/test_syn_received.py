@@ -160,10 +160,23 @@ IMPATIENT = (
     case("and the embryo is forgotten", (wait(3_200 * MS),), LISTEN, AGAIN),
 )
 
+
+def crowded(end: End) -> None:
+    """Nine others came behind it, so that the SYN queue is full; on later ticks, too."""
+    end.listen(9)
+    end.arrives(SYN, IRS)
+    end.wait(100 * MS)
+    end.crowd(9)
+
+
+#: Not five times, as tcp_synack_retries says.
+CROWDED = (case("repeated twice, and forgotten", (wait(7_500 * MS),), LISTEN, AGAIN, AGAIN),)
+
 TABLES = (
     Table("embryo", reach.syn_received, EMBRYO),
     Table("embryo, timestamps", reach.syn_received, EMBRYO_STAMPED, STAMPED),
     Table("TCP_SYNCNT", impatient, IMPATIENT),
+    Table("among many", crowded, CROWDED),
     Table("crossed", reach.crossed, CROSSED),
     Table("crossed, SACK", reach.crossed, CROSSED, SACKING),
     Table("crossed, timestamps", reach.crossed, CROSSED_STAMPED, STAMPED),
