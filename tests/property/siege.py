@@ -46,6 +46,9 @@ DELAY: Final = 40 * MS
 HORIZON: Final = 2 * HOUR
 #: Steps of the world that a siege may take; past it two ends answer each other without end.
 STEPS_MAX: Final = 200_000
+#: Who lost its peer notices it. More than a TIME-WAIT lasts: each probe begins that anew, and a
+#: forged FIN may have brought the peer there.
+KEEPIDLE_S: Final = 90
 #: As many segments come at one instant.
 BURST: Final = 4
 _ANY: Final = 1 << 32
@@ -135,7 +138,7 @@ class Talker:
         self.open = True
         for level, name, setting in (
             (c.SOL_SOCKET, c.SO_KEEPALIVE, 1),
-            (c.IPPROTO_TCP, c.TCP_KEEPIDLE, 30),
+            (c.IPPROTO_TCP, c.TCP_KEEPIDLE, KEEPIDLE_S),
             (c.IPPROTO_TCP, c.TCP_KEEPINTVL, 5),
             (c.IPPROTO_TCP, c.TCP_KEEPCNT, 3),
         ):

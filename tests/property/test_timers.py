@@ -4,19 +4,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from halfopen.base.units import HOUR, MS, S
-from halfopen.tcp.jiffies import (
-    JIFFY,
-    ceil_jiffies,
-    fires_at,
-    floor_jiffies,
-    granularity,
-    to_jiffies,
-)
+from halfopen.tcp.jiffies import JIFFY, ceil_jiffies, fires_at, floor_jiffies, to_jiffies
 from halfopen.tcp.rtt import model_timeout
 
 instants = st.integers(0, 1_000 * HOUR)
 delays = st.integers(0, 48 * HOUR)
 phases = st.integers(0, (1 << 24) * JIFFY)
+
+
+def granularity(delay: int) -> int:
+    """A slot of the wheel's level for so long a delay: eight times as coarse at each."""
+    ticks, slot = to_jiffies(delay), 1
+    while ticks >= 63 * slot:
+        slot *= 8
+    return slot * JIFFY
 
 
 @given(instants, delays, phases)

@@ -50,14 +50,6 @@ def ticks_left(started_at: int, delay_ns: int, now: int, phase: int) -> int:
     return (begun - -delay_ns // JIFFY - clock) * JIFFY
 
 
-def granularity(delay_ns: int) -> int:
-    """Return by how much a timer of this length may be late, in ns.
-
-    What the arms may differ by is narrower, and stands in ``compare.rules``.
-    """
-    return JIFFY << _shift(to_jiffies(delay_ns))
-
-
 def _shift(ticks: int) -> int:
     """Return by how many bits the wheel level for so many ticks is coarser than the tick."""
     level = 0

@@ -23,8 +23,3 @@ def unwrap(raw: int, near: int) -> int:
 def lt(a: int, b: int) -> bool:
     """Whether the raw number ``a`` comes before ``b``."""
     return ((a - b) & 0xFFFFFFFF) >= _HALF
-
-
-def le(a: int, b: int) -> bool:
-    """Whether the raw number ``a`` comes before ``b`` or is the same."""
-    return ((b - a) & 0xFFFFFFFF) < _HALF

@@ -252,7 +252,7 @@ def cells(*tables: Table) -> pytest.MarkDecorator:
 class At:
     """An instant that is named by its seconds; the kernel's timers come later by an eighth at most.
 
-    Their wheel is made so (``jiffies.granularity``), and a chain of timers is late as a whole.
+    Their wheel is made so (``jiffies.fires_at``), and a chain of timers is late as a whole.
     """
 
     def __init__(self, seconds: float) -> None:

@@ -275,3 +275,45 @@ def test_a_window_that_is_not_used_comes_half_way_down() -> None:
     """RFC 7661 4.3; Linux tcp_cwnd_application_limited: not where the writer lacked room."""
     assert idle(turned_away=False) == 15
     assert idle(turned_away=True) == 20
+
+
+def reader(*, early: bool, octets: int) -> int:
+    """The receive buffer after some round trips of 10 ms in which so much was read."""
+    end = Ours(Options(wscale=7, sack_ok=True))
+    reach.established(end)
+    tcb, at = end.held(), 0
+    for _ in range(12):
+        end.wait(10 * MS)
+        if early:
+            end.arrives(ACK, SEQ + at + 60_000, NXT, b"x")
+        for _ in range(octets // 1_448):
+            end.arrives(PSH | ACK, SEQ + at, NXT, bytes(1_448))
+            at += 1_448
+        end.read()
+    return tcb.rcvbuf
+
+
+def test_the_buffer_grows_to_what_is_read_and_to_what_is_early() -> None:
+    """Linux tcp_rcvbuf_grow."""
+    small, much = reader(early=False, octets=3_000), reader(early=False, octets=30_000)
+    assert small == 131_072
+    assert much > small
+    assert reader(early=True, octets=30_000) > much
+
+
+def test_a_longer_round_trip_counts_where_nothing_waits_for_the_reader() -> None:
+    """Linux tcp_rcv_rtt_update: else it may be the reader who is slow."""
+    times = []
+    for reads in (True, False):
+        end = Ours(Options(timestamps=True))
+        end.connect()
+        end.arrives(SYN | ACK, IRS, ISS + 1)
+        tcb = end.held()
+        for number in range(6):
+            end.write(b"ask")
+            end.wait((10 if number < 2 else 50) * MS)
+            end.arrives(PSH | ACK, SEQ + number * 1_448, NXT + 3 * number + 3, bytes(1_448))
+            if reads:
+                end.read()
+        times.append(tcb.rcv_rtt_us8 >> 3)
+    assert 10_000 <= times[1] < times[0] <= 50_000

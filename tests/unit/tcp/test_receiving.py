@@ -5,9 +5,10 @@ RFC 9293 3.8.6.2; Linux tcp_select_window, tcp_data_queue.
 
 from typing import Final
 
+import pytest
 from tests.unit.tcp import reach
-from tests.unit.tcp.cells import SACKING, Cell, Table, case, cells, check, says, seg
-from tests.unit.tcp.ends import EDGE, IRS, ISS, Ours, Sent
+from tests.unit.tcp.cells import SACKING, Cell, Step, Table, case, cells, check, read, says, seg
+from tests.unit.tcp.ends import EDGE, IRS, ISS, Options, Ours, Sent
 
 from halfopen.tcp.states import State
 from halfopen.wire.tcp import ACK, FIN, Segment
@@ -112,7 +113,101 @@ GAPS = (
     ),
 )
 
+#: What came early, in pieces that overlap; the numbers are of its octets.
+ALPHABET: Final = b"abcdefghijklmnopqrstuvwxyz"
+
+
+def early(start: int, stop: int, flags: int = ACK) -> Step:
+    return seg(flags, SEQ + start, NXT, ALPHABET[start:stop])
+
+
+OVERLAPS = (
+    case(
+        "pieces side by side, and then the first",
+        (early(6, 9), early(3, 6), early(0, 3)),
+        ESTABLISHED,
+        *[HERE] * 2,
+        got(9),
+        gives=ALPHABET[:9],
+    ),
+    case(
+        "one lies within another",
+        (early(3, 9), early(5, 7), early(0, 3)),
+        ESTABLISHED,
+        *[HERE] * 2,
+        got(9),
+        gives=ALPHABET[:9],
+    ),
+    case(
+        "one covers two others",
+        (early(4, 5), early(7, 8), early(3, 9), early(0, 3)),
+        ESTABLISHED,
+        *[HERE] * 3,
+        got(9),
+        gives=ALPHABET[:9],
+    ),
+    case(
+        "one begins in another and ends in a third",
+        (early(3, 6), early(8, 11), early(5, 9), early(0, 3)),
+        ESTABLISHED,
+        *[HERE] * 3,
+        got(11),
+        gives=ALPHABET[:11],
+    ),
+    case(
+        "one is covered by two others together",
+        (early(3, 6), early(6, 9), early(4, 8), early(0, 3)),
+        ESTABLISHED,
+        *[HERE] * 3,
+        got(9),
+        gives=ALPHABET[:9],
+    ),
+    case(
+        "a gap stays",
+        (early(3, 5), early(8, 10), early(0, 3)),
+        ESTABLISHED,
+        *[HERE] * 2,
+        got(5),
+        gives=ALPHABET[:5],
+    ),
+    case(
+        "text in order covers all that is early",
+        (early(2, 4), early(6, 8), early(0, 9)),
+        ESTABLISHED,
+        *[HERE] * 2,
+        got(9),
+        gives=ALPHABET[:9],
+    ),
+    case(
+        "text in order ends in what is early",
+        (early(2, 6), early(0, 4)),
+        ESTABLISHED,
+        HERE,
+        got(6),
+        gives=ALPHABET[:6],
+    ),
+    case(
+        "a FIN behind the last of several",
+        (early(6, 9, FIN | ACK), early(3, 7), early(0, 4)),
+        State.CLOSE_WAIT,
+        *[HERE] * 2,
+        got(10),
+        gives=ALPHABET[:9],
+    ),
+    case(
+        "read in pieces that are none of those that came",
+        (early(0, 3), early(3, 6), early(6, 9), read(2), read(5)),
+        ESTABLISHED,
+        got(3),
+        got(6),
+        got(9),
+        gives=ALPHABET[7:9],
+    ),
+)
+
 TABLES = (
+    Table("overlaps", reach.established, OVERLAPS),
+    Table("overlaps, SACK", reach.established, OVERLAPS, SACKING),
     Table("memory", reach.established, GAPS),
     Table("", reach.established, FIN_WITHOUT_ROOM),
 )
@@ -150,3 +245,62 @@ def test_meeting_the_end_is_noted_but_not_by_peeking() -> None:
         end.sent()
         end.arrives(ACK, EDGE - 1, NXT + 1, b"xx")
         assert bool(end.sent()) is answered
+
+
+def full(at: int, flags: int = ACK) -> tuple[int, int, int, bytes]:
+    """A full segment, ``at`` segments behind the first; of letters, so that order is seen."""
+    return flags, SEQ + at * FULL, NXT, bytes([65 + at]) * FULL
+
+
+def test_reading_crosses_segments_and_stops_within_them() -> None:
+    """Full segments are kept apart: none fits into the memory of the one before."""
+    end = Ours()
+    reach.established(end)
+    for at in range(5):
+        end.arrives(*full(at))
+    assert end.read(FULL) == b"A" * FULL
+    assert end.read(FULL + 3) == b"B" * FULL + b"CCC"
+    assert end.read(2 * FULL) == b"C" * (FULL - 3) + b"D" * FULL + b"EEE"
+    assert end.read(FULL - 4) == b"E" * (FULL - 4)
+    assert end.read() == b"E"
+    assert end.held().rmem == 0
+
+
+def test_two_smaller_segments_alike_tell_the_peers_size() -> None:
+    """Linux tcp_measure_rcv_mss; a pushed one tells nothing."""
+    end = Ours()
+    reach.established(end)
+    sizes, at = [], 0
+    for size in (FULL, 700, 600, 600, 500, 500):
+        end.arrives(ACK, SEQ + at, NXT, bytes(size))
+        at += size
+        sizes.append(end.held().rcv_mss)
+    assert sizes == [FULL, FULL, FULL, 600, 600, 500]
+
+
+def windows(size: int, count: int) -> list[int]:
+    """The windows that are offered while segments of a size come and are read."""
+    end = Ours(Options(wscale=7), sysctl={"net.ipv4.tcp_rmem": "4096 1000000 1000000"})
+    reach.established(end)
+    offered = []
+    for number in range(count):
+        end.arrives(ACK, SEQ + number * size, NXT, bytes(size))
+        end.read()
+        end.look()
+        offered.append(end.segments[-1].wnd << end.scale)
+    return offered
+
+
+@pytest.mark.parametrize(
+    ("size", "grows"),
+    [
+        pytest.param(FULL, 7 * 2_926, id="full ones: by two segments each"),
+        pytest.param(400, 7 * 805, id="small ones: by twice of what they carry"),
+        pytest.param(128, 7 * 256, id="ever so small"),
+        pytest.param(127, 0, id="tiny ones don't"),
+    ],
+)
+def test_the_window_grows_with_what_comes(size: int, grows: int) -> None:
+    """Linux tcp_grow_window: with text that is worth its memory, or nearly."""
+    offered = windows(size, 8)
+    assert abs(offered[-1] - offered[0] - grows) < 128, "windows are rounded to 128 octets"

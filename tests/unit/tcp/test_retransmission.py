@@ -135,9 +135,21 @@ UNMEASURED = (
     case("and no more", (write(b"x"), wait(3_200 * MS)), ESTABLISHED, pushed(0, 1), pushed(0, 1)),
 )
 MEASURED = (case("by timestamps", (write(b"x"), RTO), ESTABLISHED, pushed(0, 1), pushed(0, 1)),)
+#: SACK blocks take room from what is sent again.
+BLOCKS = (
+    case(
+        "a full segment beside early text is cut",
+        (write(bytes(FULL)), seg(ACK, SEQ + 9, NXT, b"x"), RTO),
+        ESTABLISHED,
+        pushed(0, FULL),
+        says(ACK, NXT + FULL, SEQ),
+        says(ACK, NXT, SEQ, FULL - 12),
+    ),
+)
 
 TABLES = (
     Table("timeout", undelayed, TIMEOUTS),
+    Table("early text", undelayed, BLOCKS, SACKING),
     Table("loss probe", undelayed, PROBES, SACKING),
     Table("no round trip measured", unmeasured, UNMEASURED),
     Table("a round trip measured", unmeasured, MEASURED, STAMPED),
@@ -410,3 +422,39 @@ def test_an_embryo_repeats_its_answer_no_more_rarely_than_tcp_rto_max_ms() -> No
     end.sent()
     seen = timeline(end, 5_200 * MS)
     assert [sent for _, sent in seen] == [says(SYN | ACK, ISS, IRS + 1)] * 5
+
+
+def test_a_probe_that_is_not_acknowledged_yet_goes_on() -> None:
+    """RFC 8985 7.4.2: an ACK of what lies before it ends nothing."""
+    end = probed()
+    end.arrives(ACK, SEQ, NXT + FULL, wnd=60_000)
+    assert end.held().tlp_high_seq is not None
+
+
+def test_after_a_loss_the_window_grows_by_a_segment_in_a_round_trip() -> None:
+    """Congestion avoidance (RFC 5681 3.1)."""
+    end = ten_out()
+    for _ in range(3):
+        end.arrives(ACK, SEQ, NXT, wnd=60_000)
+    end.arrives(ACK, SEQ, NXT + 10 * FULL, wnd=60_000)
+    tcb, at, sizes = end.held(), 10, []
+    for _ in range(3):
+        many = tcb.cwnd
+        end.write(bytes(many * FULL))
+        for _ in range(many):
+            at += 1
+            end.arrives(ACK, SEQ, NXT + at * FULL, wnd=60_000)
+        sizes.append(tcb.cwnd)
+    assert sizes == [8, 9, 10]
+
+
+def test_a_first_segment_that_the_peer_has_is_not_lost() -> None:
+    """It reports all that is in flight, and acknowledges none of it."""
+    end = Ours(SACKING)
+    undelayed(end)
+    end.arrives(ACK, SEQ, NXT, wnd=60_000)
+    end.write(bytes(4 * FULL))
+    end.sent()
+    end.arrives(ACK, SEQ, NXT, wnd=60_000, sack=((NXT, NXT + 4 * FULL),))
+    assert end.sent() == []
+    assert not complaints(end.held(), end.now - 1)
