@@ -195,12 +195,12 @@ def _mark_by_sack(tcb: Tcb) -> None:
         return
     behind = tcb.sacked_out
     for skb in tcb.inflight:
+        if behind <= 0:
+            break
         if skb.marks & SACKED:
             behind -= 1
         elif behind >= tcb.config.reordering and not skb.marks & (LOST | RETRANS):
             mark_lost(tcb, skb)
-        if behind <= 0:
-            break
 
 
 def send_lost(tcb: Tcb, now: int) -> None:

@@ -308,6 +308,7 @@ SACKS = (
     case(
         "text once more", (seg(ACK, SEQ, NXT, b"x"),) * 2, ESTABLISHED, got(1), got(1), gives=b"x"
     ),
+    row("old text", ACK, SEQ - 9, NXT, ESTABLISHED, HERE, text=b"hello"),
     case("early text once more", REPORTED * 2, ESTABLISHED, HERE, HERE),
     case("an early FIN once more", (seg(FIN | ACK, SEQ + 2, NXT),) * 2, ESTABLISHED, HERE, HERE),
 )

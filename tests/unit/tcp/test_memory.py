@@ -277,9 +277,10 @@ def test_a_window_that_is_not_used_comes_half_way_down() -> None:
     assert idle(turned_away=True) == 20
 
 
-def reader(*, early: bool, octets: int) -> int:
+def reader(*, octets: int, early: bool = False, most: int = 33_554_432) -> int:
     """The receive buffer after some round trips of 10 ms in which so much was read."""
-    end = Ours(Options(wscale=7, sack_ok=True))
+    rmem = f"4096 131072 {most}"
+    end = Ours(Options(wscale=7, sack_ok=True), sysctl={"net.ipv4.tcp_rmem": rmem})
     reach.established(end)
     tcb, at = end.held(), 0
     for _ in range(12):
@@ -295,10 +296,11 @@ def reader(*, early: bool, octets: int) -> int:
 
 def test_the_buffer_grows_to_what_is_read_and_to_what_is_early() -> None:
     """Linux tcp_rcvbuf_grow."""
-    small, much = reader(early=False, octets=3_000), reader(early=False, octets=30_000)
-    assert small == 131_072
-    assert much > small
-    assert reader(early=True, octets=30_000) > much
+    assert reader(octets=3_000) == 131_072, "less than the initial window"
+    assert reader(octets=30_000, most=131_072) == 131_072, "and no more than tcp_rmem allows"
+    much = reader(octets=30_000)
+    assert much > 131_072
+    assert reader(octets=30_000, early=True) > much
 
 
 def test_a_longer_round_trip_counts_where_nothing_waits_for_the_reader() -> None:

@@ -92,6 +92,13 @@ TIMEOUTS = (
         says(PSH | ACK, NXT, SEQ + 1, 1),
         gives=b"x",
     ),
+    case(
+        "and at the third duplicate ACK, too: the first ACK told the window",
+        (*(write(bytes([97 + n])) for n in range(5)), *[seg(ACK, SEQ, NXT)] * 4),
+        ESTABLISHED,
+        *(pushed(n, 1) for n in range(5)),
+        pushed(0, 5),
+    ),
     case("an ACK in time", (write(b"x"), seg(ACK, SEQ, NXT + 1), RTO), ESTABLISHED, pushed(0, 1)),
     case(
         "an ACK too late",
@@ -458,3 +465,12 @@ def test_a_first_segment_that_the_peer_has_is_not_lost() -> None:
     end.arrives(ACK, SEQ, NXT, wnd=60_000, sack=((NXT, NXT + 4 * FULL),))
     assert end.sent() == []
     assert not complaints(end.held(), end.now - 1)
+
+
+def test_slow_start_goes_over_into_congestion_avoidance() -> None:
+    """What the threshold leaves of an ACK counts on (Linux tcp_slow_start)."""
+    end = ten_out()
+    end.wait(250 * MS)
+    assert (end.held().cwnd, end.held().ssthresh) == (1, 5)
+    end.arrives(ACK, SEQ, NXT + 10 * FULL, wnd=60_000)
+    assert end.held().cwnd == 6, "5, and the other six are more than a window"
