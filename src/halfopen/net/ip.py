@@ -23,6 +23,7 @@ from halfopen.wire.errors import WireError
 from halfopen.wire.ethernet import BROADCAST, Frame
 from halfopen.wire.icmp import Icmp
 from halfopen.wire.ip import PROTO_TCP, PROTO_UDP, Packet
+from halfopen.wire.ndisc import Ndisc
 from halfopen.wire.onpath import error_about
 from halfopen.wire.tcp import ACK, SYN, Flow, Segment
 from halfopen.wire.udp import Datagram
@@ -85,6 +86,8 @@ class Ip:
         body = frame.body
         if isinstance(body, Packet):
             return body
+        if isinstance(body, Ndisc):
+            return None
         own = tuple(self.routes.local)
         neighbours.receive(body, now, own=own, unicast=frame.dst == neighbours.mac)
         return None

@@ -132,8 +132,8 @@ class Impair:
 class Unreachable:
     """Let a router on the way drop the next ``count`` packets towards a host, and say so by ICMP.
 
-    ``kind`` and ``code`` are those of the message (RFC 792; kind 3: destination unreachable); a
-    code of FRAG_NEEDED carries ``mtu``.
+    ``kind`` and ``code`` are those of the message (RFC 792; kind 3: destination unreachable; for a
+    packet of IPv6 those of RFC 4443). One that says that a packet is too big carries ``mtu``.
     """
 
     link: str

@@ -1,6 +1,8 @@
-"""The Internet checksum (RFC 1071)."""
+"""The Internet checksum (RFC 1071), and what stands before a body while it is summed."""
 
 from typing import Final
+
+from halfopen.wire.address import to_bytes
 
 _ONES: Final = 0xFFFF
 
@@ -23,3 +25,11 @@ def checksum(data: bytes) -> int:
 def verifies(data: bytes) -> bool:
     """Whether the words, one of which is their checksum, sum up to all ones (RFC 1071 1)."""
     return checksum(data) == 0
+
+
+def pseudo_header(src: str, dst: str, proto: int, length: int) -> bytes:
+    """Return the addresses, protocol and length (RFC 9293 3.1, RFC 8200 8.1).
+
+    Zeros add nothing to a sum, so that one layout serves both families.
+    """
+    return to_bytes(src) + to_bytes(dst) + proto.to_bytes(4, "big") + length.to_bytes(4, "big")

@@ -5,7 +5,8 @@ Both arms use it: the links of the world, and the wire between namespaces.
 
 from typing import Final
 
-from halfopen.wire import icmp, ip
+from halfopen.wire import icmp, icmp6, ip, ip6
+from halfopen.wire.address import is_v6
 from halfopen.wire.icmp import Icmp
 from halfopen.wire.ip import Packet
 from halfopen.wire.seq import wrap
@@ -13,8 +14,11 @@ from halfopen.wire.tcp import ACK, FIN, PSH, RST, SYN, URG, Segment
 
 #: Where the routers of a link answer from.
 ROUTER: Final = "10.0.0.254"
+ROUTER6: Final = "2001:db8::fe"
 #: An error is quoted with as much as keeps the answer within 576 octets (RFC 1812 4.3.2.3).
 QUOTED_MAX: Final = 576 - 20 - 8
+#: Over IPv6 within what every way carries (RFC 4443 3.1).
+QUOTED6_MAX: Final = ip6.MTU_MIN - ip6.HEADER_LEN - 8
 #: IPTOS_PREC_INTERNETCONTROL, with which errors are sent (RFC 1812 4.3.2.5).
 ERROR_TOS: Final = 0xC0
 
@@ -50,13 +54,22 @@ def flags(names: str) -> int:
 
 def error_about(packet: Packet, kind: int, code: int, source: str, rest: int = 0) -> Packet:
     """Make the packet that tells the sender of ``packet`` what became of it."""
+    if is_v6(packet.src):
+        quoted = ip.encode(packet)[:QUOTED6_MAX]
+        return Packet(source, packet.src, ip.PROTO_ICMPV6, Icmp(kind, code, rest, quoted))
     quoted = ip.encode(packet)[:QUOTED_MAX]
     body = Icmp(kind, code, rest, quoted)
     return Packet(source, packet.src, ip.PROTO_ICMP, body, tos=ERROR_TOS)
 
 
 def unreachable(packet: Packet, kind: int, code: int, mtu: int = 0) -> Packet:
-    """Make a router's answer to a packet that it does not pass on; FRAG_NEEDED names an MTU."""
+    """Make a router's answer to a packet that it does not pass on.
+
+    FRAG_NEEDED, or PACKET_TOO_BIG of IPv6, names an MTU.
+    """
+    if is_v6(packet.src):
+        rest = mtu if kind == icmp6.PACKET_TOO_BIG else 0
+        return error_about(packet, kind, code, ROUTER6, rest)
     rest = mtu if kind == icmp.DEST_UNREACH and code == icmp.FRAG_NEEDED else 0
     return error_about(packet, kind, code, ROUTER, rest)
 

@@ -3,8 +3,7 @@
 import struct
 from typing import Final, TypeAlias
 
-from halfopen.wire.address import to_bytes
-from halfopen.wire.checksum import checksum, verifies
+from halfopen.wire.checksum import checksum, pseudo_header, verifies
 from halfopen.wire.errors import WireError
 
 FIN: Final = 0x01
@@ -90,6 +89,7 @@ _TS: Final = 8
 _HEADER: Final = struct.Struct("!HHIIBBHHH")
 _HEADER_LEN: Final = 20
 _OPTIONS_MAX: Final = 40
+_PROTO: Final = 6
 
 
 def encode(seg: Segment) -> bytes:
@@ -100,7 +100,7 @@ def encode(seg: Segment) -> bytes:
     offset = (_HEADER_LEN + len(options)) << 2  # in words, in the upper four bits
     head = _HEADER.pack(sport, dport, seg.seq, seg.ack, offset, seg.flags, seg.wnd, 0, seg.urg)
     data = head + options + seg.text
-    summed = checksum(_pseudo_header(source, destination, len(data)) + data)
+    summed = checksum(pseudo_header(source, destination, _PROTO, len(data)) + data)
     return data[:16] + summed.to_bytes(2, "big") + data[18:]
 
 
@@ -116,16 +116,11 @@ def decode(data: bytes, src: str, dst: str) -> Segment:
     header_len = (offset >> 4) << 2
     if not _HEADER_LEN <= header_len <= len(data):
         raise WireError(f"data offset {offset >> 4} in a TCP segment of {len(data)} octets")
-    if not verifies(_pseudo_header(src, dst, len(data)) + data):
+    if not verifies(pseudo_header(src, dst, _PROTO, len(data)) + data):
         raise WireError("the TCP checksum is wrong")
     seg = Segment((src, sport, dst, dport), seq, ack, flags, wnd, data[header_len:], urg=urg)
     _decode_options(seg, data[_HEADER_LEN:header_len])
     return seg
-
-
-def _pseudo_header(source: str, destination: str, length: int) -> bytes:
-    """RFC 9293 3.1, in front of what is summed."""
-    return to_bytes(source) + to_bytes(destination) + b"\x00\x06" + length.to_bytes(2, "big")
 
 
 def _encode_options(seg: Segment) -> bytes:

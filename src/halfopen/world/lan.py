@@ -7,8 +7,9 @@ from halfopen.record.events import ArpSent, PacketArrived, PacketLost, PacketSen
 from halfopen.record.fates import CABLE_OUT, HOST_OFF
 from halfopen.wire import ip
 from halfopen.wire.arp import Arp
-from halfopen.wire.ethernet import BROADCAST, Frame, mac_of
+from halfopen.wire.ethernet import Frame, is_for, mac_of
 from halfopen.wire.ip import Packet
+from halfopen.wire.ndisc import Ndisc
 from halfopen.world.events import NEVER, Event
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Port(Event):
             return
         at = now + self.lan.delay_ns
         for port in self.lan.ports:
-            if port is not self and load.dst in {port.mac, BROADCAST}:
+            if port is not self and is_for(load.dst, port.mac):
                 self.flights.append(OnLan(at, load, number, port))
         if self.flights and not self.queued:
             self.queued = True
@@ -111,7 +112,7 @@ class Port(Event):
             return
         body = frame.body
         name, link = self.host.name, self.lan.name
-        if isinstance(body, Arp):
+        if isinstance(body, (Arp, Ndisc)):
             trace.add(ArpSent(t_ns=now, host=name, link=link, text=body.show()))
         else:
             trace.add(

@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from halfopen.wire.arp import Arp
 from halfopen.wire.icmp import Icmp
 from halfopen.wire.ip import Packet
+from halfopen.wire.ndisc import Ndisc
 from halfopen.wire.tcp import Segment
 from halfopen.wire.udp import Datagram
 
 
 def fields(thing: object) -> object:
     """Give every field by name, and those of what it holds; anything else as it is."""
-    if not isinstance(thing, (Arp, Datagram, Icmp, Packet, Segment)):
+    if not isinstance(thing, (Arp, Datagram, Icmp, Ndisc, Packet, Segment)):
         return thing
     found = {name: getattr(thing, name) for name in dir(thing) if not name.startswith("_")}
     shown: Mapping[str, object] = {

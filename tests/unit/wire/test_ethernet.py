@@ -59,7 +59,7 @@ ARP_FRAME = ethernet.encode(Frame(BROADCAST, OURS, ASK))
         pytest.param(
             ARP_FRAME[:15] + b"\x06" + ARP_FRAME[16:], "not for IPv4", id="of another hardware"
         ),
-        pytest.param(ARP_FRAME[:12] + b"\x86\xdd" + ARP_FRAME[14:], "0x86dd", id="IPv6"),
+        pytest.param(ARP_FRAME[:12] + b"\x88\xcc" + ARP_FRAME[14:], "0x88cc", id="LLDP"),
     ],
 )
 def test_malformed(data: bytes, says: str) -> None:

@@ -29,7 +29,7 @@ RAW = ip.encode(SYN_PACKET)
     [
         pytest.param(RAW[:19], "at least 20", id="cut off in the header"),
         pytest.param(b"", "at least 20", id="nothing"),
-        pytest.param(mended(RAW, 0, b"\x65"), "version 6", id="version 6"),
+        pytest.param(mended(RAW, 0, b"\x75"), "version 7", id="version 7"),
         pytest.param(mended(RAW, 0, b"\x44"), "header of 16", id="a header of 16"),
         pytest.param(mended(RAW, 2, b"\x01\x00"), "packet of 256", id="longer than what is here"),
         pytest.param(mended(RAW, 2, b"\x00\x10"), "packet of 16", id="shorter than its header"),
@@ -94,8 +94,8 @@ def test_an_icmp_error_quotes_the_packet() -> None:
     ("quoted", "says"),
     [
         pytest.param(RAW[:19], "less than an IP header", id="less than an IP header"),
-        pytest.param(b"\x60" + RAW[1:], "other than IPv4", id="IPv6"),
-        pytest.param(b"\x44" + RAW[1:], "other than IPv4", id="a header of 16"),
+        pytest.param(b"\x70" + RAW[1:], "other than IP", id="IPv7"),
+        pytest.param(b"\x44" + RAW[1:], "other than IP", id="a header of 16"),
         pytest.param(RAW[:27], "too little", id="no ports"),
     ],
 )
