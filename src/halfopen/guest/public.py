@@ -16,7 +16,7 @@ from halfopen.guest import programs
 from halfopen.guest.programs import Reference
 from halfopen.guest.ran import Run
 from halfopen.net.sysctl import with_defaults
-from halfopen.wire.address import to_bytes
+from halfopen.wire.address import is_link_local, is_multicast, to_bytes
 from halfopen.wire.errors import WireError
 
 #: A program: a function at the top level of a file, or the path of a script.
@@ -139,8 +139,9 @@ class World:
     ) -> Host:
         """Add a host. Its name is what others resolve, and its first address is what they get.
 
-        Without an address the first host has 10.0.0.1, the second 10.0.0.2. ``sysctl`` sets what
-        is to differ from Linux's defaults, by the kernel's names.
+        Addresses are of IPv4 or IPv6, as ``10.0.0.1`` or ``2001:db8::1``. Without one the first
+        host has 10.0.0.1, the second 10.0.0.2. ``sysctl`` sets what is to differ from Linux's
+        defaults, by the kernel's names.
         """
         if name in self.hosts:
             msg = f"two hosts are named {name!r}; a host's name must be its own"
@@ -215,6 +216,9 @@ class World:
         except WireError as error:
             msg = f"host {name!r}: {error}"
             raise MisuseError(msg) from error
+        if is_link_local(address) or is_multicast(address) or "%" in address:
+            msg = f"host {name!r}: {address} is no address of its own; interfaces have fe80::"
+            raise MisuseError(msg)
         for other in self.hosts.values():
             if address in other.addresses:
                 msg = f"hosts {other.name!r} and {name!r} have one address, {address}"

@@ -4,9 +4,11 @@ from typing import Final
 
 from halfopen.tcp.listening import Listening
 from halfopen.tcp.tcb import Tcb
-from halfopen.wire.address import ANY
+from halfopen.wire.address import ANY, ANY6, is_v6, spell
 from halfopen.wire.tcp import Flow
 
+#: Under this address stands who listens at ``::`` and takes IPv4 too.
+DUAL: Final = "::ffff:0.0.0.0"
 #: Connections of one host, embryos and TIME-WAIT among them; past it the world is ill.
 FLOWS_MAX: Final = 1 << 22
 
@@ -38,7 +40,7 @@ class Demux:
             del self.flows[flow]
 
     def listen(self, address: str, port: int, listening: Listening) -> None:
-        """Let a listener have the SYNs to an address, or to all (0.0.0.0)."""
+        """Let a listener have the SYNs to an address, or to all (0.0.0.0, ::, or DUAL)."""
         self.listening.setdefault((address, port), []).append(listening)
 
     def unlisten(self, address: str, port: int, listening: Listening) -> None:
@@ -51,13 +53,19 @@ class Demux:
     def listener(self, flow: Flow) -> Listening | None:
         """Find who takes a SYN: a listener at the very address, or else one at all of them.
 
-        Where several share a port (SO_REUSEPORT) the peer's address and port choose, always the
-        same one.
+        One at 0.0.0.0 comes before one at :: that takes IPv4 too (Linux compute_score). Where
+        several share a port (SO_REUSEPORT) the peer's address and port choose, always the same one.
         """
         _, _, address, port = flow
-        group = self.listening.get((address, port)) or self.listening.get((ANY, port))
+        listening = self.listening
+        group = listening.get((address, port))
         if group is None:
-            return None
+            if is_v6(address):
+                group = listening.get((ANY6, port))
+            else:
+                group = listening.get((ANY, port)) or listening.get((DUAL, port))
+            if group is None:
+                return None
         if len(group) == 1:
             return group[0]
         return group[_mix(flow) % len(group)]
@@ -67,6 +75,6 @@ def _mix(flow: Flow) -> int:
     """Spread flows over a group of listeners, the same in every run (FNV-1a)."""
     source, sport, _, _ = flow
     mixed = 0x811C9DC5
-    for octet in f"{source}:{sport}".encode():
+    for octet in spell(source, sport).encode():
         mixed = (mixed ^ octet) * 0x01000193 & 0xFFFFFFFF
     return mixed

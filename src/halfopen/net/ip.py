@@ -8,9 +8,10 @@ from typing import Final
 from halfopen.base.rng import Rng
 from halfopen.net import icmp as icmp_errors
 from halfopen.net.demux import Demux, arriving
+from halfopen.net.extensions import SILENT, Objection, objection, unknown_next
 from halfopen.net.interfaces import LOOPBACK, Interface
 from halfopen.net.routes import Routes, Way
-from halfopen.net.sysctl import integer
+from halfopen.net.sysctl import has_v6, integer
 from halfopen.net.udp import Udp
 from halfopen.tcp import dispatch
 from halfopen.tcp.arrives import closed, listen, time_wait
@@ -18,11 +19,12 @@ from halfopen.tcp.effects import Effects
 from halfopen.tcp.emit import send_ack
 from halfopen.tcp.listening import Listening
 from halfopen.tcp.tcb import Tcb, done
-from halfopen.wire import icmp
+from halfopen.wire import icmp, icmp6
+from halfopen.wire.address import is_link_local, is_loopback, is_v6, zone_of, zoned
 from halfopen.wire.errors import WireError
-from halfopen.wire.ethernet import BROADCAST, Frame
-from halfopen.wire.icmp import Icmp
-from halfopen.wire.ip import PROTO_TCP, PROTO_UDP, Packet
+from halfopen.wire.ethernet import Frame, is_for
+from halfopen.wire.icmp import Icmp, Quote
+from halfopen.wire.ip import PROTO_TCP, PROTO_UDP, TTL_DEFAULT, Packet
 from halfopen.wire.ndisc import Ndisc
 from halfopen.wire.onpath import error_about
 from halfopen.wire.tcp import ACK, SYN, Flow, Segment
@@ -41,6 +43,14 @@ class Embryo:
         self.tcb = tcb
 
 
+class Mark:
+    """The hop limit and traffic class of a connection's packets, where they are not the usual."""
+
+    def __init__(self, hops: int, tclass: int) -> None:
+        self.hops = hops
+        self.tclass = tclass
+
+
 class Ip:
     """The network layer of one host.
 
@@ -54,15 +64,17 @@ class Ip:
         self.rng = rng
         self.ttl = integer(sysctl, "net.ipv4.ip_default_ttl")
         self.answers_echo = not integer(sysctl, "net.ipv4.icmp_echo_ignore_all")
+        self.answers_echo6 = not integer(sysctl, "net.ipv6.icmp.echo_ignore_all")
         self.interfaces: list[Interface] = []
         self.on_lan = False  # whether an interface has neighbours
-        self.routes = Routes()
+        self.routes = Routes(v6=has_v6(sysctl, "lo"))
         self.demux = Demux()
         self.udp = Udp()
         self.outbox: deque[tuple[int, Packet | Frame]] = deque()
         self.inbox: deque[Packet] = deque()  # what the host sent to itself
         self.embryos: list[Embryo] = []
         self.gone: list[Tcb] = []
+        self._marks: dict[Flow, Mark] = {}
         self._idents: dict[Flow, int] = {}  # of connections, only while somebody looks at packets
         self._ident = rng.below(1 << 16)  # of what is not a connection's and may be fragmented
 
@@ -74,22 +86,33 @@ class Ip:
         if not at.up:
             return
         packet = load if isinstance(load, Packet) else self._unwrap(load, at, now)
-        if packet is not None and self.routes.is_local(packet.dst):
+        if packet is None:
+            return
+        if is_v6(packet.dst):
+            if not at.v6 or is_loopback(packet.src) or is_loopback(packet.dst):
+                return  # nothing of a loopback comes by a link (RFC 4291 2.5.3; Linux ip6_rcv_core)
+            packet = _with_zone(packet, at.zone)
+        if self.routes.is_local(packet.dst):
             self._deliver(packet, now)
+        elif is_v6(packet.dst):
+            self._discard(packet, now)
 
     def _unwrap(self, frame: Frame, interface: Interface, now: int) -> Packet | None:
-        """Take the packet out of a frame for us; ARP is the neighbours' affair."""
-        neighbours = interface.neighbours
-        assert neighbours is not None, "a frame came by a link that is no LAN"
-        if frame.dst not in (neighbours.mac, BROADCAST):
-            return None
+        """Take the packet out of a frame for us; hardware addresses are the neighbours' affair."""
+        assert interface.neighbours, "a frame came by a link that is no LAN"
         body = frame.body
+        if not is_for(frame.dst, interface.neighbours[0].mac):
+            return None
         if isinstance(body, Packet):
             return body
-        if isinstance(body, Ndisc):
-            return None
         own = tuple(self.routes.local)
-        neighbours.receive(body, now, own=own, unicast=frame.dst == neighbours.mac)
+        neighbours = interface.neighbours_of(body.target)
+        if neighbours is None:
+            return None
+        if isinstance(body, Ndisc):
+            neighbours.discover(body, now, own=own, zone=interface.zone)
+        else:
+            neighbours.receive(body, now, own=own, unicast=frame.dst == neighbours.mac)
         return None
 
     def settle(self, now: int) -> None:
@@ -112,17 +135,26 @@ class Ip:
 
     def _deliver(self, packet: Packet, now: int) -> None:
         body = packet.body
+        if packet.extensions:
+            objects = objection(packet)
+            if objects is not None:
+                self._object(packet, objects, now)
+                return
         if isinstance(body, Segment):
             self._segment_arrives(body, now)
         elif isinstance(body, Icmp):
             self._icmp_arrives(packet, body, now)
         elif isinstance(body, Datagram):
             self._datagram_arrives(packet, body, now)
-        elif not packet.more and not packet.offset:
+        elif packet.more or packet.offset:
+            return  # waits for the others, for ever: fragments are not put together
+        elif is_v6(packet.src):
+            self._object(packet, unknown_next(packet), now)
+        else:
             self._refuse(packet, icmp.PROTOCOL_UNREACH, now)
 
     def _segment_arrives(self, seg: Segment, now: int) -> None:
-        """Linux tcp_v4_rcv: to the connection, else to a listener, else an RST."""
+        """Linux tcp_v4_rcv, tcp_v6_rcv: to the connection, else to a listener, else an RST."""
         demux = self.demux
         tcb = demux.flows.get(seg.flow)
         if tcb is not None and not dispatch.segment_arrives(tcb, seg, now):
@@ -164,16 +196,21 @@ class Ip:
         return iss
 
     def _icmp_arrives(self, packet: Packet, message: Icmp, now: int) -> None:
-        if message.kind == icmp.ECHO:
-            if self.answers_echo:
+        v6 = is_v6(packet.src)
+        if message.kind == (icmp6.ECHO if v6 else icmp.ECHO):
+            if self.answers_echo6 if v6 else self.answers_echo:
                 self.send(icmp_errors.echo_reply(packet, message), now)
             return
-        if message.kind == icmp.ECHO_REPLY:
+        if message.kind == icmp.ECHO_REPLY or (v6 and message.kind >= icmp6.INFORMATIONAL):
             return  # nobody here pings
         try:
             quote = icmp.decode_quoted(message.quoted)
         except WireError:
             return  # Linux counts it in InErrors
+        if is_v6(quote.src) != v6:
+            return
+        if v6:
+            _give_zone(quote, zone_of(packet.dst))
         if quote.proto == PROTO_TCP:
             tcb = self.demux.flows.get((quote.dst, quote.dport, quote.src, quote.sport))
             if tcb is not None:
@@ -183,12 +220,36 @@ class Ip:
 
     def _datagram_arrives(self, packet: Packet, datagram: Datagram, now: int) -> None:
         if not self.udp.deliver(packet.src, packet.dst, datagram):
-            self._refuse(packet, icmp.PORT_UNREACH, now)
+            code = icmp6.PORT_UNREACH if is_v6(packet.src) else icmp.PORT_UNREACH
+            self._refuse(packet, code, now)
 
     def _refuse(self, packet: Packet, code: int, now: int) -> None:
         """Say that there is nobody to take a packet."""
+        if is_v6(packet.src):
+            if icmp_errors.answerable(packet):
+                self.send(error_about(packet, icmp6.DEST_UNREACH, code, packet.dst), now)
+            return
         assert icmp_errors.answerable(packet), "an error about an error"
         self.send(error_about(packet, icmp.DEST_UNREACH, code, packet.dst), now)
+
+    def _discard(self, packet: Packet, now: int) -> None:
+        """Drop what is for another host; say so where no route leads there.
+
+        Linux ip6_pkt_discard; where one does, ip6_forward drops it without a word.
+        """
+        routes = self.routes
+        way = routes.way(packet.src)
+        if way is None or packet.offset or is_link_local(packet.dst):
+            return
+        if routes.way(packet.dst) is None and icmp_errors.answerable(packet):
+            kind, code = icmp6.DEST_UNREACH, icmp6.NO_ROUTE
+            self.send(error_about(packet, kind, code, way.source), now)
+
+    def _object(self, packet: Packet, objects: Objection, now: int) -> None:
+        """Say where a packet's headers are not understood (RFC 4443 3.4)."""
+        if objects.pointer != SILENT and icmp_errors.answerable(packet):
+            kind, code = icmp6.PARAMETER_PROBLEM, objects.code
+            self.send(error_about(packet, kind, code, packet.dst, objects.pointer), now)
 
     # What leaves.
 
@@ -201,8 +262,10 @@ class Ip:
         way = self.routes.way(packet.dst)
         if way is None:
             return ENETUNREACH
-        packet.ttl = self.ttl
-        if not packet.df or packet.proto == PROTO_UDP:  # it might still be fragmented
+        v6 = is_v6(packet.dst)
+        if not v6:
+            packet.ttl = self.ttl
+        if not v6 and (not packet.df or packet.proto == PROTO_UDP):  # it might still be fragmented
             self._ident = (self._ident + 1) & 0xFFFF
             packet.ident = self._ident
         self._leave(packet, way.interface, now)
@@ -214,19 +277,29 @@ class Ip:
         for seg in segments:
             source, _, destination, _ = seg.flow
             way = ways.way(destination)
-            if way is None or not ways.is_local(source):
+            if way is None:
                 continue  # dropped within the host (Linux ip_queue_xmit)
-            ident = self._next_ident(seg) if self.effects.traced else 0
-            packet = Packet(source, destination, PROTO_TCP, seg, self.ttl, 0, ident, df=True)
+            if is_v6(source):
+                # Nobody asks whether the source is still ours (Linux inet6_csk_route_socket).
+                packet = Packet(source, destination, PROTO_TCP, seg)
+                if self._marks and (mark := self._marks.get(seg.flow)) is not None:
+                    packet.ttl, packet.tos = mark.hops, mark.tclass
+            elif ways.is_local(source):
+                ident = self._next_ident(seg) if self.effects.traced else 0
+                packet = Packet(source, destination, PROTO_TCP, seg, self.ttl, 0, ident, df=True)
+            else:
+                continue
             self._leave(packet, way.interface, now)
         segments.clear()
 
     def _leave(self, packet: Packet, interface: Interface, now: int) -> None:
         if interface.index == LOOPBACK:
             self.inbox.append(packet)
-        elif interface.neighbours is not None:
+        elif interface.neighbours:
+            neighbours = interface.neighbours_of(packet.dst)
+            assert neighbours is not None, "a LAN has a table for each family that it routes"
             confirmed = self._heard_from(packet)
-            interface.neighbours.send(packet, packet.dst, now, confirmed=confirmed)
+            neighbours.send(packet, packet.dst, now, confirmed=confirmed)
         elif interface.carrier:
             self.outbox.append((interface.index, packet))
 
@@ -242,20 +315,27 @@ class Ip:
         return True
 
     def _settle_lans(self) -> None:
-        """Let frames leave, and tell of what could not be sent (Linux arp_error_report)."""
+        """Let frames leave, and tell of what could not be sent.
+
+        Linux arp_error_report, ndisc_error_report.
+        """
         for interface in self.interfaces:
-            neighbours = interface.neighbours
-            if neighbours is None:
-                continue
-            if interface.carrier:
-                for frame in neighbours.frames:
-                    self.outbox.append((interface.index, frame))
-            neighbours.frames.clear()
-            for packet in neighbours.failed:
-                if icmp_errors.answerable(packet):
-                    error = error_about(packet, icmp.DEST_UNREACH, icmp.HOST_UNREACH, packet.src)
-                    self.inbox.append(error)
-            neighbours.failed.clear()
+            for neighbours in interface.neighbours:
+                if interface.carrier:
+                    for frame in neighbours.frames:
+                        self.outbox.append((interface.index, frame))
+                neighbours.frames.clear()
+                for packet in neighbours.failed:
+                    if icmp_errors.answerable(packet):
+                        self.inbox.append(_unreachable(packet))
+                neighbours.failed.clear()
+
+    def mark(self, flow: Flow, *, hops: int, tclass: int) -> None:
+        """Let a connection's packets have a hop limit (-1: the usual) and a class of their own."""
+        if hops >= 0 or tclass:
+            self._marks[flow] = Mark(TTL_DEFAULT if hops < 0 else hops, tclass)
+        else:
+            self._marks.pop(flow, None)
 
     def reroute(self) -> None:
         """Look again, for every connection, whether there is a way: the routes have changed."""
@@ -263,7 +343,8 @@ class Ip:
         routes.changed()
         for tcb in self.demux.flows.values():
             source, _, destination, _ = tcb.flow
-            there = routes.is_local(source) and routes.way(destination) is not None
+            there = is_v6(source) or routes.is_local(source)
+            there = there and routes.way(destination) is not None
             tcb.no_route = 0 if there else ENETUNREACH
 
     def _next_ident(self, seg: Segment) -> int:
@@ -287,5 +368,60 @@ class Ip:
         for tcb in self.effects.gone:
             self.demux.remove(tcb)
             self._idents.pop(tcb.flow, None)
+            self._marks.pop(tcb.flow, None)
             self.gone.append(tcb)
         self.effects.gone.clear()
+
+
+def _unreachable(packet: Packet) -> Packet:
+    """Tell a host itself that a neighbour does not answer."""
+    if is_v6(packet.src):
+        kind, code = icmp6.DEST_UNREACH, icmp6.ADDRESS_UNREACH
+    else:
+        kind, code = icmp.DEST_UNREACH, icmp.HOST_UNREACH
+    return error_about(packet, kind, code, packet.src)
+
+
+def _with_zone(packet: Packet, zone: int) -> Packet:
+    """Name link-local addresses by the interface that a packet came by.
+
+    The packet itself may be somebody else's too, and stays as it is.
+    """
+    if not is_link_local(packet.src) and not is_link_local(packet.dst):
+        return packet
+    src, dst = zoned(packet.src, zone), zoned(packet.dst, zone)
+    body = packet.body
+    if isinstance(body, Segment):
+        flow: Flow = (src, body.flow[1], dst, body.flow[3])
+        body = Segment(
+            flow,
+            body.seq,
+            body.ack,
+            body.flags,
+            body.wnd,
+            body.text,
+            mss=body.mss,
+            wscale=body.wscale,
+            sack_ok=body.sack_ok,
+            ts_val=body.ts_val,
+            ts_ecr=body.ts_ecr,
+            sack=body.sack,
+            urg=body.urg,
+        )
+    return Packet(
+        src,
+        dst,
+        packet.proto,
+        body,
+        packet.ttl,
+        packet.tos,
+        packet.ident,
+        more=packet.more,
+        offset=packet.offset,
+        label=packet.label,
+        extensions=packet.extensions,
+    )
+
+
+def _give_zone(quote: Quote, zone: int) -> None:
+    quote.src, quote.dst = zoned(quote.src, zone), zoned(quote.dst, zone)

@@ -11,8 +11,11 @@ _ALL_ONES: Final = 0xFFFFFFFF
 class Route:
     """A destination and the interface that leads there; ``source`` is the preferred address."""
 
-    def __init__(self, network: int, length: int, interface: Interface, source: str) -> None:
-        self.mask = _ALL_ONES << (32 - length) & _ALL_ONES
+    def __init__(
+        self, network: int, length: int, interface: Interface, source: str, bits: int
+    ) -> None:
+        ones = (1 << bits) - 1
+        self.mask = ones << (bits - length) & ones
         self.network = network & self.mask
         self.length = length
         self.interface = interface
@@ -28,12 +31,16 @@ class Way:
 
 
 class Routes:
-    """The routing table of one host, and which addresses are its own."""
+    """The routing tables of one host, one for each family, and which addresses are its own."""
 
-    def __init__(self) -> None:
-        self.loopback = Interface(LOOPBACK, "lo", (address.LOOPBACK,), mtu=LOOPBACK_MTU)
+    def __init__(self, *, v6: bool = True) -> None:
+        own = (address.LOOPBACK, address.LOOPBACK6) if v6 else (address.LOOPBACK,)
+        self.loopback = Interface(LOOPBACK, "lo", own, mtu=LOOPBACK_MTU, v6=v6)
         self.table: list[Route] = []
+        self.table6: list[Route] = []
         self.local: dict[str, Interface] = {}
+        if v6:
+            self.local[address.LOOPBACK6] = self.loopback
         self._known: dict[str, Way | None] = {}
 
     def connect(self, interface: Interface) -> None:
@@ -41,26 +48,51 @@ class Routes:
         for text in interface.addresses:
             own, length = split_prefix(text)
             self.local[own] = interface
-            if length < 32:
+            if length < address.bits(own):
                 self.add(text, interface)
         for text in interface.peers:
             self.add(text, interface)
 
     def add(self, destination: str, interface: Interface) -> None:
-        """Add a route to a host (``10.0.0.2``) or a network (``10.1.0.0/16``, ``0.0.0.0/0``)."""
+        """Add a route to a host (``10.0.0.2``) or a network (``10.1.0.0/16``, ``::/0``).
+
+        Where the interface has no address of the family there is nothing to send from, and no
+        route. Link-local addresses need none: their zone is the way.
+        """
         network, length = split_prefix(destination)
-        source = split_prefix(interface.addresses[0])[0]
-        self.table.append(Route(address.number(network), length, interface, source))
-        self.table.sort(key=_longest_first)
+        source = interface.source(network)
+        if source is None or address.is_link_local(network):
+            return
+        bits = address.bits(network)
+        route = Route(address.number(network), length, interface, split_prefix(source)[0], bits)
+        table = self._table(network)
+        table.append(route)
+        table.sort(key=_longest_first)
         self._known.clear()
 
     def remove_address(self, own: str) -> None:
-        """Be at an address no longer; routes that prefer it go with it.
+        """Be at an address no longer.
 
-        Linux fib_sync_down_addr.
+        Routes that prefer it go with it (Linux fib_sync_down_addr); those of IPv6 stay, and prefer
+        another (Linux rt6_remove_prefsrc).
         """
-        self.local.pop(own, None)
+        interface = self.local.pop(own, None)
         self.table = [route for route in self.table if route.source != own]
+        if interface is not None and address.is_v6(own):
+            kept = tuple(text for text in interface.addresses if split_prefix(text)[0] != own)
+            interface.addresses = kept
+            for route in self.table6:
+                if route.source == own:
+                    route.source = split_prefix(interface.source(own) or own)[0]
+        self._known.clear()
+
+    def take_down(self, interface: Interface) -> None:
+        """Take the IPv6 addresses of an interface that goes down (Linux addrconf_ifdown)."""
+        for text in interface.addresses:
+            if address.is_v6(text):
+                self.local.pop(split_prefix(text)[0], None)
+        interface.addresses = tuple(text for text in interface.addresses if not address.is_v6(text))
+        self.table6 = [route for route in self.table6 if route.interface is not interface]
         self._known.clear()
 
     def changed(self) -> None:
@@ -69,13 +101,13 @@ class Routes:
 
     def is_local(self, destination: str) -> bool:
         """Whether a packet to there is for this host."""
-        return destination in self.local or address.is_loopback(destination)
+        return destination in self.local or destination.startswith("127.")
 
     def way(self, destination: str) -> Way | None:
         """Return how to get there; None where no route leads there (ENETUNREACH).
 
-        Linux ip_route_output_key_hash. A destination of its own is reached through the loopback,
-        from itself; 127.0.0.0/8 from 127.0.0.1.
+        Linux ip_route_output_key_hash, ip6_route_output_flags. A destination of its own is reached
+        through the loopback, from itself; 127.0.0.0/8 from 127.0.0.1.
         """
         if destination in self._known:
             return self._known[destination]
@@ -85,6 +117,8 @@ class Routes:
 
     def is_broadcast(self, destination: str) -> bool:
         """Whether it is the broadcast address of a network that this host is in."""
+        if address.is_v6(destination):
+            return False
         if destination == address.BROADCAST:
             return True
         number = address.number(destination)
@@ -94,21 +128,34 @@ class Routes:
         return False
 
     def _find(self, destination: str) -> Way | None:
-        if address.is_loopback(destination):
+        if destination.startswith("127."):
             return Way(self.loopback, address.LOOPBACK)
         if destination in self.local:
             return Way(self.loopback, destination)
+        if address.is_link_local(destination):
+            return self._on_link(destination)
         number = address.number(destination)
-        for route in self.table:
+        for route in self._table(destination):
             if route.interface.up and number & route.mask == route.network:
                 return Way(route.interface, route.source)
         return None
+
+    def _on_link(self, destination: str) -> Way | None:
+        """Find the interface of a link-local address, by its zone (RFC 4007 9)."""
+        zone = address.zone_of(destination)
+        for own, interface in self.local.items():
+            if interface.zone == zone and interface.up and address.is_link_local(own):
+                return Way(interface, own)
+        return None
+
+    def _table(self, destination: str) -> list[Route]:
+        return self.table6 if address.is_v6(destination) else self.table
 
 
 def split_prefix(text: str) -> tuple[str, int]:
     """Split ``10.0.0.1/24``; without a length it is one host."""
     host, slash, length = text.partition("/")
-    return host, int(length) if slash else 32
+    return host, int(length) if slash else address.bits(host)
 
 
 def _longest_first(route: Route) -> int:

@@ -53,6 +53,18 @@ DEFAULTS: Final[dict[str, int | str]] = {
     "net.ipv4.tcp_tw_reuse_delay": 1000,
     "net.ipv4.tcp_window_scaling": 1,
     "net.ipv4.tcp_wmem": "4096 16384 4194304",
+    "net.ipv6.bindv6only": 0,
+    "net.ipv6.conf.all.disable_ipv6": 0,
+    "net.ipv6.conf.eth0.disable_ipv6": 0,
+    "net.ipv6.conf.lo.disable_ipv6": 0,
+    "net.ipv6.icmp.echo_ignore_all": 0,
+    "net.ipv6.ip_nonlocal_bind": 0,
+    "net.ipv6.neigh.eth0.base_reachable_time_ms": 30000,
+    "net.ipv6.neigh.eth0.delay_first_probe_time": 5,
+    "net.ipv6.neigh.eth0.mcast_solicit": 3,
+    "net.ipv6.neigh.eth0.retrans_time_ms": 1000,
+    "net.ipv6.neigh.eth0.ucast_solicit": 3,
+    "net.ipv6.neigh.eth0.unres_qlen_bytes": 212992,
 }
 
 
@@ -74,6 +86,12 @@ def with_defaults(sysctl: Mapping[str, int | str]) -> dict[str, int | str]:
 def integer(sysctl: Mapping[str, int | str], name: str) -> int:
     """Read a sysctl that is one number."""
     return int(sysctl[name])
+
+
+def has_v6(sysctl: Mapping[str, int | str], interface: str) -> bool:
+    """Whether an interface speaks IPv6 (Linux addrconf_disable_ipv6)."""
+    disabled = int(sysctl["net.ipv6.conf.all.disable_ipv6"])
+    return not disabled and not int(sysctl.get(f"net.ipv6.conf.{interface}.disable_ipv6", 0))
 
 
 def ports(sysctl: Mapping[str, int | str]) -> tuple[int, int]:

@@ -4,16 +4,18 @@ import errno
 from collections import deque
 from typing import Final
 
-from halfopen.net.icmp import EXC_FRAGTIME, UNREACH, Meaning, report
+from halfopen.net.icmp import EXC_FRAGTIME, UNREACH, Meaning, meaning6, report
 from halfopen.tcp.buffers import truesize
 from halfopen.tcp.errqueue import Report
-from halfopen.wire import icmp
-from halfopen.wire.address import ANY
+from halfopen.wire import icmp, icmp6
+from halfopen.wire.address import ANY, ANY6, is_v6
 from halfopen.wire.icmp import Icmp, Quote
 from halfopen.wire.udp import HEADER_LEN, Datagram
 
 #: A score that no socket reaches whose address is not the datagram's.
 _EXACT: Final = 100
+#: What a peer counts; more than the family (Linux compute_score).
+_PEER: Final = 8
 _PROBLEM: Final = Meaning(errno.EPROTO, fatal=True)
 _EXPIRED: Final = Meaning(errno.EHOSTUNREACH, fatal=False)
 _TOO_BIG: Final = Meaning(errno.EMSGSIZE, fatal=True)
@@ -34,6 +36,8 @@ class UdpEnd:
 
     def __init__(self, rcvbuf: int) -> None:
         self.user: object = None
+        self.v6 = False  # a socket of AF_INET6
+        self.v6only = False
         self.address = ANY
         self.port = 0
         self.peer: tuple[str, int] | None = None
@@ -97,20 +101,25 @@ class Udp:
     def find(self, address: str, port: int, peer: str, peer_port: int) -> UdpEnd | None:
         """Find the socket that fits best (Linux udp4_lib_lookup2, compute_score).
 
-        Its own address counts most, then its peer; of equals the one that was bound last.
+        Its own address counts most, then its peer, then that it is of the datagram's family; of
+        equals the one that was bound last. One at :: takes IPv4 too, unless IPV6_V6ONLY is set.
         """
+        v6 = is_v6(address)
+        wildcard = ANY6 if v6 else ANY
         best: UdpEnd | None = None
         best_score = -1
         for end in reversed(self.ends.get(port, ())):
             score = 0
             if end.address == address:
                 score = _EXACT
-            elif end.address != ANY:
+            elif end.address != wildcard and (v6 or end.v6only or end.address != ANY6):
                 continue
+            if end.v6 == v6:
+                score += 1
             if end.peer is not None:
                 if end.peer != (peer, peer_port):
                     continue
-                score += 1
+                score += _PEER
             if score > best_score:
                 best, best_score = end, score
         return best
@@ -123,10 +132,11 @@ class Udp:
         end = self.find(quote.src, quote.sport, quote.dst, quote.dport)
         if end is None:
             return
-        meaning = _error(message)
+        v6 = is_v6(quote.src)
+        meaning = for_datagrams(message, v6=v6)
         if meaning is None:
             return
-        if end.recverr:
+        if end.recverr and not v6:
             end.keep(report(meaning.errno, message, quote, source, HEADER_LEN))
         elif end.peer is None or not meaning.fatal:
             return
@@ -134,8 +144,13 @@ class Udp:
         self.woken.append(end)
 
 
-def _error(message: Icmp) -> Meaning | None:
-    """Return what a message means to a datagram socket; None: nothing."""
+def for_datagrams(message: Icmp, *, v6: bool) -> Meaning | None:
+    """Return what a message means to a datagram socket; None: nothing.
+
+    Linux __udp4_lib_err, __udp6_lib_err.
+    """
+    if v6:
+        return _TOO_BIG if message.kind == icmp6.PACKET_TOO_BIG else meaning6(message)
     if message.kind == icmp.PARAMETER_PROBLEM:
         return _PROBLEM
     if message.kind == icmp.TIME_EXCEEDED and message.code != EXC_FRAGTIME:

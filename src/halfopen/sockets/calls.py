@@ -8,6 +8,8 @@ more with the same ``Wait``. A blocked call that is not entered again is given u
 ``table.abandon(wait, now)``. A non-blocking socket raises BlockingIOError instead. All waits are in
 virtual ns; ``now`` never goes back.
 
+An address is (host, port), and for AF_INET6 (host, port, flowinfo, number of the interface).
+
     socket(table, family, kind, proto, now) -> fd        kind may carry SOCK_NONBLOCK
     bind(table, fd, (address, port), now)                listen(table, fd, backlog, now)
     connect(table, fd, (address, port), wait, now) -> None | Blocked

@@ -1,7 +1,7 @@
 """socket, bind, connect, and the names of a socket."""
 
 import errno
-from typing import Final, TypeAlias
+from typing import Final
 
 from halfopen.base.units import MS
 from halfopen.net.demux import arriving
@@ -9,6 +9,15 @@ from halfopen.net.sysctl import integer
 from halfopen.sockets import constants as c
 from halfopen.sockets.errors import fail
 from halfopen.sockets.limits import expired, time_limit
+from halfopen.sockets.names import (
+    Address,
+    bind_zone,
+    check_source,
+    destination,
+    host_in,
+    is_any,
+    show,
+)
 from halfopen.sockets.options import Options
 from halfopen.sockets.sock import (
     SS_CONNECTED,
@@ -23,10 +32,8 @@ from halfopen.sockets.waiting import Blocked, NotSimulatedError, Wait
 from halfopen.tcp import calls
 from halfopen.tcp.states import CONNECTING, State
 from halfopen.tcp.tcb import Tcb
-from halfopen.wire.address import ANY, LOOPBACK, is_loopback, is_multicast
+from halfopen.wire.address import is_loopback, is_multicast, is_v6
 from halfopen.wire.tcp import Flow
-
-Address: TypeAlias = tuple[str, int]
 
 _KIND_MASK: Final = 0xF
 
@@ -35,13 +42,13 @@ def socket(table: FdTable, family: int, kind: int, proto: int, now: int) -> int:
     """Make a socket and return its descriptor.
 
     Raises OSError: EAFNOSUPPORT, ESOCKTNOSUPPORT, EPROTONOSUPPORT, EINVAL, EMFILE (Linux
-    inet_create).
+    inet_create, inet6_create).
     """
-    if family in (c.AF_UNIX, c.AF_INET6):
-        name = "AF_UNIX" if family == c.AF_UNIX else "AF_INET6"
-        raise NotSimulatedError(f"{name} sockets are not simulated; AF_INET sockets are")
-    if family != c.AF_INET:
+    if family == c.AF_UNIX:
+        raise NotSimulatedError("AF_UNIX sockets are not simulated; AF_INET and AF_INET6 are")
+    if family not in (c.AF_INET, c.AF_INET6):
         raise fail(errno.EAFNOSUPPORT)
+    v6 = family == c.AF_INET6
     if kind & ~_KIND_MASK & ~(c.SOCK_NONBLOCK | c.SOCK_CLOEXEC):
         raise fail(errno.EINVAL)
     kernel = table.kernel
@@ -49,11 +56,11 @@ def socket(table: FdTable, family: int, kind: int, proto: int, now: int) -> int:
     if kind & _KIND_MASK == c.SOCK_STREAM:
         if proto not in (0, c.IPPROTO_TCP):
             raise fail(errno.EPROTONOSUPPORT)
-        file = TcpSock(kernel, Options(kernel.config))
+        file = TcpSock(kernel, Options(kernel.config), v6=v6)
     elif kind & _KIND_MASK == c.SOCK_DGRAM:
         if proto not in (0, c.IPPROTO_UDP):
             raise fail(errno.EPROTONOSUPPORT)
-        file = UdpSock(kernel, Options(kernel.config))
+        file = UdpSock(kernel, Options(kernel.config), v6=v6)
     else:
         raise fail(errno.ESOCKTNOSUPPORT)
     file.nonblock = bool(kind & c.SOCK_NONBLOCK)
@@ -64,22 +71,35 @@ def bind(table: FdTable, fd: int, address: Address, now: int) -> None:  # noqa: 
     """Give a socket its own address and port; port 0: the kernel picks one.
 
     Raises OSError: EADDRNOTAVAIL for an address that is not the host's, EADDRINUSE, EINVAL where it
-    has a port already. The program is the superuser's: ports below 1024 are open to it.
+    has a port already, or where an IPv6 address does not go with the socket. The program is the
+    superuser's: ports below 1024 are open to it. Linux __inet_bind, __inet6_bind.
     """
     file = table.socket(fd)
-    host, port = address
+    host, port = host_in(file.v6, address, errno.EINVAL), address[1]
+    v6only = file.v6only
+    if file.v6:
+        if is_multicast(host) and is_v6(host) and not file.is_datagram:
+            raise fail(errno.EINVAL)
+        if file.num:
+            raise fail(errno.EINVAL)
+        if not is_v6(host) and v6only:
+            raise fail(errno.EINVAL)
+        host = bind_zone(file, host, address)
+        # Who is bound to an address of one family has nothing of the other.
+        v6only = v6only or (is_v6(host) and not is_any(host))
     if not may_bind(file, host):
         raise fail(errno.EADDRNOTAVAIL)
     if isinstance(file, UdpSock):
-        file.bind(host, port)
+        file.bind(host, port, v6only=v6only)
         return
     if file.sk_state is not State.CLOSED or file.num:
         raise fail(errno.EINVAL)
-    file.address = host
+    before = file.v6only
+    file.address, file.v6only = host, v6only
     if not get_port(file, port):
-        file.address = ANY
+        file.address, file.v6only = file.wildcard, before
         raise fail(errno.EADDRINUSE)
-    file.address_locked = host != ANY
+    file.address_locked = host != file.wildcard
     file.port_locked = port != 0
     file.sport = file.num
     file.peer = None
@@ -92,12 +112,13 @@ def may_bind(file: TcpSock | UdpSock, host: str) -> bool:
     """
     kernel = file.kernel
     routes = kernel.ip.routes
+    family = "ipv6" if is_v6(host) else "ipv4"
     return (
-        host == ANY
+        is_any(host)
         or routes.is_local(host)
         or is_multicast(host)
         or routes.is_broadcast(host)
-        or bool(integer(kernel.sysctl, "net.ipv4.ip_nonlocal_bind"))
+        or bool(integer(kernel.sysctl, f"net.{family}.ip_nonlocal_bind"))
     )
 
 
@@ -167,17 +188,23 @@ def _begin(sock: TcpSock, address: Address, now: int) -> int:
 
 
 def _tcp_connect(sock: TcpSock, address: Address, now: int) -> None:
-    """Find the way, the source address and the port; then OPEN (Linux tcp_v4_connect)."""
+    """Find the way, the source address and the port; then OPEN.
+
+    Linux tcp_v4_connect, tcp_v6_connect.
+    """
     kernel = sock.kernel
-    host, dport = address
-    if host == ANY:
-        host = LOOPBACK if sock.address == ANY else sock.address
+    host, dport = host_in(sock.v6, address, errno.EINVAL), address[1]
+    host = destination(sock, host)
     routes = kernel.ip.routes
-    way = kernel.ip.way(host)
-    if way is None or is_multicast(host) or routes.is_broadcast(host):
+    if is_multicast(host) or routes.is_broadcast(host):
         raise fail(errno.ENETUNREACH)
-    source = sock.address if sock.address != ANY else way.source
-    if is_loopback(source) and not routes.is_local(host):
+    host = bind_zone(sock, host, address)
+    way = kernel.way_of(sock.bound_if, host)
+    if way is None:
+        raise fail(kernel.no_way(sock.address) if is_v6(host) else errno.ENETUNREACH)
+    check_source(sock, host)
+    source = way.source if is_any(sock.address) else sock.address
+    if is_loopback(source) and not is_v6(source) and not routes.is_local(host):
         raise fail(errno.EINVAL)  # Linux ip_route_output_key_hash: such a packet must not leave
     flow = _hash_connect(sock, source, host, dport, now)
     if flow is None:
@@ -194,7 +221,7 @@ def _tcp_connect(sock: TcpSock, address: Address, now: int) -> None:
         tcb.ts_recent, tcb.ts_recent_at = old.ts_recent, old.ts_recent_at
     tcb.user = sock
     tcb.errors = sock.errors
-    sock.options.apply(tcb)
+    sock.inherit(tcb)
     sock.tcb = tcb
     kernel.ip.demux.add(tcb)
     calls.open_active(tcb, now)
@@ -243,9 +270,9 @@ def _reusable(sock: TcpSock, old: Tcb, now: int) -> bool:
 
 
 def getsockname(table: FdTable, fd: int) -> Address:
-    """Return a socket's own address; 0.0.0.0 and 0 where it has none yet."""
+    """Return a socket's own address; 0.0.0.0 (or ::) and 0 where it has none yet."""
     file = table.socket(fd)
-    return (file.address, file.sport)
+    return show(file.v6, file.address, file.sport)
 
 
 def getpeername(table: FdTable, fd: int) -> Address:
@@ -258,7 +285,8 @@ def getpeername(table: FdTable, fd: int) -> Address:
         raise fail(errno.ENOTCONN)
     if file.peer is None or not file.peer[1]:
         raise fail(errno.ENOTCONN)
-    return file.peer
+    host, port = file.peer
+    return show(file.v6, host, port)
 
 
 def setblocking(table: FdTable, fd: int, flag: bool) -> None:

@@ -14,6 +14,7 @@ SOCK_CLOEXEC: Final = 0o2000000
 IPPROTO_IP: Final = 0
 IPPROTO_TCP: Final = 6
 IPPROTO_UDP: Final = 17
+IPPROTO_IPV6: Final = 41
 
 SHUT_RD: Final = 0
 SHUT_WR: Final = 1
@@ -63,6 +64,10 @@ SO_DOMAIN: Final = 39
 IP_TOS: Final = 1
 IP_TTL: Final = 2
 IP_RECVERR: Final = 11
+
+IPV6_UNICAST_HOPS: Final = 16
+IPV6_V6ONLY: Final = 26
+IPV6_TCLASS: Final = 67
 
 TCP_NODELAY: Final = 1
 TCP_MAXSEG: Final = 2

@@ -5,8 +5,8 @@ import struct
 from typing import Final
 
 from halfopen.sockets import constants as c
-from halfopen.sockets.connect import Address
 from halfopen.sockets.errors import fail
+from halfopen.sockets.names import Address
 from halfopen.sockets.sock import TcpSock
 from halfopen.sockets.udp import UdpSock
 from halfopen.sockets.waiting import Control, Wait

@@ -10,14 +10,15 @@ entry takes ``now``; after every entry, also one that raised, the caller reads a
 """
 
 from collections.abc import Mapping
+from errno import EADDRNOTAVAIL, ENETUNREACH
 from typing import Final
 
 from halfopen.base.rng import Rng
 from halfopen.net.interfaces import ETHERNET_MTU, Interface
 from halfopen.net.ip import Embryo, Ip
 from halfopen.net.neighbours import Neighbour, Neighbours, Times
-from halfopen.net.routes import split_prefix
-from halfopen.net.sysctl import with_defaults
+from halfopen.net.routes import Way, split_prefix
+from halfopen.net.sysctl import has_v6, with_defaults
 from halfopen.sockets.ports import Ports
 from halfopen.sockets.sock import TcpSock
 from halfopen.sockets.udp import UdpSock
@@ -28,12 +29,15 @@ from halfopen.tcp.iss import Secret
 from halfopen.tcp.jiffies import JIFFY
 from halfopen.tcp.listening import Listening
 from halfopen.tcp.tcb import Tcb
+from halfopen.wire.address import ANY, ANY6, is_v6, zone_of
 from halfopen.wire.ethernet import Frame
 from halfopen.wire.ip import Packet
 from halfopen.wire.tcp import Flow
 
 #: How many ticks a host's tick counter may have counted when the world began.
 PHASE_MAX: Final = 1 << 24
+#: Some address of a link: what asks for it is its neighbour there.
+ON_LINK: Final = "fe80::"
 
 
 class Kernel:
@@ -69,20 +73,30 @@ class Kernel:
 
         ``addresses`` are this host's (``10.0.0.1``, or with a prefix ``10.0.0.1/24``); ``peers``
         are the hosts or networks that are reached through it. With a hardware address it is on a
-        LAN, whose hosts are asked for by ARP.
+        LAN, whose hosts are asked for by ARP and neighbour discovery.
         """
         ip = self.ip
         number = len(ip.interfaces)
-        neighbours = None
+        v6 = has_v6(self.sysctl, name)
+        interface = Interface(number, name, addresses, peers=peers, mtu=mtu, v6=v6)
         if mac:
-            own = split_prefix(addresses[0])[0]
-            times = Times(self.sysctl)
-            neighbours = Neighbours(own, mac, times, self.config.phase, self.rng.split("arp", name))
+            interface.neighbours = self._neighbours(interface, mac)
             ip.on_lan = True
-        interface = Interface(number, name, addresses, peers=peers, mtu=mtu, neighbours=neighbours)
         ip.interfaces.append(interface)
         ip.routes.connect(interface)
         return number
+
+    def _neighbours(self, interface: Interface, mac: str) -> tuple[Neighbours, ...]:
+        """Make the neighbour tables of a LAN, one for each family that is spoken there."""
+        tables = []
+        for family, purpose, wildcard in (("ipv4", "arp", ANY), ("ipv6", "nd", ON_LINK)):
+            own = interface.source(wildcard)
+            if own is not None:
+                times = Times(self.sysctl, family)
+                rng = self.rng.split(purpose, interface.name)
+                address = split_prefix(own)[0]
+                tables.append(Neighbours(address, mac, times, self.config.phase, rng))
+        return tuple(tables)
 
     def set_carrier(self, interface: int, *, carrier: bool) -> None:
         """Tell that the cable of an interface has been pulled or plugged in: a near cable."""
@@ -90,7 +104,10 @@ class Kernel:
 
     def set_up(self, interface: int, *, up: bool, now: int) -> None:
         """Take an interface down or up (IFF_UP): without it nothing is routed through it."""
-        self.ip.interfaces[interface].up = up
+        at = self.ip.interfaces[interface]
+        at.up = up
+        if not up:
+            self.ip.routes.take_down(at)
         self.ip.reroute()
         self.settle(now)
 
@@ -152,6 +169,24 @@ class Kernel:
 
     # For the calls.
 
+    def way_of(self, interface: int, destination: str) -> Way | None:
+        """Return how to get to an address, by the interface that a socket is tied to (0: any)."""
+        way = self.ip.way(destination)
+        if way is None or not interface or way.interface.zone == interface:
+            return way
+        on_it = self.ip.routes.local.get(destination)  # through the loopback, but it is the one
+        return way if on_it is not None and on_it.zone == interface else None
+
+    def no_way(self, source: str) -> int:
+        """Return the errno where no way leads, from a socket bound to that address.
+
+        Where the host has no IPv6 address at all it is EADDRNOTAVAIL: the source is looked for
+        before the way (Linux ip6_dst_lookup_tail).
+        """
+        if source == ANY6 and not any(map(is_v6, self.ip.routes.local)):
+            return EADDRNOTAVAIL
+        return ENETUNREACH
+
     def new_tcb(self, flow: Flow, mtu: int, now: int, *, iss: int | None = None) -> Tcb:
         """Make a connection that is still closed."""
         return Tcb(
@@ -176,7 +211,9 @@ class Kernel:
         tcb = embryo.tcb
         address, port, peer, peer_port = tcb.flow
         listener.options.shared = True
-        sock = TcpSock(self, listener.options)
+        sock = TcpSock(self, listener.options, v6=listener.v6)
+        sock.v6only = listener.v6only
+        sock.bound_if = zone_of(address)
         sock.tcb = tcb
         sock.address = address
         sock.sport = port

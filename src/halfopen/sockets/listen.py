@@ -4,9 +4,10 @@ import errno
 from typing import Final
 
 from halfopen.net.sysctl import integer
-from halfopen.sockets.connect import Address, get_port
+from halfopen.sockets.connect import get_port
 from halfopen.sockets.errors import fail
 from halfopen.sockets.limits import expired, time_limit
+from halfopen.sockets.names import Address, show
 from halfopen.sockets.sock import SS_CONNECTED, SS_UNCONNECTED, TcpSock
 from halfopen.sockets.table import FdTable
 from halfopen.sockets.waiting import Blocked, Wait
@@ -35,7 +36,8 @@ def listen(table: FdTable, fd: int, backlog: int, now: int) -> None:
     sock.sport = sock.num
     kernel = sock.kernel
     sock.listening = kernel.new_listening(sock, backlog)
-    kernel.ip.demux.listen(sock.address, sock.num, sock.listening)
+    for place in sock.places():
+        kernel.ip.demux.listen(place, sock.num, sock.listening)
     kernel.settle(now)
 
 
@@ -68,4 +70,5 @@ def _take(table: FdTable, child: object) -> tuple[int, Address]:
     assert isinstance(child, TcpSock), "a connection that is ready has a socket"
     assert child.peer is not None, "a connection that is ready has a peer"
     child.ss = SS_CONNECTED
-    return table.install(child), child.peer
+    host, port = child.peer
+    return table.install(child), show(child.v6, host, port)

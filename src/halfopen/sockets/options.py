@@ -38,6 +38,8 @@ FIELDS: Final = (
     "syncnt",
     "linger2_ns",
     "user_timeout_ns",
+    "hops",
+    "tclass",
     "quickack",
 )
 
@@ -76,6 +78,8 @@ class Options:
         self.syncnt = 0  # not set: tcp_syn_retries, and of a listener tcp_synack_retries
         self.linger2_ns = config.fin_timeout_ns
         self.user_timeout_ns = 0
+        self.hops = -1  # IPV6_UNICAST_HOPS; -1: as the host does
+        self.tclass = 0  # IPV6_TCLASS
         self.quickack = True
 
     def copy(self, config: Config) -> "Options":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from halfopen.base.rng import Rng
 from halfopen.net.sysctl import ports, reserved_ports
 from halfopen.tcp.states import State
-from halfopen.wire.address import ANY
+from halfopen.wire.address import ANY, ANY6, is_v6
 
 if TYPE_CHECKING:
     from halfopen.sockets.sock import TcpSock
@@ -54,7 +54,9 @@ class Ports:
         for other in self.owners.get(port, ()):
             if other is sock:
                 continue
-            if other.address != sock.address and ANY not in (other.address, sock.address):
+            if not same_address(
+                sock.address, other.address, v6only=sock.v6only, others=other.v6only
+            ):
                 continue
             if reuse and other.options.reuseaddr and other.sk_state is not State.LISTEN:
                 if picked:
@@ -118,6 +120,20 @@ class Ports:
         return int.from_bytes(
             blake2b(text.encode(), digest_size=8, key=self.secret).digest(), "big"
         )
+
+
+def same_address(own: str, other: str, *, v6only: bool, others: bool) -> bool:
+    """Whether two sockets would have the same packets (Linux inet_rcv_saddr_equal).
+
+    ``::`` stands for the addresses of both families, unless the socket is for IPv6 only.
+    """
+    if own == other:
+        return True
+    if not is_v6(own) and not is_v6(other):
+        return ANY in (own, other)
+    if other == ANY6 and (is_v6(own) or not others):
+        return True
+    return own == ANY6 and (is_v6(other) or not v6only)
 
 
 class Ephemeral:

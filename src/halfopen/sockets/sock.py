@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from halfopen.net.demux import DUAL
+from halfopen.net.sysctl import integer
 from halfopen.sockets.constants import (
     POLLERR,
     POLLHUP,
@@ -25,7 +27,7 @@ from halfopen.tcp.listening import Listening
 from halfopen.tcp.states import CONNECTING, State
 from halfopen.tcp.tcb import URG_VALID, Tcb
 from halfopen.tcp.window import open_window
-from halfopen.wire.address import ANY
+from halfopen.wire.address import ANY, ANY6
 
 if TYPE_CHECKING:
     from halfopen.sockets.kernel import Kernel
@@ -40,9 +42,14 @@ SS_DISCONNECTING: Final = 4
 class TcpSock:
     """A TCP socket. It outlives its descriptors while the connection does (an orphan)."""
 
-    def __init__(self, kernel: "Kernel", options: Options) -> None:
+    is_datagram = False
+
+    def __init__(self, kernel: "Kernel", options: Options, *, v6: bool = False) -> None:
         self.kernel = kernel
         self.options = options
+        self.v6 = v6  # of AF_INET6
+        self.v6only = v6 and bool(integer(kernel.sysctl, "net.ipv6.bindv6only"))
+        self.bound_if = 0  # the interface that it is tied to (Linux sk_bound_dev_if)
         self.ss = SS_UNCONNECTED
         self.tcb: Tcb | None = None
         self.listening: Listening | None = None
@@ -54,7 +61,7 @@ class TcpSock:
         self.write_wait = WaitQueue()
 
         # Names. ``num`` is the port it holds (Linux inet_num), ``sport`` the one that it shows.
-        self.address = ANY
+        self.address = self.wildcard
         self.num = 0
         self.sport = 0
         self.peer: tuple[str, int] | None = None
@@ -66,6 +73,11 @@ class TcpSock:
         self.error = 0
         self.errors: list[Report] | None = None
         self.shut = 0
+
+    @property
+    def wildcard(self) -> str:
+        """The address of a socket that is bound to none."""
+        return ANY6 if self.v6 else ANY
 
     @property
     def sk_state(self) -> State:
@@ -140,6 +152,23 @@ class TcpSock:
     def inherit(self, tcb: Tcb) -> None:
         """Hand the options down to a connection that has come."""
         self.options.apply(tcb)
+        self.mark(tcb)
+
+    def remark(self) -> None:
+        """Let the segments of its connection have the hop limit and class of the options."""
+        if self.tcb is not None:
+            self.mark(self.tcb)
+
+    def mark(self, tcb: Tcb) -> None:
+        """Let a connection's segments have the hop limit and class of the options."""
+        options = self.options
+        self.kernel.ip.mark(tcb.flow, hops=options.hops, tclass=options.tclass)
+
+    def places(self) -> tuple[str, ...]:
+        """Return the addresses under which the demultiplexer knows it as a listener."""
+        if self.address == ANY6 and not self.v6only:
+            return (ANY6, DUAL)
+        return (self.address,)
 
     # The end.
 
@@ -175,7 +204,8 @@ class TcpSock:
         """Reset what nobody accepted (Linux inet_csk_listen_stop)."""
         listening = self.listening
         assert listening is not None, "a socket that does not listen stops listening"
-        self.kernel.ip.demux.unlisten(self.address, self.num, listening)
+        for place in self.places():
+            self.kernel.ip.demux.unlisten(place, self.num, listening)
         self.listening = None
         calls.close_listening(listening, now)
 
@@ -197,7 +227,7 @@ class TcpSock:
         self.shut = 0
         self.peer = None
         if not self.address_locked:
-            self.address = ANY
+            self.address = self.wildcard
         if not self.port_locked:
             self.kernel.ports.release(self)
         self.wake()

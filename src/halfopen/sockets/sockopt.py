@@ -11,6 +11,7 @@ from halfopen.sockets import constants as c
 from halfopen.sockets.errors import fail
 from halfopen.sockets.info import tcp_info
 from halfopen.sockets.sock import TcpSock
+from halfopen.sockets.sockopt6 import get_ipv6, set_ipv6
 from halfopen.sockets.waiting import NotSimulatedError
 from halfopen.tcp import acking, calls, timers
 from halfopen.tcp.jiffies import HZ, JIFFY, to_jiffies
@@ -282,8 +283,8 @@ def _get_protocol(sock: "TcpSock") -> int:  # noqa: ARG001  a row of the table
     return c.IPPROTO_TCP
 
 
-def _get_domain(sock: "TcpSock") -> int:  # noqa: ARG001  a row of the table
-    return c.AF_INET
+def _get_domain(sock: "TcpSock") -> int:
+    return c.AF_INET6 if sock.v6 else c.AF_INET
 
 
 def _get_one(sock: "TcpSock") -> int:  # noqa: ARG001  a row of the table
@@ -405,6 +406,11 @@ def set_option(sock: "TcpSock", level: int, name: int, value: int | bytes, now: 
     if set_struct is not None:
         set_struct(sock, raw)
         return
+    if level == c.IPPROTO_IPV6 and sock.v6:
+        set_ipv6(sock, own(sock), name, raw)
+        return
+    if sock.v6 and key == (c.IPPROTO_IP, c.IP_RECVERR):
+        raise NotSimulatedError("IP_RECVERR of an AF_INET6 socket is not simulated")
     if key in NOT_SIMULATED:
         raise NotSimulatedError(f"setsockopt {NOT_SIMULATED[key]} is not simulated")
     number = _number(level, raw)
@@ -453,12 +459,18 @@ def get_option(sock: "TcpSock", level: int, name: int, now: int) -> bytes:
         return get_struct(sock, now)
     if key in NOT_SIMULATED:
         raise NotSimulatedError(f"getsockopt {NOT_SIMULATED[key]} is not simulated")
-    raise fail(_unknown(level, c.IPPROTO_TCP))
+    if level == c.IPPROTO_IPV6 and sock.v6:
+        return get_ipv6(sock, name)
+    raise fail(_unknown(sock, level, c.IPPROTO_TCP))
 
 
-def _unknown(level: int, protocol: int) -> int:
-    """Give the error of an option that can't be read (Linux do_ip_getsockopt, last in the row)."""
-    return ENOPROTOOPT if level in (c.SOL_SOCKET, c.IPPROTO_IP, protocol) else EOPNOTSUPP
+def _unknown(sock: "TcpSock | UdpSock", level: int, protocol: int) -> int:
+    """Give the error of an option that can't be read.
+
+    Last in the row is Linux do_ip_getsockopt, or ipv6_getsockopt.
+    """
+    known = sock.v6 or level in (c.SOL_SOCKET, c.IPPROTO_IP, protocol)
+    return ENOPROTOOPT if known else EOPNOTSUPP
 
 
 # UDP has the options of every socket.
@@ -473,6 +485,11 @@ def set_udp_option(sock: "UdpSock", level: int, name: int, value: int | bytes) -
         return
     if key in NOT_SIMULATED:
         raise NotSimulatedError(f"setsockopt {NOT_SIMULATED[key]} is not simulated on UDP")
+    if level == c.IPPROTO_IPV6 and sock.v6:
+        set_ipv6(sock, own(sock), name, raw)
+        return
+    if sock.v6 and key == (c.IPPROTO_IP, c.IP_RECVERR):
+        raise NotSimulatedError("IP_RECVERR of an AF_INET6 socket is not simulated")
     number = _number(level, raw)
     kept = KEPT.get(key)
     if key == (c.IPPROTO_IP, c.IP_RECVERR):
@@ -503,12 +520,14 @@ def get_udp_option(sock: "UdpSock", level: int, name: int) -> bytes:
         return struct.pack("=i", int(sock.options.recverr))
     if kept is not None and level == c.SOL_SOCKET and isinstance(kept[0], Flag):
         return struct.pack("=i", int(getattr(sock.options, kept[0].field)))
+    if level == c.IPPROTO_IPV6 and sock.v6:
+        return get_ipv6(sock, name)
     return struct.pack("=i", _get_udp_number(sock, level, name))
 
 
 def _get_udp_number(sock: "UdpSock", level: int, name: int) -> int:
     if level != c.SOL_SOCKET:
-        raise fail(_unknown(level, c.IPPROTO_UDP))
+        raise fail(_unknown(sock, level, c.IPPROTO_UDP))
     if name == c.SO_ERROR:
         return sock.take_error()
     if name == c.SO_RCVBUF:
@@ -518,7 +537,7 @@ def _get_udp_number(sock: "UdpSock", level: int, name: int) -> int:
     fixed = {
         c.SO_TYPE: c.SOCK_DGRAM,
         c.SO_PROTOCOL: c.IPPROTO_UDP,
-        c.SO_DOMAIN: c.AF_INET,
+        c.SO_DOMAIN: c.AF_INET6 if sock.v6 else c.AF_INET,
         c.SO_ACCEPTCONN: 0,
     }
     if name not in fixed:

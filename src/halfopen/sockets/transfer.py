@@ -7,10 +7,10 @@ import errno
 from typing import Final, TypeAlias
 
 from halfopen.sockets import constants as c
-from halfopen.sockets.connect import Address
 from halfopen.sockets.errors import fail
 from halfopen.sockets.errqueue import recv_error
 from halfopen.sockets.limits import expired, time_limit
+from halfopen.sockets.names import Address
 from halfopen.sockets.sock import TcpSock
 from halfopen.sockets.table import FdTable
 from halfopen.sockets.udp import UdpSock

@@ -12,11 +12,24 @@ from halfopen.sockets import constants as c
 from halfopen.sockets.epoll import Interest, forget_all
 from halfopen.sockets.errors import fail
 from halfopen.sockets.limits import expired, time_limit
+from halfopen.sockets.names import (
+    Address,
+    bind_zone,
+    check_source,
+    destination,
+    host_in,
+    is_any,
+    needs_zone,
+    show,
+    zone_in,
+)
 from halfopen.sockets.options import Options
+from halfopen.sockets.ports import same_address
+from halfopen.sockets.sockopt6 import HOPS_DEFAULT
 from halfopen.sockets.waiting import Blocked, NotSimulatedError, Wait, WaitQueue
 from halfopen.tcp import errqueue
 from halfopen.tcp.errqueue import Report, next_error
-from halfopen.wire.address import ANY, LOOPBACK
+from halfopen.wire.address import ANY, ANY6, is_link_local, is_multicast, is_v6, zoned
 from halfopen.wire.ip import PROTO_UDP, Packet
 from halfopen.wire.udp import Datagram
 
@@ -25,18 +38,27 @@ if TYPE_CHECKING:
 
 #: The longest text of a datagram: 65535 octets of IPv4, less its header and UDP's.
 TEXT_MAX: Final = 65535 - 20 - 8
+#: As much as its length field can say, less its header: IPv6 does not count its own header.
+TEXT6_MAX: Final = 65535 - 8
 
 
 class UdpSock:
     """A UDP socket. It sends at once, and holds what has come until it is read."""
 
-    def __init__(self, kernel: "Kernel", options: Options) -> None:
+    is_datagram = True
+
+    def __init__(self, kernel: "Kernel", options: Options, *, v6: bool = False) -> None:
+        self.v6 = v6
+        self.bound_if = 0  # the interface that it is tied to (Linux sk_bound_dev_if)
         self.kernel = kernel
         self.options = options
         options.rcvbuf = integer(kernel.sysctl, "net.core.rmem_default")
         options.sndbuf = integer(kernel.sysctl, "net.core.wmem_default")
         self.end = UdpEnd(options.rcvbuf)
         self.end.user = self
+        self.end.v6 = v6
+        self.end.v6only = v6 and bool(integer(kernel.sysctl, "net.ipv6.bindv6only"))
+        self.end.address = self.wildcard
         self.nonblock = False
         self.descriptors = 0
         self.calls = 0
@@ -48,8 +70,30 @@ class UdpSock:
         self.write_wait = WaitQueue()
 
     @property
+    def wildcard(self) -> str:
+        """The address of a socket that is bound to none."""
+        return ANY6 if self.v6 else ANY
+
+    @property
+    def v6only(self) -> bool:
+        """Whether it has nothing of IPv4."""
+        return self.end.v6only
+
+    @v6only.setter
+    def v6only(self, setting: bool) -> None:
+        self.end.v6only = setting
+
+    @property
+    def num(self) -> int:
+        """The port that it holds."""
+        return self.end.port
+
+    def remark(self) -> None:
+        """Nothing is to be told: each datagram asks the options."""
+
+    @property
     def address(self) -> str:
-        """Its own address; 0.0.0.0 where it takes what comes to any."""
+        """Its own address; 0.0.0.0 or :: where it takes what comes to any."""
         return self.end.address
 
     @property
@@ -92,30 +136,40 @@ class UdpSock:
 
     # Its names.
 
-    def bind(self, host: str, port: int) -> None:
+    def bind(self, host: str, port: int, *, v6only: bool) -> None:
         """Give it an address and a port. Raises OSError: EINVAL where it has one, EADDRINUSE."""
         if self.end.port:
             raise fail(errno.EINVAL)
+        before = self.end.v6only
+        self.end.v6only = v6only
         if port and self._conflict(host, port):
+            self.end.v6only = before
             raise fail(errno.EADDRINUSE)
         self._hold(host, port or self._pick(host))
 
-    def connect(self, address: tuple[str, int]) -> None:
+    def connect(self, address: Address) -> None:
         """Take and give datagrams of one peer only; nothing is sent. What has come stays.
 
-        Linux __ip4_datagram_connect.
+        Linux __ip4_datagram_connect, __ip6_datagram_connect.
         """
-        host, port = address
-        if host == ANY:
-            host = LOOPBACK
-        way = self.kernel.ip.way(host)
+        self._autobind()
+        host, port = host_in(self.v6, address, errno.EINVAL), address[1]
+        host = bind_zone(self, destination(self, host), address)
+        if is_v6(host) and is_multicast(host):
+            raise NotSimulatedError("datagrams to a group of IPv6 are not simulated")
+        way = self.kernel.way_of(self.bound_if, host)
         if way is None:
-            raise fail(errno.ENETUNREACH)
-        if not self.end.port:
-            self._hold(ANY, self._pick(ANY))
-        if self.end.address == ANY:
+            none = self.kernel.no_way(self.end.address) if is_v6(host) else errno.ENETUNREACH
+            raise fail(none)
+        check_source(self, host)
+        if is_any(self.end.address):
             self.end.address = way.source
         self.end.peer = (host, port)
+
+    def _autobind(self) -> None:
+        """Get a port before anything else is looked at (Linux inet_autobind)."""
+        if not self.end.port:
+            self._hold(self.wildcard, self._pick(self.wildcard))
 
     def _hold(self, host: str, port: int) -> None:
         self.end.address = host
@@ -125,7 +179,7 @@ class UdpSock:
     def _conflict(self, host: str, port: int) -> bool:
         """Whether another socket has the port at this address (Linux udp_lib_lport_inuse)."""
         for other in self.kernel.ip.udp.ends.get(port, ()):
-            if other.address != host and ANY not in {other.address, host}:
+            if not same_address(host, other.address, v6only=self.end.v6only, others=other.v6only):
                 continue
             owner = other.user
             assert isinstance(owner, UdpSock), "a UDP end without a socket"
@@ -149,14 +203,13 @@ class UdpSock:
 
     # Datagrams.
 
-    def send(self, data: bytes, address: tuple[str, int] | None, flags: int, now: int) -> int:
+    def send(self, data: bytes, address: Address | None, flags: int, now: int) -> int:
         """Send one datagram, to the peer or to an address (Linux udp_sendmsg).
 
         With MSG_MORE it waits for what the next call adds. Raises OSError: EDESTADDRREQ, EMSGSIZE,
         ENETUNREACH, EPIPE; what an ICMP error said of an earlier one.
         """
-        if not self.end.port:
-            self._hold(ANY, self._pick(ANY))
+        self._autobind()
         if len(data) > 0xFFFF:
             raise fail(errno.EMSGSIZE)
         if flags & c.MSG_OOB:
@@ -164,13 +217,13 @@ class UdpSock:
         if self.corked is not None:
             whole = self.corked + data
             self.corked = None
-            if len(whole) > TEXT_MAX:
+            if len(whole) > _text_max(self.cork_there[0]):
                 self._too_long(self.cork_there)
             host, port = self.cork_there
         else:
             whole = data
             host, port = self._there(address)
-            if len(data) > TEXT_MAX:
+            if len(data) > _text_max(host):
                 self._too_long((host, port))
             error = self.take_error()
             if error:
@@ -184,18 +237,26 @@ class UdpSock:
             self._send(whole, host, port, now)
         return len(data)
 
-    def _there(self, address: tuple[str, int] | None) -> tuple[str, int]:
+    def _there(self, address: Address | None) -> tuple[str, int]:
         """Find out where to, and that there is a way."""
-        there = self.end.peer if address is None else address
-        if there is None:
-            raise fail(errno.EDESTADDRREQ)
-        host, port = there
+        if address is None:
+            there = self.end.peer
+            if there is None:
+                raise fail(errno.EDESTADDRREQ)
+            host, port = there
+        else:
+            host, port = host_in(self.v6, address, errno.EINVAL), address[1]
         if not port:
             raise fail(errno.EINVAL)
-        if host == ANY:
-            host = LOOPBACK
-        if self.kernel.ip.way(host) is None:
-            raise fail(errno.ENETUNREACH)
+        host = destination(self, host)
+        if address is not None:
+            host = self._on_link(host, zone_in(address))
+        if is_v6(host) and is_multicast(host):
+            raise NotSimulatedError("datagrams to a group of IPv6 are not simulated")
+        if self.kernel.way_of(self.bound_if, host) is None:
+            none = self.kernel.no_way(self.end.address) if is_v6(host) else errno.ENETUNREACH
+            raise fail(none)
+        check_source(self, host)
         if self.kernel.ip.routes.is_broadcast(host) and not self.options.broadcast:
             raise fail(errno.EACCES)
         return (host, port)
@@ -204,10 +265,10 @@ class UdpSock:
         """Refuse a datagram that IP can't carry (Linux __ip_append_data, ip_local_error)."""
         way = self.kernel.ip.way(there[0])
         if self.end.recverr and way is not None:
-            destination = (there[0], 0 if self.end.peer is None else self.end.peer[1])
+            to = (there[0], 0 if self.end.peer is None else self.end.peer[1])
             report = Report(
                 errno.EMSGSIZE,
-                destination,
+                to,
                 b"",
                 origin=errqueue.LOCAL,
                 info=way.interface.mtu,
@@ -216,20 +277,38 @@ class UdpSock:
         raise fail(errno.EMSGSIZE)
 
     def _send(self, data: bytes, host: str, port: int, now: int) -> None:
-        way = self.kernel.ip.way(host)
+        way = self.kernel.way_of(self.bound_if, host)
         if way is None:
             raise fail(errno.ENETUNREACH)
-        source = way.source if self.end.address == ANY else self.end.address
+        source = way.source if is_any(self.end.address) else self.end.address
         datagram = Datagram(self.end.port, port, data)
-        if len(data) + 28 > way.interface.mtu:
+        headers = 48 if is_v6(host) else 28
+        if len(data) + headers > way.interface.mtu:
             raise NotSimulatedError("a datagram that must be fragmented is not simulated")
-        failed = self.kernel.ip.send(Packet(source, host, PROTO_UDP, datagram, df=True), now)
+        packet = Packet(source, host, PROTO_UDP, datagram, df=not is_v6(host))
+        if is_v6(host):
+            options = self.options
+            packet.ttl = HOPS_DEFAULT if options.hops < 0 else options.hops
+            packet.tos = options.tclass
+        failed = self.kernel.ip.send(packet, now)
         if failed:
             raise fail(failed)
 
-    def recv(
-        self, size: int, flags: int, wait: Wait, now: int
-    ) -> tuple[bytes, tuple[str, int]] | Blocked:
+    def _on_link(self, host: str, zone: int) -> str:
+        """Name a link-local destination by its interface; the first one where none is said.
+
+        Linux udpv6_sendmsg asks for none.
+        """
+        if not is_v6(host) or not needs_zone(host):
+            return host
+        zone = zone or self.bound_if
+        if not zone:
+            for own, interface in self.kernel.ip.routes.local.items():
+                if is_link_local(own) and interface.up:
+                    return zoned(host, interface.zone)
+        return zoned(host, zone)
+
+    def recv(self, size: int, flags: int, wait: Wait, now: int) -> tuple[bytes, Address] | Blocked:
         """Take one datagram, cut off at ``size``, and where it is from (Linux udp_recvmsg).
 
         With MSG_TRUNC it is as long as it was: what is cut off are zeros.
@@ -246,9 +325,9 @@ class UdpSock:
                 data = data[:size]
                 if flags & c.MSG_TRUNC:
                     data += bytes(len(received.data) - size)
-            return data, (received.source, received.sport)
+            return data, show(self.v6, received.source, received.sport)
         if self.shut & c.RCV_SHUTDOWN:
-            return b"", ("0.0.0.0", 0)
+            return b"", show(self.v6, self.wildcard, 0)
         limit = time_limit(self.kernel, wait, self.options.rcvtimeo_ns, now)
         if self.nonblock or flags & c.MSG_DONTWAIT or expired(limit, now):
             raise fail(errno.EAGAIN)
@@ -302,3 +381,7 @@ class UdpSock:
         if events & (c.POLLOUT | c.POLLWRNORM):
             return (self.read_wait, self.write_wait)
         return (self.read_wait,)
+
+
+def _text_max(host: str) -> int:
+    return TEXT6_MAX if is_v6(host) else TEXT_MAX

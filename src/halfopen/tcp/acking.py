@@ -76,7 +76,7 @@ def data_received(tcb: Tcb, octets: int, flags: int, now: int) -> None:
             quicken(tcb)  # a long pause: the sender may have lost its window
     tcb.rcv_data_at = now
     if octets >= GROWS_FROM:
-        window.grow(tcb, octets, reassembly.cost(octets))
+        window.grow(tcb, octets, reassembly.cost(tcb, octets))
 
 
 def early_received(tcb: Tcb, octets: int, flags: int, *, kept: bool) -> None:
@@ -86,7 +86,7 @@ def early_received(tcb: Tcb, octets: int, flags: int, *, kept: bool) -> None:
     """
     _measure_mss(tcb, octets, flags)
     if kept and tcb.sack_ok:
-        window.grow(tcb, octets, reassembly.cost(octets))
+        window.grow(tcb, octets, reassembly.cost(tcb, octets))
 
 
 def _measure_mss(tcb: Tcb, octets: int, flags: int) -> None:
@@ -98,7 +98,7 @@ def _measure_mss(tcb: Tcb, octets: int, flags: int) -> None:
     tcb.rcv_last_size = 0
     if octets >= tcb.rcv_mss:
         if octets != tcb.rcv_mss:
-            window.learn_ratio(tcb, octets, reassembly.cost(octets))
+            window.learn_ratio(tcb, octets, reassembly.cost(tcb, octets))
             tcb.rcv_mss = min(octets, tcb.adv_mss)
         if flags & PSH:
             tcb.ack_pending |= ACK_PUSHED

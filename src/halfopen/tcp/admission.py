@@ -24,7 +24,7 @@ def is_predicted(tcb: Tcb, seg: Segment, *, end: int, right: int) -> bool:
         and seg.wnd == tcb.snd_wnd >> tcb.snd_wscale
         and not seg.sack
         and end <= right
-        and reassembly.cost(len(seg.text)) <= tcb.set_aside
+        and reassembly.cost(tcb, len(seg.text)) <= tcb.set_aside
     )
 
 
@@ -35,7 +35,7 @@ def admit(tcb: Tcb, octets: int, seq: int) -> bool:
     """
     if tcb.rmem > tcb.rcvbuf and not _prune(tcb, seq):
         return False
-    missing = reassembly.cost(octets) - tcb.set_aside
+    missing = reassembly.cost(tcb, octets) - tcb.set_aside
     if missing > 0:
         tcb.set_aside += -(-missing // PAGE) * PAGE
     return True

@@ -15,7 +15,7 @@ from halfopen.tcp.buffers import (
     truesize,
     window_from_space,
 )
-from halfopen.tcp.tcb import IP_HEADER, TCP_HEADER, TIMESTAMP_OPTION, Tcb
+from halfopen.tcp.tcb import TCP_HEADER, TIMESTAMP_OPTION, Tcb
 
 #: A piece of the out-of-order queue: where it begins and ends, its text, and whether FIN follows.
 Piece = tuple[int, int, bytes, bool]
@@ -25,14 +25,14 @@ Piece = tuple[int, int, bytes, bool]
 COPY_MAX: Final = PAGE - SHARED_INFO
 
 
-def packet_size(octets: int) -> int:
+def packet_size(tcb: Tcb, octets: int) -> int:
     """Return the length of the packet that brought so many octets of text."""
-    return octets + IP_HEADER + TCP_HEADER + TIMESTAMP_OPTION
+    return octets + tcb.ip_header + TCP_HEADER + TIMESTAMP_OPTION
 
 
-def cost(octets: int) -> int:
+def cost(tcb: Tcb, octets: int) -> int:
     """Return what a segment of that many octets of text takes of SO_RCVBUF."""
-    return truesize(packet_size(octets))
+    return truesize(packet_size(tcb, octets))
 
 
 def append(tcb: Tcb, text: bytes) -> None:
@@ -48,10 +48,10 @@ def append(tcb: Tcb, text: bytes) -> None:
         ready[-1] += text
         tcb.ready_tailroom -= size
         return
-    takes = cost(size)
+    takes = cost(tcb, size)
     ready.append(text)
     tcb.ready_costs.append(takes)
-    tcb.ready_tailroom = tailroom(packet_size(size))
+    tcb.ready_tailroom = tailroom(packet_size(tcb, size))
     charge(tcb, takes)
 
 
@@ -117,7 +117,7 @@ def prune_early(tcb: Tcb, seq: int) -> None:
     goal = tcb.rcvbuf >> 3
     pruned = False
     while tcb.ooo and tcb.ooo[-1][0] >= seq:
-        memory = cost(len(tcb.ooo.pop()[2]))
+        memory = cost(tcb, len(tcb.ooo.pop()[2]))
         uncharge(tcb, memory)
         pruned = True
         goal -= memory
@@ -199,7 +199,7 @@ def insert(tcb: Tcb, seq: int, text: bytes, *, fin: bool) -> bool:
             _remember(tcb, seq)
             return False
         elif seq <= begin and tail <= edge:
-            uncharge(tcb, cost(len(old)))
+            uncharge(tcb, cost(tcb, len(old)))
         elif begin < seq:  # its end overlaps our beginning
             kept.append(piece)
             at = tail
@@ -209,7 +209,7 @@ def insert(tcb: Tcb, seq: int, text: bytes, *, fin: bool) -> bool:
     if at < stop:
         fresh = text[at - seq : stop - seq]
         kept.append((at, at + len(fresh), fresh, fin and stop == edge))
-        charge(tcb, cost(len(fresh)))
+        charge(tcb, cost(tcb, len(fresh)))
     kept.sort(key=_begin)
     tcb.ooo = kept
     _remember(tcb, seq)
@@ -220,7 +220,7 @@ def join(tcb: Tcb) -> bool:
     """Give the reader what is in order now; True where the peer's FIN is next."""
     while tcb.ooo and tcb.ooo[0][0] <= tcb.rcv_nxt:
         start, end, text, fin = tcb.ooo.pop(0)
-        uncharge(tcb, cost(len(text)))
+        uncharge(tcb, cost(tcb, len(text)))
         if end > tcb.rcv_nxt:
             append(tcb, text[tcb.rcv_nxt - start :] if start < tcb.rcv_nxt else text)
         if fin and tcb.rcv_nxt == end:
@@ -233,7 +233,7 @@ def join(tcb: Tcb) -> bool:
 def drop_early(tcb: Tcb) -> None:
     """Forget what lies beyond the end, and what was to be said of it (Linux tcp_sack_reset)."""
     for _, _, text, _ in tcb.ooo:
-        uncharge(tcb, cost(len(text)))
+        uncharge(tcb, cost(tcb, len(text)))
     tcb.ooo.clear()
     tcb.sack_recent.clear()
     tcb.dsack = None

@@ -13,11 +13,14 @@ from halfopen.tcp.buffers import initial_window
 from halfopen.tcp.emit import send_syn
 from halfopen.tcp.listening import Listening
 from halfopen.tcp.tcb import Tcb
+from halfopen.wire.address import is_v6
 from halfopen.wire.seq import wrap
 from halfopen.wire.tcp import ACK, RST, SYN, Flow, Segment
 
 #: A cookie tells only these (Linux msstab).
 MSS_TABLE: Final = (536, 1300, 1440, 1460)
+#: And over IPv6, whose ways carry 1280 octets or more.
+MSS_TABLE6: Final = (1220, 1420, 1440, 8940)
 #: The count in a cookie goes on so often, and so many counts are good (Linux TCP_SYNCOOKIE_PERIOD).
 PERIOD_NS: Final = 60 * S
 AGE_MAX: Final = 2
@@ -43,8 +46,9 @@ def answer(listening: Listening, seg: Segment, now: int, *, mtu: int) -> None:
     if seg.ts_val < 0 or not tcb.ts_ok:
         tcb.sack_ok = tcb.wscale_ok = False
     handshake.syn_received(tcb, seg, now)
-    place = len(MSS_TABLE) - 1
-    while place and tcb.mss_clamp < MSS_TABLE[place]:
+    table = _table(flow)
+    place = len(table) - 1
+    while place and tcb.mss_clamp < table[place]:
         place -= 1
     tcb.iss = _cookie(listening, flow, seg.seq, _count(listening, now), place)
     send_syn(tcb, SYN | ACK, _instant(tcb, now))
@@ -68,11 +72,15 @@ def check(listening: Listening, seg: Segment, now: int, *, mtu: int) -> Tcb | No
     tcb.irs = wrap(seg.seq - 1)
     tcb.rcv_nxt = tcb.irs + 1
     tcb.rcv_wup = tcb.copied_seq = tcb.rcv_nxt
-    tcb.mss_clamp = MSS_TABLE[place]
+    tcb.mss_clamp = _table(flow)[place]
     handshake.bound_mss(tcb)
     initial_window(tcb, tcb.mss_clamp)
     tcb.snd_nxt = tcb.write_seq = tcb.iss + 1
     return tcb
+
+
+def _table(flow: Flow) -> tuple[int, int, int, int]:
+    return MSS_TABLE6 if is_v6(flow[0]) else MSS_TABLE
 
 
 def _expected(listening: Listening, seg: Segment, now: int) -> bool:

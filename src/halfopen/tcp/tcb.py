@@ -12,6 +12,7 @@ from halfopen.tcp.config import Config
 from halfopen.tcp.effects import STATE, Effects, Transition
 from halfopen.tcp.skb import Skb
 from halfopen.tcp.states import TRANSITIONS, State
+from halfopen.wire.address import is_v6, spell
 from halfopen.wire.tcp import Flow
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ MSL2: Final = 60 * S  # LINUX(short-time-wait), a quarter of the RFC's
 #: A peer that names no MSS takes so much (RFC 9293 3.7.1; Linux TCP_MSS_DEFAULT).
 MSS_DEFAULT: Final = 536
 IP_HEADER: Final = 20
+IP6_HEADER: Final = 40
 TCP_HEADER: Final = 20
 TIMESTAMP_OPTION: Final = 12
 INITIAL_CWND: Final = 10  # RFC 6928
@@ -218,7 +220,6 @@ class Tcb:
         iss: int,
         mtu: int = 1500,
         ts_offset: int = 0,
-        ip_header: int = IP_HEADER,
     ) -> None:
         self.flow = flow  # as we send: local address and port first
         self.config = config
@@ -309,8 +310,8 @@ class Tcb:
 
         # Options agreed in the handshake.
         self.mtu = mtu
-        self.ip_header = ip_header
-        self.adv_mss = mtu - ip_header - TCP_HEADER
+        self.ip_header = IP6_HEADER if is_v6(flow[0]) else IP_HEADER
+        self.adv_mss = mtu - self.ip_header - TCP_HEADER
         self.user_mss = 0
         self.mss_clamp = MSS_DEFAULT
         self.mss = MSS_DEFAULT  # bytes of text in a full segment, options taken off
@@ -409,7 +410,7 @@ class Tcb:
     def conn(self) -> str:
         """The connection's name in a trace, local end first."""
         source, sport, destination, dport = self.flow
-        return f"{source}:{sport} > {destination}:{dport}"
+        return f"{spell(source, sport)} > {spell(destination, dport)}"
 
 
 def enter(tcb: Tcb, state: State, now: int, *, why: str) -> None:

@@ -10,14 +10,17 @@ from halfopen.sockets.table import FdTable
 from halfopen.tcp.deadlines import next_deadline
 from halfopen.tcp.states import spell
 from halfopen.tcp.tcb import INFINITE, Tcb
+from halfopen.wire import ndisc
+from halfopen.wire.address import at_interface, at_link, is_link_local, is_v6
 from halfopen.wire.ethernet import Frame
 from halfopen.wire.ip import Packet
 from halfopen.world.events import NEVER, Event
 from halfopen.world.lan import Port
 from halfopen.world.process import Process
 
-#: A LAN is a /24.
+#: A LAN is a /24, and a /64 of IPv6 (RFC 4291 2.5.1).
 LAN_PREFIX: Final = 24
+LAN_PREFIX6: Final = 64
 
 if TYPE_CHECKING:
     from halfopen.world.link import Direction
@@ -127,8 +130,7 @@ class Host:
         for number, way in enumerate(self.ways):
             name, own = f"eth{number}", self._addresses_at(number)
             if isinstance(way, Port):
-                own = tuple(f"{address}/{LAN_PREFIX}" for address in own)
-                kernel.add_interface(name, own, mac=way.mac)
+                kernel.add_interface(name, tuple(map(_on_lan, own)), mac=way.mac)
             else:
                 kernel.add_interface(name, own, peers=way.target.addresses)
             if not way.carrier:
@@ -139,9 +141,14 @@ class Host:
             heard(self, now)
 
     def _addresses_at(self, number: int) -> tuple[str, ...]:
-        """The n-th interface has the n-th address; those left over are the last interface's."""
-        last = number == len(self.ways) - 1
-        return self.addresses[number:] if last else self.addresses[number : number + 1]
+        """The addresses of an interface; one with IPv6 has a link-local one too (RFC 4291 2.1)."""
+        way = self.ways[number]
+        own = at_interface(self.addresses, number, last=number == len(self.ways) - 1)
+        if not any(map(is_v6, own)):
+            return own
+        if isinstance(way, Port):
+            return (*own, ndisc.link_local(way.mac))
+        return (*own, at_link(first=way.link.a is self))
 
     def power_off(self, now: int) -> None:
         """Vanish, processes and kernel: nothing more is sent, ever.
@@ -199,15 +206,13 @@ class Host:
 
     def _rearm_neighbours(self, kernel: Kernel) -> None:
         for interface in kernel.ip.interfaces:
-            neighbours = interface.neighbours
-            if neighbours is None:
-                continue
-            for neighbour in neighbours.rearm:
-                at = neighbour.at
-                if at is not None and (neighbour.entry_at is None or at < neighbour.entry_at):
-                    neighbour.entry_at = at
-                    self.world.queue.push(at, NeighbourTimer(self, kernel, neighbour))
-            neighbours.rearm.clear()
+            for neighbours in interface.neighbours:
+                for neighbour in neighbours.rearm:
+                    at = neighbour.at
+                    if at is not None and (neighbour.entry_at is None or at < neighbour.entry_at):
+                        neighbour.entry_at = at
+                        self.world.queue.push(at, NeighbourTimer(self, kernel, neighbour))
+                neighbours.rearm.clear()
 
     def _depart(self, packet: Packet | Frame, way: "Direction | Port", now: int) -> bool:
         """Give a packet to its link; False where a fault at this point took the power."""
@@ -255,3 +260,9 @@ class Host:
                 )
             )
         effects.history.clear()
+
+
+def _on_lan(address: str) -> str:
+    if is_link_local(address):
+        return address
+    return f"{address}/{LAN_PREFIX6 if is_v6(address) else LAN_PREFIX}"

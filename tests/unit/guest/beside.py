@@ -44,7 +44,7 @@ def outcome(before: str, row: str) -> str:
         text = f"{type(error).__module__}.{type(error).__qualname__}: {error}"
     text = re.sub(r"0x[0-9a-f]+", "0x-", text)
     text = re.sub(r"(fd|owner)=\d+", r"\1=-", text)
-    return re.sub(r"\('127\.0\.0\.1', \d+\)", "('127.0.0.1', -)", text)
+    return re.sub(r"\('(127\.0\.0\.1|::1)', \d+", r"('\1', -", text)
 
 
 def tell(before: str, *rows: str) -> None:

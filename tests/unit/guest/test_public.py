@@ -166,7 +166,7 @@ def test_a_run_knows_no_other_process() -> None:
 MISTAKES: dict[str, tuple[Callable[[Any], object], str]] = {
     "host twice": (lambda m: m.w.host("client"), "two hosts are named 'client'"),
     "address twice": (lambda m: m.w.host("x", "10.0.0.1"), "'client' and 'x' have one address"),
-    "no address": (lambda m: m.w.host("x", "10.0.0.300"), "host 'x': not an IPv4 address"),
+    "no address": (lambda m: m.w.host("x", "10.0.0.300"), "host 'x': not an IP address"),
     "no sysctl": (lambda m: m.w.host("x", sysctl={"net.ipv4.tcp_retries": 1}), "tcp_retries2"),
     "link twice": (lambda m: m.w.link(m.s, m.c), "two links join 'server' and 'client'"),
     "link to itself": (lambda m: m.w.link(m.c, m.c), "from 'client' to itself"),

@@ -17,33 +17,44 @@ from halfopen.tcp.effects import Effects
 from halfopen.tcp.iss import Secret
 from halfopen.tcp.listening import Listening
 from halfopen.tcp.tcb import Tcb
-from halfopen.wire.ip import PROTO_ICMP, PROTO_TCP, PROTO_UDP, Body, Packet
+from halfopen.wire.ip import PROTO_ICMP, PROTO_TCP, PROTO_UDP, Body, Packet, icmp_proto
 from halfopen.wire.tcp import Flow, Segment
 
 HERE: Final = "10.0.0.1"
 PEER: Final = "10.0.0.2"
+HERE6: Final = "2001:db8::1"
+PEER6: Final = "2001:db8::2"
 NOW: Final = 10 * S
 
 _PROTO: Final = {"Segment": PROTO_TCP, "Icmp": PROTO_ICMP, "Datagram": PROTO_UDP}
 
 
 class Host:
-    """An ``Ip`` at ``HERE``, whose link leads to ``PEER``."""
+    """An ``Ip`` at ``here``, whose link leads to ``peer``: both of one family."""
 
     def __init__(
-        self, sysctl: Mapping[str, int | str] | None = None, *, traced: bool = False
+        self,
+        sysctl: Mapping[str, int | str] | None = None,
+        *,
+        traced: bool = False,
+        here: str = HERE,
+        peer: str = PEER,
     ) -> None:
+        self.here, self.peer = here, peer
         table = with_defaults(sysctl or {})
         self.effects = Effects(traced=traced)
         self.config = Config(table, 0)
         self.ip = Ip(table, self.effects, Rng(0))
-        self.link = Interface(0, "eth0", (HERE,), peers=(PEER,))
+        self.link = Interface(0, "eth0", (here,), peers=(peer,))
         self.ip.interfaces.append(self.link)
         self.ip.routes.connect(self.link)
 
-    def takes(self, body: Body, *, src: str = PEER, dst: str = HERE) -> list[Packet]:
+    def takes(self, body: Body, *, src: str | None = None, dst: str | None = None) -> list[Packet]:
         """Let something arrive; return what leaves."""
+        src, dst = src or self.peer, dst or self.here
         proto = _PROTO.get(type(body).__name__, 132)
+        if proto == PROTO_ICMP:
+            proto = icmp_proto(src)
         return self.takes_packet(Packet(src, dst, proto, body))
 
     def takes_packet(self, packet: Packet) -> list[Packet]:
@@ -60,14 +71,17 @@ class Host:
             packets.append(load)
         return packets
 
-    def listen(self, port: int = 80, *, address: str = HERE) -> Listening:
+    def listen(self, port: int = 80, *, address: str | None = None) -> Listening:
+        address = address or self.here
         listening = Listening(Nobody(), self.config, self.effects, Secret(Rng(0)), backlog=8)
         self.ip.demux.listen(address, port, listening)
         return listening
 
-    def connect(self, *, sport: int = 40_000, to: str = PEER, source: str = HERE) -> Tcb:
+    def connect(
+        self, *, sport: int = 40_000, to: str | None = None, source: str | None = None
+    ) -> Tcb:
         """Send a SYN; it leaves at the next look."""
-        flow: Flow = (source, sport, to, 80)
+        flow: Flow = (source or self.here, sport, to or self.peer, 80)
         tcb = Tcb(flow, self.config, self.effects, iss=1_000)
         self.ip.demux.add(tcb)
         calls.open_active(tcb, NOW)

@@ -191,7 +191,7 @@ class OnALan(Host):
         super().__init__()
         times = Times(with_defaults({}))
         self.neighbours = Neighbours(HERE, OURS, times, 0, Rng(0))
-        self.link.neighbours = self.neighbours
+        self.link.neighbours = (self.neighbours,)
         self.ip.on_lan = True
 
     def frames(self) -> list[Frame]:

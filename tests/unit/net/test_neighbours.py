@@ -108,7 +108,7 @@ def test_what_waits_is_bounded_and_the_oldest_goes() -> None:
     lan = Lan(unres_qlen_bytes=2_000)
     for text in (b"first", b"second", b"third", b"fourth"):
         lan.sends(text)
-    waiting = [packet.body for packet in lan.peer.queue]
+    waiting = [load.body for load in lan.peer.queue if isinstance(load, Packet)]
     assert waiting[-1] == b"fourth"
     assert b"first" not in waiting
 

@@ -90,7 +90,7 @@ def _receive_queues(tcb: Tcb) -> Iterator[str]:
         if begin <= tcb.rcv_nxt or begin < at or end - begin != len(text) or end + fin <= begin:
             yield f"early text from {begin} to {end} ({len(text)} octets) behind {at}"
         at = end + fin
-    taken = sum(tcb.ready_costs) + sum(cost(len(text)) for _, _, text, _ in tcb.ooo)
+    taken = sum(tcb.ready_costs) + sum(cost(tcb, len(text)) for _, _, text, _ in tcb.ooo)
     if taken != tcb.rmem:
         yield f"the receive queues take {taken}, and rmem is {tcb.rmem}"
     runs = blocks(tcb)

@@ -293,6 +293,17 @@ def test_a_smaller_mtu_sends_again_what_was_too_big() -> None:
     assert max(sent.size for sent in end.sent()) == 960
 
 
+def test_every_piece_of_what_was_too_big_is_sent_again_at_once() -> None:
+    end = Ours()
+    reach.established(end)
+    end.arrives(ACK, SEQ, NXT, wnd=60_000)
+    end.write(bytes(1_400))
+    end.sent()
+    icmp.mtu_reduced(end.held(), 1_000, end.now)
+    end.settle()
+    assert [sent.size for sent in end.sent()] == [960, 440]
+
+
 @pytest.mark.parametrize("mtu", [1_500, 9_000])
 def test_an_mtu_that_is_not_smaller_changes_nothing(mtu: int) -> None:
     end = Ours()

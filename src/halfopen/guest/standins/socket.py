@@ -17,11 +17,13 @@ from halfopen.guest import fence, tasks
 from halfopen.guest.libc import resolver
 from halfopen.guest.recording import recorded
 from halfopen.guest.standins.assemble import assemble
-from halfopen.guest.standins.netdb import Netdb
+from halfopen.guest.standins.netdb import FLOWINFO_MAX, Netdb, here_of
 from halfopen.guest.standins.numbers import INT_MAX, integer, to_ns, whole
 from halfopen.sockets import calls
 from halfopen.sockets.errors import fail
+from halfopen.sockets.names import Address
 from halfopen.sockets.waiting import Blocked, Control
+from halfopen.wire.address import ANY, ANY6, BROADCAST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
 
     Seconds: TypeAlias = SupportsFloat | SupportsIndex
 
-Address: TypeAlias = tuple[str, int]
 T = TypeVar("T")
 
 _NONBLOCK: Final = real.SOCK_NONBLOCK
@@ -129,7 +130,7 @@ class Socket:
 
     @property
     def family(self) -> int:
-        """AF_INET."""
+        """AF_INET or AF_INET6."""
         return self._family
 
     @property
@@ -398,26 +399,42 @@ class Socket:
         """Read an address as CPython does, names included."""
         if not isinstance(address, tuple):
             kind = type(address).__name__
-            msg = f"{call}(): AF_INET address must be tuple, not {kind}"
+            family = "AF_INET6" if self._family == real.AF_INET6 else "AF_INET"
+            msg = f"{call}(): {family} address must be tuple, not {kind}"
             raise TypeError(msg)
+        if self._family == real.AF_INET6:
+            return self._address6(address, call)
         if len(address) != 2:
             msg = "AF_INET address must be a pair (host, port)"
             raise TypeError(msg)
-        host, port = address
-        if isinstance(host, bytes | bytearray):
-            host = host.decode("ascii")
-        if not isinstance(host, str):
-            msg = f"str, bytes or bytearray expected, not {type(host).__name__}"
-            raise TypeError(msg)
-        number = whole(port)
-        if not 0 <= number <= _PORT_MAX:
-            msg = f"{call}(): port must be 0-65535."
-            raise OverflowError(msg)
+        host, port = _host(address[0]), address[1]
+        number = _port(port, call)
         if not host:
-            return resolver.ANY, number
+            return ANY, number
         if host == "<broadcast>":
-            return "255.255.255.255", number
-        return resolver.lookup(self.image.names, host)[0], number
+            return BROADCAST, number
+        return self._lookup(host, real.AF_INET), number
+
+    def _address6(self, address: tuple[object, ...], call: str) -> Address:
+        """Read an address of AF_INET6; the number of the interface is the one that is given."""
+        if len(address) not in {2, 3, 4}:
+            msg = "AF_INET6 address must be a tuple (host, port[, flowinfo[, scopeid]])"
+            raise TypeError(msg)
+        host = _host(address[0])
+        number, flowinfo, zone = (*map(whole, address[1:]), 0, 0)[:3]
+        if abs(number) > INT_MAX:
+            _port(number, call)
+        if host in {"<broadcast>", BROADCAST}:
+            raise OSError("address family mismatched")
+        found = self._lookup(host, real.AF_INET6) if host else ANY6
+        _port(number, call)
+        if not 0 <= flowinfo <= FLOWINFO_MAX:
+            msg = f"{call}(): flowinfo must be 0-1048575."
+            raise OverflowError(msg)
+        return found, number, flowinfo, zone & 0xFFFFFFFF
+
+    def _lookup(self, host: str, family: int) -> str:
+        return resolver.lookup(self.image.names, here_of(self.image), host, family)[0][0]
 
     def _connect(self, there: Address) -> None:
         if self._timeout_ns in {None, 0}:
@@ -511,6 +528,23 @@ def timeout_ns(value: "Seconds") -> int:
     return ns
 
 
+def _host(host: object) -> str:
+    if isinstance(host, bytes | bytearray):
+        host = host.decode("ascii")
+    if not isinstance(host, str):
+        msg = f"str, bytes or bytearray expected, not {type(host).__name__}"
+        raise TypeError(msg)
+    return host
+
+
+def _port(port: object, call: str) -> int:
+    number = whole(port)
+    if not 0 <= number <= _PORT_MAX:
+        msg = f"{call}(): port must be 0-65535."
+        raise OverflowError(msg)
+    return number
+
+
 def _octets(data: object) -> bytes:
     if isinstance(data, bytes):
         return data
@@ -574,10 +608,11 @@ def make(image: "Image") -> ModuleType:
     own = Netdb(image)
     names = (
         "close dup getdefaulttimeout setdefaulttimeout getaddrinfo gethostbyname gethostbyname_ex "
-        "gethostbyaddr getnameinfo gethostname getservbyname getservbyport getprotobyname"
+        "gethostbyaddr getnameinfo gethostname getservbyname getservbyport getprotobyname "
+        "if_nameindex if_nametoindex if_indextoname"
     )
     offered: dict[str, object] = {name: getattr(own, name) for name in names.split()}
-    offered |= {"socket": kind, "SocketType": kind, "has_ipv6": False, "error": OSError}
+    offered |= {"socket": kind, "SocketType": kind, "has_ipv6": True, "error": OSError}
     return assemble(
         real,
         offered,

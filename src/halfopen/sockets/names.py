@@ -1,0 +1,116 @@
+"""The addresses that programs give and get (``struct sockaddr``), and what is kept of them.
+
+Within a host a name is an address and a port. What makes a pair or four of it is the family of the
+socket: on one of AF_INET6 an IPv4 address is written ``::ffff:10.0.0.1``, and the zone of a
+link-local one stands by itself.
+"""
+
+import errno
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from halfopen.sockets.errors import fail
+from halfopen.wire.address import (
+    ANY,
+    ANY6,
+    LOOPBACK,
+    LOOPBACK6,
+    bare,
+    is_link_local,
+    is_multicast,
+    is_v6,
+    mapped,
+    unmapped,
+    zone_of,
+    zoned,
+)
+
+if TYPE_CHECKING:
+    from halfopen.sockets.sock import TcpSock
+    from halfopen.sockets.udp import UdpSock
+
+#: Host and port; for AF_INET6 also flowinfo, and the number of the interface (0: none is said).
+Address: TypeAlias = tuple[str, int] | tuple[str, int, int, int]
+
+_IPV4: Final = 2
+#: ff02:: has a meaning on one link only, ff01:: on one host.
+_NEAR_GROUPS: Final = frozenset("12")
+
+
+def is_any(host: str) -> bool:
+    """Whether it stands for every address of the host."""
+    return host in (ANY, ANY6)
+
+
+def show(v6: bool, host: str, port: int) -> Address:
+    """Write a name as a socket of a family shows it."""
+    if not v6:
+        return (host, port)
+    if not is_v6(host):
+        return (mapped(host), port, 0, 0)
+    return (bare(host), port, 0, zone_of(host))
+
+
+def zone_in(address: Address) -> int:
+    """Return the interface that an address names; 0: none."""
+    return address[3] if len(address) == 4 else 0
+
+
+def host_in(v6: bool, address: Address, call_errno: int) -> str:
+    """Read the host of an address.
+
+    Raises OSError EAFNOSUPPORT, or ``call_errno`` for one too short (Linux SIN6_LEN_RFC2133).
+    """
+    host = address[0]
+    if not v6:
+        if len(address) != _IPV4 or is_v6(host):
+            raise fail(errno.EAFNOSUPPORT)
+        return host
+    if len(address) == _IPV4:
+        raise fail(call_errno)
+    return unmapped(host)
+
+
+def needs_zone(host: str) -> bool:
+    """Whether an address says nothing without an interface (Linux __ipv6_addr_needs_scope_id)."""
+    return is_link_local(host) or (is_multicast(host) and host[3:4] in _NEAR_GROUPS)
+
+
+def bind_zone(sock: "TcpSock | UdpSock", host: str, address: Address) -> str:
+    """Tie a socket to the interface that an address needs, and name the address by it.
+
+    Raises OSError EINVAL where there is none, or another one already (Linux __inet6_bind,
+    tcp_v6_connect, __ip6_datagram_connect).
+    """
+    if not is_v6(host) or not needs_zone(host):
+        return host
+    zone = zone_in(address)
+    if zone:
+        if sock.bound_if not in (0, zone):
+            raise fail(errno.EINVAL)
+        sock.bound_if = zone
+    if not sock.bound_if:
+        raise fail(errno.EINVAL)
+    return zoned(host, sock.bound_if)
+
+
+def destination(sock: "TcpSock | UdpSock", host: str) -> str:
+    """Return where ``connect`` or ``sendto`` leads: to no address means to oneself.
+
+    Raises OSError ENETUNREACH for IPv4 where the socket is for IPv6 only.
+    """
+    bound = sock.address
+    if is_v6(host):
+        if host == ANY6:
+            return LOOPBACK6 if is_v6(bound) else LOOPBACK
+        return host
+    if sock.v6 and sock.v6only:
+        raise fail(errno.ENETUNREACH)
+    if host == ANY:
+        return LOOPBACK if is_any(bound) else bound
+    return host
+
+
+def check_source(sock: "TcpSock | UdpSock", host: str) -> None:
+    """Refuse IPv6 from a socket that is bound to IPv4 (Linux ip6_dst_lookup_tail)."""
+    if is_v6(host) and not is_v6(sock.address):
+        raise fail(errno.EAFNOSUPPORT)

@@ -1,0 +1,182 @@
+"""Names of sockets, below Python: what no program of Python can get wrong, and zones.
+
+What Python lets through is in the rows of ``socket6``, beside the kernel.
+"""
+
+import errno
+from collections.abc import Callable
+
+import pytest
+
+from halfopen.base.rng import Rng
+from halfopen.sockets import calls
+from halfopen.sockets import constants as c
+from halfopen.sockets.kernel import Kernel
+from halfopen.sockets.names import Address
+from halfopen.sockets.ports import same_address
+from halfopen.sockets.table import FdTable
+from halfopen.sockets.waiting import NotSimulatedError, Wait
+
+
+def host(**sysctl: int) -> FdTable:
+    """A host with two links."""
+    kernel = Kernel("a", {f"net.ipv6.{name}": value for name, value in sysctl.items()}, Rng(0))
+    for number in (1, 2):
+        own = (f"10.0.{number}.1", f"2001:db8:{number}::1", "fe80::1")
+        kernel.add_interface(f"eth{number - 1}", own, peers=(f"2001:db8:{number}::2",))
+    return FdTable(kernel)
+
+
+def six(table: FdTable, kind: int = c.SOCK_STREAM) -> int:
+    return calls.socket(table, c.AF_INET6, kind | c.SOCK_NONBLOCK, 0, 0)
+
+
+def failing(call: Callable[..., object], *args: object) -> int:
+    try:
+        call(*args)
+    except OSError as error:
+        return error.errno or 0
+    return 0
+
+
+@pytest.mark.parametrize("kind", [c.SOCK_STREAM, c.SOCK_DGRAM])
+def test_an_address_of_the_wrong_family(kind: int) -> None:
+    table = host()
+    four = calls.socket(table, c.AF_INET, kind, 0, 0)
+    fd = six(table, kind)
+    assert failing(calls.bind, table, four, ("::1", 0, 0, 0), 0) == errno.EAFNOSUPPORT
+    assert failing(calls.bind, table, fd, ("127.0.0.1", 0), 0) == errno.EINVAL
+    assert failing(calls.connect, table, four, ("::1", 9, 0, 0), Wait(0), 0) == errno.EAFNOSUPPORT
+    assert failing(calls.connect, table, fd, ("127.0.0.1", 9), Wait(0), 0) == errno.EINVAL
+
+
+@pytest.mark.parametrize(
+    ("bound", "there", "error", "own"),
+    [
+        pytest.param(None, ("fe80::2", 9, 0, 2), errno.EINPROGRESS, ("fe80::1", 2), id="first"),
+        pytest.param(None, ("fe80::2", 9, 0, 3), errno.EINPROGRESS, ("fe80::1", 3), id="second"),
+        pytest.param(None, ("fe80::2", 9, 0, 4), errno.ENETUNREACH, ("::", 0), id="none such"),
+        pytest.param(
+            ("fe80::1", 0, 0, 3),
+            ("fe80::2", 9, 0, 2),
+            errno.EINVAL,
+            ("fe80::1", 3),
+            id="bound to the other",
+        ),
+        pytest.param(
+            ("fe80::1", 0, 0, 3),
+            ("fe80::2", 9, 0, 0),
+            errno.EINPROGRESS,
+            ("fe80::1", 3),
+            id="the one that it is bound to",
+        ),
+        pytest.param(
+            ("fe80::1", 0, 0, 3),
+            ("2001:db8:1::2", 9, 0, 0),
+            errno.ENETUNREACH,
+            ("fe80::1", 3),
+            id="a way by the other interface",
+        ),
+        pytest.param(
+            ("fe80::1", 0, 0, 3),
+            ("fe80::1", 9, 0, 0),
+            errno.EINPROGRESS,
+            ("fe80::1", 3),
+            id="oneself on that link",
+        ),
+    ],
+)
+def test_zones(bound: Address | None, there: Address, error: int, own: tuple[str, int]) -> None:
+    table = host()
+    fd = six(table)
+    if bound is not None:
+        calls.bind(table, fd, bound, 0)
+    assert failing(calls.connect, table, fd, there, Wait(0), 0) == error
+    name = calls.getsockname(table, fd)
+    assert (name[0], *name[3:]) == own
+
+
+def test_a_datagram_without_a_zone_goes_by_the_first_interface() -> None:
+    """Linux udpv6_sendmsg."""
+    table = host()
+    fd = six(table, c.SOCK_DGRAM)
+    calls.sendto(table, fd, b"x", 0, ("fe80::2", 9, 0, 0), Wait(0), 0)
+    calls.sendto(table, fd, b"x", 0, ("fe80::2", 9, 0, 3), Wait(0), 0)
+    assert [interface for interface, _ in table.kernel.outbox] == [0, 1]
+    table.kernel.ip.routes.take_down(table.kernel.ip.interfaces[0])
+    table.kernel.ip.routes.take_down(table.kernel.ip.interfaces[1])
+    there = ("fe80::2", 9, 0, 0)
+    assert failing(calls.sendto, table, fd, b"x", 0, there, Wait(0), 0) == errno.ENETUNREACH
+
+
+def test_without_any_ipv6_address_the_source_is_what_is_missing() -> None:
+    """Linux ip6_dst_lookup_tail looks for it before it looks at the way."""
+    table = host(**{"conf.all.disable_ipv6": 1})
+    for kind in (c.SOCK_STREAM, c.SOCK_DGRAM):
+        fd = six(table, kind)
+        there = ("2001:db8:1::2", 9, 0, 0)
+        assert failing(calls.connect, table, fd, there, Wait(0), 0) == errno.EADDRNOTAVAIL
+
+
+@pytest.mark.parametrize("host_", ["ff05::1", "ff02::1"])
+def test_groups_are_not_simulated_for_datagrams(host_: str) -> None:
+    table = host()
+    fd = six(table, c.SOCK_DGRAM)
+    with pytest.raises(NotSimulatedError, match="group"):
+        calls.sendto(table, fd, b"x", 0, (host_, 9, 0, 2), Wait(0), 0)
+    with pytest.raises(NotSimulatedError, match="group"):
+        calls.connect(table, fd, (host_, 9, 0, 2), Wait(0), 0)
+
+
+@pytest.mark.parametrize("kind", [c.SOCK_STREAM, c.SOCK_DGRAM])
+@pytest.mark.parametrize("option", [23, 25, 49, 78])
+def test_options_that_linux_has_and_we_have_not_are_loud(option: int, kind: int) -> None:
+    table = host()
+    fd = six(table, kind)
+    with pytest.raises(NotSimulatedError, match=f"option {option} of IPPROTO_IPV6"):
+        calls.setsockopt(table, fd, c.IPPROTO_IPV6, option, 1, 0)
+    with pytest.raises(NotSimulatedError, match=f"option {option} of IPPROTO_IPV6"):
+        calls.getsockopt(table, fd, c.IPPROTO_IPV6, option, 0, 0)
+
+
+def test_a_connection_has_the_hop_limit_of_its_socket() -> None:
+    table = host()
+    fd = six(table)
+    calls.setsockopt(table, fd, c.IPPROTO_IPV6, c.IPV6_UNICAST_HOPS, 7, 0)
+    there = ("2001:db8:1::2", 9, 0, 0)
+    assert failing(calls.connect, table, fd, there, Wait(0), 0) == errno.EINPROGRESS
+    calls.setsockopt(table, fd, c.IPPROTO_IPV6, c.IPV6_UNICAST_HOPS, -1, 0)
+    ((_, load),) = table.kernel.outbox
+    assert getattr(load, "ttl", None) == 7
+
+
+def test_datagrams_have_the_hop_limit_and_class_of_their_socket() -> None:
+    table = host()
+    fd = six(table, c.SOCK_DGRAM)
+    calls.setsockopt(table, fd, c.IPPROTO_IPV6, c.IPV6_UNICAST_HOPS, 7, 0)
+    calls.setsockopt(table, fd, c.IPPROTO_IPV6, c.IPV6_TCLASS, 0x49, 0)
+    calls.sendto(table, fd, b"x", 0, ("2001:db8:1::2", 9, 0, 0), Wait(0), 0)
+    ((_, load),) = table.kernel.outbox
+    assert (getattr(load, "ttl", None), getattr(load, "tos", None)) == (7, 0x49)
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "v6only", "others", "same"),
+    [
+        ("::", "::", True, True, True),
+        ("::", "0.0.0.0", False, False, True),
+        ("::", "0.0.0.0", True, False, False),
+        ("0.0.0.0", "::", False, True, False),
+        ("0.0.0.0", "::", False, False, True),
+        ("::", "2001:db8::1", True, True, True),
+        ("2001:db8::1", "::", True, True, True),
+        ("2001:db8::1", "10.0.0.1", True, False, False),
+        ("10.0.0.1", "0.0.0.0", False, False, True),
+        ("10.0.0.1", "10.0.0.2", False, False, False),
+        ("fe80::1%2", "fe80::1%3", True, True, False),
+    ],
+)
+def test_who_would_have_the_same_packets(
+    own: str, other: str, v6only: bool, others: bool, same: bool
+) -> None:
+    assert same_address(own, other, v6only=v6only, others=others) is same
