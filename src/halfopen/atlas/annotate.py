@@ -9,7 +9,8 @@ from typing import Final
 from halfopen.base.value import value
 from halfopen.record.query import Packet, packets
 from halfopen.record.trace import Trace
-from halfopen.wire import ip, tcp
+from halfopen.wire import icmp6, ip, tcp
+from halfopen.wire.address import is_v6, spell
 from halfopen.wire.errors import WireError
 from halfopen.wire.icmp import DEST_UNREACH, Icmp
 from halfopen.wire.seq import WRAP, unwrap
@@ -105,10 +106,11 @@ class Annotator:
             case Segment():
                 return self._segment(packet, outer.body, forwarded=forwarded)
             case Datagram(sport=sport, dport=dport, data=data):
-                src, dst, length = f"{src}:{sport}", f"{dst}:{dport}", len(data)
+                src, dst, length = spell(src, sport), spell(dst, dport), len(data)
                 protocol, said = "udp", f"UDP len {length}"
             case Icmp():
-                protocol, said = "icmp", f"ICMP {icmp_name(outer.body)}"
+                named = icmp6_name if is_v6(src) else icmp_name
+                protocol, said = "icmp", f"ICMP {named(outer.body)}"
             case bytes():
                 length = len(outer.body)
         return Seen(
@@ -122,7 +124,7 @@ class Annotator:
         )
 
     def _segment(self, packet: Packet, seg: Segment, *, forwarded: bool) -> Seen:
-        src, dst = f"{seg.flow[0]}:{seg.flow[1]}", f"{seg.flow[2]}:{seg.flow[3]}"
+        src, dst = spell(seg.flow[0], seg.flow[1]), spell(seg.flow[2], seg.flow[3])
         mine = self._ends.setdefault((src, dst), _Direction())
         theirs = self._ends.setdefault((dst, src), _Direction())
         if seg.flags & SYN and not forwarded and mine.iss != seg.seq:
@@ -175,6 +177,32 @@ def icmp_name(message: Icmp) -> str:
         }
         return codes.get(message.code, f"unreachable, code {message.code}")
     kinds = {0: "echo reply", 5: "redirect", 8: "echo request", 11: "time exceeded"}
+    return kinds.get(message.kind, f"type {message.kind} code {message.code}")
+
+
+def icmp6_name(message: Icmp) -> str:
+    """Name an ICMPv6 message by RFC 4443 3 and RFC 4861 4."""
+    if message.kind == icmp6.DEST_UNREACH:
+        codes = {
+            0: "no route",
+            1: "communication prohibited",
+            2: "beyond the scope of the source",
+            3: "address unreachable",
+            4: "port unreachable",
+            5: "source address prohibited",
+            6: "route rejected",
+        }
+        return codes.get(message.code, f"unreachable, code {message.code}")
+    kinds = {
+        2: "packet too big",
+        3: "time exceeded",
+        4: "parameter problem",
+        128: "echo request",
+        129: "echo reply",
+        133: "router solicitation",
+        135: "neighbour solicitation",
+        136: "neighbour advertisement",
+    }
     return kinds.get(message.kind, f"type {message.kind} code {message.code}")
 
 

@@ -6,7 +6,7 @@ from halfopen.record.faults import describe_fault
 from halfopen.record.query import faults
 from halfopen.record.trace import Trace
 from halfopen.wire import pcap
-from halfopen.wire.address import to_bytes
+from halfopen.wire.address import host_of, to_bytes
 
 
 def capture(trace: Trace) -> bytes:
@@ -38,7 +38,7 @@ def _names(packets: list[Seen]) -> list[tuple[bytes, str]]:
     named: dict[str, str] = {}
     for seen in packets:
         if not seen.forwarded and seen.src != "?":
-            named.setdefault(seen.src.partition(":")[0], seen.packet.host)
+            named.setdefault(host_of(seen.src), seen.packet.host)
     return [(to_bytes(address), host) for address, host in named.items()]
 
 

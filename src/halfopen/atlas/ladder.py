@@ -13,6 +13,7 @@ from halfopen.atlas.moments import Moment, Reader
 from halfopen.atlas.phrases import call_name, show_instant
 from halfopen.base.units import S, show_duration
 from halfopen.record.trace import Trace
+from halfopen.wire.address import host_of
 
 WIDTH: Final = 80
 _TIME: Final = 12  # the left host's column begins here
@@ -196,7 +197,7 @@ def _addresses(moments: list[Moment]) -> dict[str, str]:
     found: dict[str, str] = {}
     for moment in moments:
         if moment.seen is not None and not moment.seen.forwarded:
-            found.setdefault(moment.host, moment.seen.src.rpartition(":")[0] or moment.seen.src)
+            found.setdefault(moment.host, host_of(moment.seen.src))
     return found
 
 

@@ -5,7 +5,8 @@ from typing import Final, TypeAlias
 from halfopen.base.value import value
 from halfopen.compare.rules import DNS_PORT, EPHEMERAL
 from halfopen.record.query import Packet
-from halfopen.wire import icmp, ip
+from halfopen.wire import icmp, icmp6, ip
+from halfopen.wire.address import is_v6
 from halfopen.wire.errors import WireError
 from halfopen.wire.icmp import Icmp
 from halfopen.wire.tcp import ACK, CWR, ECE, FIN, PSH, RST, SYN, URG, Flow, Segment
@@ -67,7 +68,7 @@ class Readings:
                 shape, text = _datagram(datagram)
             case Icmp() as message:
                 stream = ("ICMP", whole.src, 0, whole.dst, 0, 0)
-                shape, text = _message(message)
+                shape, text = _message(message, v6=is_v6(whole.src))
             case _:
                 return None
         head: dict[str, object] = {"ttl": whole.ttl, "tos": whole.tos, "DF": whole.df}
@@ -127,7 +128,7 @@ def _datagram(datagram: Datagram) -> tuple[dict[str, object], str]:
     return shape, f"UDP len {len(datagram.data)}"
 
 
-def _message(message: Icmp) -> tuple[dict[str, object], str]:
+def _message(message: Icmp, *, v6: bool) -> tuple[dict[str, object], str]:
     """Read a message; of what an error quotes, whose packet it was."""
     shape: dict[str, object] = {
         "type": message.kind,
@@ -135,7 +136,10 @@ def _message(message: Icmp) -> tuple[dict[str, object], str]:
         "length": len(message.quoted),
     }
     text = f"ICMP {message.kind}/{message.code}"
-    if message.kind == icmp.DEST_UNREACH and message.code == icmp.FRAG_NEEDED:
+    if v6 and message.kind in {icmp6.PACKET_TOO_BIG, icmp6.PARAMETER_PROBLEM}:
+        shape["mtu or pointer"] = message.rest
+        text += f" {message.rest}"
+    elif not v6 and message.kind == icmp.DEST_UNREACH and message.code == icmp.FRAG_NEEDED:
         shape["mtu"] = message.rest & 0xFFFF
         text += f" mtu {message.rest & 0xFFFF}"
     if message.kind not in {icmp.ECHO, icmp.ECHO_REPLY}:

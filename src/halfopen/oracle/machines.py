@@ -1,5 +1,6 @@
 """The hosts of a variant as network namespaces, and its programs as processes in them."""
 
+import ipaddress
 import json
 import os
 import subprocess
@@ -10,44 +11,55 @@ from typing import Final
 
 from halfopen.oracle import namespaces, netlink
 from halfopen.scenario.model import Host, Lan, Link, Process, Variant
+from halfopen.wire.address import at_interface, at_link, is_v6
 from halfopen.wire.ethernet import mac_of
+from halfopen.wire.ndisc import link_local
 
 #: Both hosts' side of every connection, whatever this machine's own default is.
 CONGESTION: Final = "cubic"
 MTU: Final = 1500
 _FIRST: Final = "eth0"
+_LAN_PREFIX: Final = 24
+_LAN_PREFIX6: Final = 64
 #: Part of the names of sysctls that are there only when the interface is.
 _OF_INTERFACE: Final = f".{_FIRST}."
 
 #: What differs from a fresh namespace, beside what the variant asks for.
 QUIET_SYSCTLS: Final = {
+    # An interface speaks IPv6 where its host has such an address, and asks for no router.
     "net.ipv6.conf.all.disable_ipv6": 1,
     "net.ipv6.conf.default.disable_ipv6": 1,
+    "net.ipv6.conf.lo.disable_ipv6": 0,
+    "net.ipv6.conf.default.accept_ra": 0,
+    # It has the link-local address that it is given, and no other.
+    "net.ipv6.conf.default.addr_gen_mode": 1,
+    # A label of the flow is drawn, and changes with every timeout.
+    "net.ipv6.auto_flowlabels": 0,
     # What one connection learns about the path is not the next one's start.
     "net.ipv4.tcp_no_metrics_save": 1,
 }
 
 
 class Machine:
-    """A host with power: the namespace that is its kernel, and an interface for each link."""
+    """A host with power: the namespace that is its kernel, and an interface for each link.
+
+    IPv6 has addresses at once, without asking whether another has them (IFA_F_NODAD).
+    """
 
     def __init__(self, host: Host, namespace: int) -> None:
         self.host = host
         self.namespace = namespace
         self.tuns: dict[str, int] = {}  # by link
         self._addresses: list[str] = []  # of the first interface
-        self._source = ""  # which of them its routes prefer
+        self._sources: list[str] = []  # which of them its routes prefer
         self._peers: tuple[str, ...] = ()  # where they lead
         self._is_up = True
 
     @classmethod
     def boot(cls, host: Host, variant: Variant) -> "Machine":
-        """Make the namespace, leaving the conductor in it.
-
-        The n-th interface has the n-th address; those left over are the last one's.
-        """
+        """Make the namespace, leaving the conductor in it."""
         machine = cls(host, namespaces.new_namespace())
-        for name, setting in (QUIET_SYSCTLS | dict(host.sysctl)).items():
+        for name, setting in (*QUIET_SYSCTLS.items(), *_own_sysctls(host)):
             known = Path("/proc/sys/net/ipv6").exists() or not name.startswith("net.ipv6.")
             if known and _OF_INTERFACE not in name:
                 namespaces.set_sysctl(name, setting)
@@ -56,15 +68,13 @@ class Machine:
         for number, (link, peer) in enumerate(links):
             interface = f"eth{number}"
             machine.tuns[link.name] = namespaces.open_tun(interface)
-            end = None if number == len(links) - 1 else number + 1
-            addresses = host.addresses[number:end]
-            for address in addresses:
-                netlink.add_address(interface, address)
-            netlink.set_up(interface, mtu=MTU)
-            _add_routes(interface, addresses[0], peer.addresses)
+            own = at_interface(host.addresses, number, last=number == len(links) - 1)
+            addresses = _configure(host, interface, own, at_link(first=link.a == host.name))
+            sources = _firsts(addresses)
+            _add_routes(interface, sources, peer.addresses)
             if number == 0:
-                machine._addresses = list(addresses)
-                machine._source, machine._peers = addresses[0], peer.addresses
+                machine._addresses, machine._sources = addresses, sources
+                machine._peers = peer.addresses
         for number, lan in enumerate(variant.lans):
             if host.name in lan.hosts:
                 assert not links, "a host on a LAN is on nothing else"
@@ -75,23 +85,26 @@ class Machine:
         return machine
 
     def _join(self, lan: Lan, host: Host, mac: str) -> None:
-        """Make the interface for a LAN: a /24, whose hosts are asked for by ARP."""
+        """Make the interface for a LAN: a /24 or /64, whose hosts are asked for."""
         self.tuns[lan.name] = namespaces.open_tun(_FIRST, ethernet=True)
         netlink.set_mac(_FIRST, mac)
-        for address in host.addresses:
-            netlink.add_address(_FIRST, address)
-        netlink.set_up(_FIRST, mtu=MTU)
-        source = host.addresses[0]
-        network = source.rpartition(".")[0] + ".0"
-        netlink.add_route(_FIRST, network, source=source, congestion=CONGESTION, length=24)
-        self._addresses = list(host.addresses)
-        self._source = source
+        self._addresses = _configure(host, _FIRST, host.addresses, link_local(mac))
+        for source in _firsts(self._addresses):
+            length = _LAN_PREFIX6 if is_v6(source) else _LAN_PREFIX
+            network = ipaddress.ip_network(f"{source}/{length}", strict=False).network_address
+            netlink.add_route(
+                _FIRST, str(network), source=source, congestion=CONGESTION, length=length
+            )
 
     def set_down(self) -> bool:
-        """Take the first interface down; False: it was. Requires: in the host's namespace."""
+        """Take the first interface down; False: it was. Requires: in the host's namespace.
+
+        The addresses of IPv6 go with it (Linux addrconf_ifdown).
+        """
         if not self._is_up:
             return False
         netlink.set_down(_FIRST)
+        self._addresses = [address for address in self._addresses if not is_v6(address)]
         self._is_up = False
         return True
 
@@ -101,8 +114,8 @@ class Machine:
             return False
         netlink.set_up(_FIRST)
         self._is_up = True
-        if self._source in self._addresses:
-            _add_routes(_FIRST, self._source, self._peers)
+        kept = [source for source in self._sources if source in self._addresses]
+        _add_routes(_FIRST, kept, self._peers)
         return True
 
     def remove_address(self, address: str) -> bool:
@@ -168,9 +181,48 @@ def start_child(process: Process, variant: Variant, machine: Machine, number: in
     return Child(process, popen, ours, number)
 
 
-def _add_routes(interface: str, source: str, peers: tuple[str, ...]) -> None:
-    for peer in peers:
-        netlink.add_route(interface, peer, source=source, congestion=CONGESTION)
+def _configure(host: Host, interface: str, own: tuple[str, ...], near: str) -> list[str]:
+    """Give an interface its addresses and bring it up; one with IPv6 has a link-local one too.
+
+    Returns those that are not link-local. IPv6 that the host's sysctls disable is left out.
+    """
+    if not _speaks_v6(host, interface):
+        own = tuple(address for address in own if not is_v6(address))
+    if any(map(is_v6, own)):
+        namespaces.set_sysctl(f"net.ipv6.conf.{interface}.disable_ipv6", 0)
+    for address in own:
+        netlink.add_address(interface, address)
+    netlink.set_up(interface, mtu=MTU)
+    if any(map(is_v6, own)):
+        netlink.add_address(interface, near, length=_LAN_PREFIX6)
+    return list(own)
+
+
+def _own_sysctls(host: Host) -> list[tuple[str, int | str]]:
+    """What the variant asks for; what would let every interface speak IPv6 is said to each."""
+    allowed = ("net.ipv6.conf.all.disable_ipv6", 0)
+    return [setting for setting in host.sysctl.items() if setting != allowed]
+
+
+def _speaks_v6(host: Host, interface: str) -> bool:
+    switches = (f"net.ipv6.conf.{where}.disable_ipv6" for where in ("all", interface))
+    return not any(int(host.sysctl.get(switch, 0)) for switch in switches)
+
+
+def _firsts(addresses: list[str]) -> list[str]:
+    """Return the first address of each family."""
+    firsts: dict[bool, str] = {}
+    for address in addresses:
+        firsts.setdefault(is_v6(address), address)
+    return list(firsts.values())
+
+
+def _add_routes(interface: str, sources: list[str], peers: tuple[str, ...]) -> None:
+    """Add the routes to the peers, each from the source of its family."""
+    for source in sources:
+        for peer in peers:
+            if is_v6(peer) == is_v6(source):
+                netlink.add_route(interface, peer, source=source, congestion=CONGESTION)
 
 
 def _links_of(host: Host, variant: Variant) -> Iterator[tuple[Link, Host]]:

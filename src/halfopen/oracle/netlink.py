@@ -54,12 +54,14 @@ def remove_address(interface: str, address: str) -> None:
     _request(RTM_DELADDR, 0, head + _attribute(IFA_LOCAL, octets))
 
 
-def add_address(interface: str, address: str) -> None:
-    """Give an interface an address that stands alone (prefix /32 or /128)."""
+def add_address(interface: str, address: str, *, length: int | None = None) -> None:
+    """Give an interface an address that stands alone (prefix /32 or /128), or with a network.
+
+    It is there at once: no other host is asked whether it has it (RFC 4862 5.4).
+    """
     family, octets = _octets(address)
-    head = struct.pack(
-        "=BBBBi", family, 8 * len(octets), IFA_F_NODAD, 0, socket.if_nametoindex(interface)
-    )
+    bits = 8 * len(octets) if length is None else length
+    head = struct.pack("=BBBBi", family, bits, IFA_F_NODAD, 0, socket.if_nametoindex(interface))
     attributes = _attribute(IFA_LOCAL, octets) + _attribute(IFA_ADDRESS, octets)
     _request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, head + attributes)
 

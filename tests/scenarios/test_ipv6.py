@@ -1,0 +1,240 @@
+"""IPv6 on both arms: the same programs, and no difference. The kernel is the witness."""
+
+import re
+from collections.abc import Mapping
+
+import pytest
+from tests.scenarios import six
+
+from halfopen.base.units import MS, S
+from halfopen.compare.traces import differences
+from halfopen.guest.arm import run_variant as in_world
+from halfopen.oracle.arm import run_variants
+from halfopen.record.events import ArpSent
+from halfopen.record.faults import (
+    AddressGone,
+    Fault,
+    Forge,
+    Impair,
+    InterfaceDown,
+    InterfaceUp,
+    Lose,
+    PowerOff,
+    Unreachable,
+)
+from halfopen.record.query import calls
+from halfopen.record.trace import Trace
+from halfopen.scenario.model import Host, Lan, Link, OnMark, Process, Program, Step, Variant
+from halfopen.scenario.notes.reading import segments_from
+from halfopen.wire import icmp6
+from halfopen.wire.tcp import SYN
+
+pytestmark = [pytest.mark.kernel, pytest.mark.slow, pytest.mark.timeout(60)]
+
+#: When an interpreter has taken itself apart is no matter of IPv6.
+ENDS = re.compile("client ends .* later on the kernel")
+#: By chance two sockets, one after the other, have one port in one arm and not in the other.
+PORTS = re.compile(
+    r"client's getsockname\(\) gives \['([^']*)', \d{5}, 0, (\d)\] in the world "
+    r"and \['\1', \d{5}, 0, \2\] on the kernel"
+)
+BOTH = {"a": ("10.0.0.1", "2001:db8::1"), "b": ("10.0.0.2", "2001:db8::2")}
+
+
+def variant(
+    client: Program,
+    server: Program | None = None,
+    *,
+    settings: Mapping[str, str],
+    faults: tuple[tuple[int, Fault], ...] = (),
+    sysctl: Mapping[str, int | str] | None = None,
+    lan: bool = False,
+    horizon_ns: int = 3 * S,
+) -> Variant:
+    """Two hosts with addresses of both families; faults happen after a mark of the client."""
+    hosts = tuple(
+        Host(name=name, addresses=own, sysctl=dict(sysctl or {})) for name, own in BOTH.items()
+    )
+    processes: tuple[Process, ...] = (Process(host="a", name="client", program=client),)
+    if server is not None:
+        started = OnMark(process="server", name="listening", delay_ns=20 * MS)
+        processes = (
+            Process(host="b", name="server", program=server),
+            Process(host="a", name="client", program=client, start=started),
+        )
+    return Variant(
+        settings=settings,
+        hosts=hosts,
+        # Alone, the client has ended before anything comes back.
+        links=() if lan else (Link(a="a", b="b", delay_ns=10 * MS if server else S),),
+        lans=(Lan(hosts=("a", "b")),) if lan else (),
+        processes=processes,
+        steps=tuple(
+            Step(when=OnMark(process="server", name="listening", delay_ns=after), fault=fault)
+            for after, fault in faults
+        ),
+        horizon_ns=horizon_ns,
+    )
+
+
+def alike(asked: Variant) -> Trace:
+    """Run a variant on both arms; return the kernel's trace."""
+    world = in_world(asked)
+    (run,) = run_variants([asked])
+    assert run.trace is not None, run.failed
+    found = [
+        difference.text
+        for difference in differences(asked, world, run.trace)
+        if not ENDS.search(difference.text) and not PORTS.search(difference.text)
+    ]
+    assert not found, "\n".join(found[:20])
+    return run.trace
+
+
+def synacks(trace: Trace) -> int:
+    """How many connections the server began: each has a number of its own."""
+    begun = {seen.seg.seq for seen in segments_from(trace, "b") if seen.seg.flags & SYN}
+    return len(begun)
+
+
+@pytest.mark.parametrize("socket", ["TCP", "UDP"])
+@pytest.mark.parametrize("program", [six.binds, six.connects, six.options])
+def test_names_and_options(program: Program, socket: str) -> None:
+    trace = alike(variant(program, settings={"socket": socket}))
+    assert {call.errno for call in calls(trace)} > {None, "EINVAL"}
+
+
+def test_where_datagrams_may_go() -> None:
+    settings = {"socket": "UDP"}
+    trace = alike(variant(six.sends, six.takes, settings=settings))
+    assert {call.errno for call in calls(trace)} >= {None, "EAFNOSUPPORT", "ENETUNREACH"}
+
+
+@pytest.mark.parametrize("socket", ["TCP", "UDP"])
+@pytest.mark.parametrize("share", ["no", "SO_REUSEADDR", "listening"])
+def test_two_sockets_and_one_port(share: str, socket: str) -> None:
+    alike(variant(six.conflicts, settings={"socket": socket, "share": share}))
+
+
+@pytest.mark.parametrize("sysctl", ["bindv6only", "conf.all.disable_ipv6", "conf.lo.disable_ipv6"])
+@pytest.mark.parametrize("program", [six.binds, six.connects])
+def test_sysctls(program: Program, sysctl: str) -> None:
+    settings = {"socket": "TCP", "sysctl": sysctl}
+    alike(variant(program, settings=settings, sysctl={f"net.ipv6.{sysctl}": 1}))
+
+
+@pytest.mark.parametrize("marked", ["no", "yes"])
+@pytest.mark.parametrize("over", ["IPv6", "link-local"])
+def test_a_talk(over: str, marked: str) -> None:
+    alike(variant(six.talks, six.serves, settings={"over": over, "marked": marked}))
+
+
+@pytest.mark.parametrize("over", ["IPv4", "mapped"])
+def test_ipv4_reaches_a_socket_of_both_families(over: str) -> None:
+    trace = alike(variant(six.talks, six.serves, settings={"over": over}))
+    (accept, *_) = calls(trace, call="accept")
+    assert isinstance(accept.result, dict)
+    assert str(accept.result["peer"]).startswith("['::ffff:10.0.0.1'")
+
+
+@pytest.mark.parametrize("over", ["IPv6", "link-local", "mapped"])
+def test_datagrams(over: str) -> None:
+    trace = alike(variant(six.datagrams, six.answers, settings={"over": over}))
+    assert "ECONNREFUSED" in {call.errno for call in calls(trace)}
+
+
+@pytest.mark.parametrize("over", ["IPv6", "mapped"])
+def test_a_talk_that_begins_with_a_syn_cookie(over: str) -> None:
+    sysctl = {"net.ipv4.tcp_syncookies": 2}
+    alike(variant(six.talks, six.serves, settings={"over": over}, sysctl=sysctl))
+
+
+def test_a_port_that_nobody_has() -> None:
+    trace = alike(variant(six.tries, six.takes, settings={"over": "IPv6"}))
+    assert {call.errno for call in calls(trace, call="connect")} == {"ECONNREFUSED"}
+
+
+ERRORS = [
+    *((icmp6.DEST_UNREACH, code) for code in range(8)),
+    *((icmp6.TIME_EXCEEDED, code) for code in (0, 1)),
+    *((icmp6.PARAMETER_PROBLEM, code) for code in (0, 1, 2)),
+]
+
+
+def router_says(kind: int, code: int, **more: object) -> Unreachable:
+    return Unreachable(link="a-b", towards="b", kind=kind, code=code, **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("kind", "code"), ERRORS)
+@pytest.mark.parametrize("program", [six.tries, six.hears_of_errors])
+def test_what_a_router_says(program: Program, kind: int, code: int) -> None:
+    pick = "SYN" if program is six.tries else "text"
+    fault = router_says(kind, code, pick=pick)
+    settings = {"over": "IPv6", "ICMPv6": f"{kind}/{code}", "pick": pick}
+    alike(variant(program, six.serves, settings=settings, faults=((0, fault),)))
+
+
+@pytest.mark.parametrize(("kind", "code"), ERRORS)
+def test_what_a_router_says_to_a_listener(kind: int, code: int) -> None:
+    """About its SYN,ACK: it forgets the connection, or goes on trying (Linux tcp_req_err)."""
+    fault = Unreachable(link="a-b", towards="a", kind=kind, code=code, pick="SYN,ACK")
+    settings = {"over": "IPv6", "ICMPv6": f"{kind}/{code}"}
+    asked = variant(six.tries, six.serves, settings=settings, faults=((0, fault),))
+    (run,) = run_variants([asked])
+    assert run.trace is not None, run.failed
+    assert synacks(in_world(asked)) == synacks(run.trace)
+    assert {call.errno for call in calls(run.trace, call="connect")} == {None}
+
+
+@pytest.mark.parametrize("mtu", [1_400, 1_280, 1_279, 600, 9_000])
+def test_a_packet_that_is_too_big(mtu: int) -> None:
+    fault = router_says(icmp6.PACKET_TOO_BIG, 0, mtu=mtu, pick="text")
+    settings = {"over": "IPv6", "mtu": str(mtu)}
+    alike(variant(six.sends_a_segment, six.swallows, settings=settings, faults=((0, fault),)))
+
+
+FAULTS: dict[str, tuple[tuple[int, Fault], ...]] = {
+    "lost": ((0, Lose(link="a-b", towards="b", count=2, pick="text")),),
+    "reset": ((200 * MS, Forge(link="a-b", towards="a", flags="RST")),),
+    "host off": ((100 * MS, PowerOff(host="b")),),
+    "slow": ((0, Impair(link="a-b", towards="b", rate_bps=2_000_000, queue=20)),),
+    "interface down": ((100 * MS, InterfaceDown(host="a")),),
+    "interface down and up": (
+        (100 * MS, InterfaceDown(host="a")),
+        (200 * MS, InterfaceUp(host="a")),
+    ),
+    "address gone": ((100 * MS, AddressGone(host="a", address="2001:db8::1")),),
+    "peer's address gone": ((100 * MS, AddressGone(host="b", address="2001:db8::2")),),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_faults(fault: str) -> None:
+    settings = {"over": "IPv6", "fault": fault}
+    alike(variant(six.sends_a_segment, six.swallows, settings=settings, faults=FAULTS[fault]))
+
+
+@pytest.mark.parametrize("over", ["IPv6", "link-local", "mapped"])
+def test_a_talk_on_a_lan(over: str) -> None:
+    settings = {"over": over, "on": "LAN"}
+    trace = alike(variant(six.talks, six.serves, settings=settings, lan=True))
+    asked = [event.text for event in trace.events if isinstance(event, ArpSent)]
+    assert asked
+    assert all(text.startswith("ARP" if over == "mapped" else "ND") for text in asked)
+
+
+def test_a_host_without_power_on_a_lan() -> None:
+    off = ((0, PowerOff(host="b")),)
+    settings = {"over": "IPv6", "on": "LAN"}
+    asked = variant(
+        six.tries_long, six.serves, settings=settings, faults=off, lan=True, horizon_ns=6 * S
+    )
+    world = in_world(asked)
+    (run,) = run_variants([asked])
+    assert run.trace is not None, run.failed
+    for trace in (world, run.trace):
+        (connect,) = calls(trace, call="connect")
+        assert connect.errno == "EHOSTUNREACH"
+        assert len([event for event in trace.events if isinstance(event, ArpSent)]) == 3
+        assert connect.returned_ns is not None
+        assert 3 * S < connect.returned_ns - connect.t_ns < 3 * S + 150 * MS
