@@ -7,12 +7,15 @@ import sys
 from functools import cache
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from halfopen.base.build import running_build
 
-settings.register_profile("ci", derandomize=True)
-settings.load_profile("ci" if os.environ.get("CI") else "default")
+#: How long a machine takes is no failure: a test that hangs has its own limit.
+_UNTIMED = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+settings.register_profile("here", _UNTIMED)
+settings.register_profile("ci", _UNTIMED, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 #: Leaves our namespaces for a new one, in a process of its own, and opens a TUN device's door.
 _TRIAL = """

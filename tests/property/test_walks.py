@@ -18,7 +18,7 @@ PAUSES = (1 * MS, 30 * MS, 210 * MS, 1 * S, 15 * S, 70 * S)
 
 
 @given(seed=st.integers(0, WRAP), steps=st.integers(1, 20))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_nothing_a_peer_a_user_or_time_does_breaks_it(seed: int, steps: int) -> None:
     rng = Random(seed)
     end = Ours(rng.choice(walks.OPTIONS), irs=rng.randrange(WRAP), iss=rng.randrange(WRAP))
