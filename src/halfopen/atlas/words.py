@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import SequenceMatcher
+from math import log2
 from typing import Final
 
 from halfopen.scenario.lines import BY_ID, LINES, Line
@@ -10,6 +11,7 @@ from halfopen.scenario.model import Note
 
 _ROW: Final = re.compile(r"^[nN](\d{1,3})$")
 _SPAN: Final = re.compile(r"^[nN](\d{1,3})-[nN]?(\d{1,3})$")
+_SEGMENT: Final = re.compile(r"^(SYN|FIN|RST|ACK)([,-](SYN|FIN|RST|ACK))*$")
 _WORD: Final = re.compile(r"[a-z0-9_]+")
 _STOP: Final = frozenset(
     [
@@ -96,6 +98,19 @@ def is_state(text: str) -> bool:
     return bool(first) and _state_name(first[0]) in _STATES and _is_name(first[0])
 
 
+def state_first(text: str) -> str:
+    """Put a state that is named among words before them: ``RST in SYN_SENT``; else leave a text.
+
+    What else is said must be names of segments alone: ``poll in CLOSE_WAIT`` is about a call.
+    """
+    words = [word for word in text.split() if word.lower() not in _STOP]
+    states = [word for word in words if is_state(word)]
+    others = [word for word in words if word not in states]
+    if len(states) != 1 or not all(_SEGMENT.match(word) for word in others):
+        return text
+    return " ".join([*states, *others])
+
+
 def near_states(text: str, notes: Mapping[str, Note]) -> list[str]:
     """Name the states that a misspelt first word may mean, the nearest first.
 
@@ -152,12 +167,19 @@ def _id(digits: str) -> str:
     return f"N{int(digits):02d}"
 
 
-def search(words: str, notes: Mapping[str, Note], answers: Mapping[str, str]) -> list[Line]:
-    """Find rows by words, best first; empty where no word is known anywhere."""
-    wanted = [word for word in _words(words) if word not in _STOP]
-    scored = [
-        (_score(wanted, line, notes.get(line.id), answers.get(line.id, "")), line) for line in LINES
-    ]
+def search(words: str, notes: Mapping[str, Note]) -> list[Line]:
+    """Find rows by words, best first; empty where no word is known anywhere.
+
+    A word counts the more the fewer rows know it.
+    """
+    wanted = dict.fromkeys(word for word in _words(words) if word not in _STOP)
+    scores = dict.fromkeys(BY_ID, 0.0)
+    for word in wanted:
+        stands = {line.id: _stands(word, line, notes.get(line.id)) for line in LINES}
+        knowing = sum(each > 0 for each in stands.values())
+        for id_, strength in stands.items():
+            scores[id_] += strength and strength * log2(1 + len(LINES) / knowing)
+    scored = [(scores[line.id], line) for line in LINES]
     best = max(score for score, _ in scored)
     found = [(score, line) for score, line in scored if score and score * 2 >= best]
     return [line for _, line in sorted(found, key=lambda pair: (-pair[0], pair[1].id))]
@@ -210,18 +232,16 @@ def _words(text: str) -> list[str]:
     return words + [part for word in words if "_" in word for part in word.split("_")]
 
 
-def _score(wanted: Iterable[str], line: Line, note: Note | None, answer: str) -> int:
+def _stands(word: str, line: Line, note: Note | None) -> int:
+    """Say how well a word stands for a row: where, and how exactly."""
     title = f"{line.id} {line.title}"
     words = settings = ""
     if note is not None:
         title += f" {note.question}"
         words = " ".join(note.words)
         settings = " ".join(dict.fromkeys(s for v in note.variants for s in v.settings.values()))
-    weights = ((title, 4), (words, 3), (settings, 2), (line.note, 2), (answer, 1))
-    score = 0
-    for word in wanted:
-        score += max(weight * _strength(word, text) for text, weight in weights)
-    return score
+    weights = ((title, 4), (words, 3), (settings, 2), (line.note, 2))
+    return max(weight * _strength(word, text) for text, weight in weights)
 
 
 def _hits(wanted: Iterable[str], text: str) -> int:

@@ -1,7 +1,7 @@
 """``halfopen ask``: the answer sheet, one row in full, or the row that some words mean."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from typing import Annotated, Final
@@ -16,12 +16,12 @@ from halfopen.atlas.words import (
     nearest,
     parse_rows,
     search,
+    state_first,
 )
 from halfopen.base.errors import MisuseError
 from halfopen.cli.console import progress, show
 from halfopen.cli.leaving import EXPECTED, FINDING, leaves_with_status
 from halfopen.scenario.lines import BY_ID, LINES, Line
-from halfopen.scenario.model import Note
 from halfopen.scenario.notes import all_notes, load
 
 SEED: Final = 1
@@ -47,15 +47,15 @@ def ask(
 ) -> int:
     """Ask the notes: every row, or one in full."""
     texts = words or []
-    asked = " ".join(texts)
-    if texts and is_state(texts[0]):
+    asked = state_first(" ".join(texts))
+    if is_state(asked):
         if as_json or pcap is not None or variant is not None:
             raise MisuseError("a state is shown as text: --json, --pcap and --variant are for rows")
         from halfopen.atlas.cells import lookup
 
         show(lookup(asked.split()))
         return EXPECTED
-    found = _rows(texts, seed=seed)
+    found = _rows(texts)
     one_row = len(found) == 1 or (texts and parse_rows(texts) is None)
     wanted = found[:1] if one_row else found
     if variant is not None:
@@ -75,7 +75,7 @@ def ask(
     return FINDING if any(map(_is_finding, rows)) else EXPECTED
 
 
-def _rows(texts: Sequence[str], *, seed: int) -> list[Line]:
+def _rows(texts: Sequence[str]) -> list[Line]:
     """Find the rows that are meant.
 
     Raises MisuseError, naming the nearest, where there are none.
@@ -94,7 +94,7 @@ def _rows(texts: Sequence[str], *, seed: int) -> list[Line]:
         from halfopen.atlas.cells import unknown_state  # with the stack below it
 
         raise unknown_state(asked.split(), states)
-    found = search(asked, notes, {}) or search(asked, notes, _answers(notes, seed=seed))
+    found = search(asked, notes)
     if not found:
         raise _unknown(asked)
     return found
@@ -112,12 +112,6 @@ def _unknown(asked: str) -> MisuseError:
         "  Every row: halfopen ask\n"
         f"  By words:  halfopen ask {EXAMPLE}"
     )
-
-
-def _answers(notes: Mapping[str, Note], *, seed: int) -> dict[str, str]:
-    """Run every scenario for the words of its answer."""
-    rows, _ = _run([BY_ID[id_] for id_ in notes], seed=seed)
-    return {row.line.id: row.answer.text for row in rows}
 
 
 def _run(lines: Sequence[Line], *, seed: int) -> tuple[list[RowRun], float]:

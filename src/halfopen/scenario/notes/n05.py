@@ -222,5 +222,6 @@ NOTE: Final = Note(
         "CLOSE_WAIT",
         "MSG_PEEK",
         "FIN",
+        "peer closes",
     ),
 )

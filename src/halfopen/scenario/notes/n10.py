@@ -332,5 +332,6 @@ NOTE: Final = Note(
         "reboot",
         "ETIMEDOUT",
         "tcp_retries2",
+        "unanswered write lasts",
     ),
 )
