@@ -9,6 +9,9 @@ from typing import Final
 import pytest
 from tests.architecture.sources import PACKAGE, ROOT, tree_of
 
+from halfopen.scenario.lines import LINES
+from halfopen.scenario.notes import all_notes
+
 SEAMS: Final = ROOT / "docs" / "design" / "interfaces.md"
 MAP: Final = ROOT / "docs" / "design" / "map.md"
 _BLOCK: Final = re.compile(r"^```text\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -84,3 +87,9 @@ def test_functions_of_the_map_are_in_their_files() -> None:
             if name not in ends:
                 missing.append(f"{path} {name}")
     assert missing == []
+
+
+def test_the_readme_counts_the_lines_that_are_scenarios() -> None:
+    counted = re.search(r"\((\d+) of the (\d+) lines so far", (ROOT / "README.md").read_text())
+    assert counted is not None
+    assert [int(each) for each in counted.groups()] == [len(all_notes()), len(LINES)]

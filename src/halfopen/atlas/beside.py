@@ -100,6 +100,17 @@ def _before(compared: Comparison) -> list[str]:
     return _hung(f"look {compared.looks - 1}: {text}")
 
 
+def busy_lines(comparisons: Sequence[Comparison], load: float, cores: int) -> list[str]:
+    """Say that what differs may be this machine's doing, where more wants to run than can."""
+    if load <= cores or not any(compared.differences for compared in comparisons):
+        return []
+    text = (
+        f"This machine is busy: {load:.0f} tasks want its {cores} cores. Programs and wire of the "
+        "kernel arm run late on it, and times differ by that. Look again when it is idle."
+    )
+    return wrap(text, _WIDTH)
+
+
 def summary_line(comparisons: Sequence[Comparison], *, rows: int, calls: int, segments: int) -> str:
     """Count everything that was compared."""
     differences = sum(len(compared.differences) for compared in comparisons)

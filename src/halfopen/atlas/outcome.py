@@ -1,5 +1,7 @@
 """What a variant comes to: what the program that felt it was told, in a few words."""
 
+from itertools import groupby, takewhile
+
 from halfopen.atlas.phrases import (
     TELLING,
     call_name,
@@ -14,6 +16,8 @@ from halfopen.record.query import Call, calls
 from halfopen.record.trace import Trace
 
 _ERRORS_MAX = 3
+#: Calls that look, and may see something else the next time.
+_LOOKS = frozenset({"poll", "select", "epoll_wait"})
 
 
 def outcome(trace: Trace) -> str:
@@ -28,18 +32,30 @@ def outcome(trace: Trace) -> str:
     programs = dict.fromkeys((call.host, call.process) for call in mine)
     parts = []
     for program in programs:
-        said = _of_program([call for call in mine if (call.host, call.process) == program])
+        made_here = [call for call in mine if (call.host, call.process) == program]
+        said = _of_program(made_here, _killed_in_call(trace).get(program, ""))
         parts.append(f"{program[1]}: {said}" if len(programs) > 1 else said)
     return "; ".join(parts) or "no call is left to tell"
 
 
-def _of_program(made: list[Call]) -> str:
+def _of_program(made: list[Call], killed: str) -> str:
     errors = [call for call in made if _error_of(call)]
     waiting = [call for call in made if call.returned_ns is None]
-    if errors:
-        said = [_say_error(call) for call in errors[:_ERRORS_MAX]]
-        return ", then ".join(dict.fromkeys(said))
-    return show_outcome(waiting[-1] if waiting else made[-1])
+    said = [_say_error(call) for call in errors[:_ERRORS_MAX]]
+    if killed:
+        said.append(f"{_short_name(made[-1])} -> killed: {killed}")
+    if not said:
+        said = [show_outcome(call) for call in (waiting[-1:] or _last_looks(made))]
+    return ", then ".join(dict.fromkeys(said))
+
+
+def _last_looks(made: list[Call]) -> list[Call]:
+    """Give the last call; where it only looks, each of the last looks that saw something new."""
+    last = made[-1]
+    if last.call not in _LOOKS:
+        return [last]
+    looks = list(takewhile(lambda call: call.call == last.call, reversed(made)))[::-1]
+    return [next(same) for _, same in groupby(looks, key=lambda call: call.result)]
 
 
 def _say_error(call: Call) -> str:
@@ -58,6 +74,7 @@ def _short_name(call: Call) -> str:
 
 def _dead(trace: Trace) -> set[tuple[str, str]]:
     """Find the programs that a fault or a crash ended: nobody told them anything."""
+    killed_in_call = _killed_in_call(trace)
     killed_hosts = {
         event.fault.host
         for event in trace.events
@@ -75,5 +92,16 @@ def _dead(trace: Trace) -> set[tuple[str, str]]:
     } | {
         (event.host, event.process)
         for event in trace.events
-        if isinstance(event, ProcessEnded) and event.how.startswith("SIG")
+        if isinstance(event, ProcessEnded)
+        and event.how.startswith("SIG")
+        and (event.host, event.process) not in killed_in_call
+    }
+
+
+def _killed_in_call(trace: Trace) -> dict[tuple[str, str], str]:
+    """Find the programs that were killed for a call of theirs: SIGPIPE is what it told them."""
+    return {
+        (event.host, event.process): event.how
+        for event in trace.events
+        if isinstance(event, ProcessEnded) and event.how == "SIGPIPE"
     }

@@ -13,7 +13,7 @@ _WORLD: Final = 56  # the world's column begins here
 _KERNEL: Final = 64
 _VERDICT: Final = 5
 _ANSWER: Final = 16
-_LEGEND: Final = "world: variants run/in all; kernel: how many run alike on Linux; open: not yet"
+_LEGEND: Final = "world: variants run/in all; kernel: how many of those that Linux has run agree"
 #: Each a line that runs as it stands, but for the file.
 _NEXT: Final = (
     "Next: halfopen ask N07",

@@ -1,5 +1,6 @@
 """``halfopen compare``: both arms now, side by side."""
 
+import os
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from typing import Annotated, Final
@@ -9,6 +10,7 @@ import typer
 from halfopen.atlas.beside import (
     Comparison,
     allowance_lines,
+    busy_lines,
     comparison_lines,
     profile_lines,
     summary_line,
@@ -90,6 +92,7 @@ def compare(
             )
         ]
     )
+    show(busy_lines(compared, os.getloadavg()[0], os.cpu_count() or 1))
     wrong = any(comparison.differences or comparison.failed for comparison in compared)
     return FINDING if wrong else EXPECTED
 

@@ -80,6 +80,7 @@ def show(lines: Iterable[str]) -> None:
     """Print lines; a terminal shows them coloured, unless NO_COLOR says otherwise."""
     if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
         sys.stdout.writelines(f"{line}\n" for line in lines)
+        sys.stdout.flush()  # what takes long is seen as it comes, by a pipe too
         return
     from rich.console import Console  # slow to import, and of use on a terminal only
     from rich.text import Text

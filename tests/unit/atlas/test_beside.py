@@ -7,6 +7,7 @@ from tests.unit.atlas.traces import Made
 from halfopen.atlas.beside import (
     Comparison,
     allowance_lines,
+    busy_lines,
     comparison_lines,
     profile_lines,
     summary_line,
@@ -160,3 +161,12 @@ def test_all_that_may_differ_is_listed_with_its_reason() -> None:
     text = " ".join(" ".join(lines).split())
     for allowed in ALLOWED:
         assert f"{allowed.what} {allowed.how} ({allowed.why})" in text
+
+
+def test_a_busy_machine_is_named_where_something_differs() -> None:
+    late = compared(differences=((9 * MS, "late"),))
+    assert busy_lines([late], 7.6, 2)[0].startswith(
+        "This machine is busy: 8 tasks want its 2 cores"
+    )
+    assert busy_lines([late], 1.9, 2) == []
+    assert busy_lines([compared()], 7.6, 2) == []

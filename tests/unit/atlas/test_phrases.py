@@ -89,3 +89,21 @@ class TestOutcome:
         assert outcome(made.done(S)) == "recv -> ECONNRESET after 980 ms"
         made.fault(40 * MS, PowerOff(host="server"))
         assert outcome(made.done(S)) == "no call is left to tell"
+
+    def test_tells_what_a_look_saw_first_where_it_saw_something_else_later(self) -> None:
+        made = Made()
+        made.call("client", "connect", "10.0.0.2:80", 0, until=20 * MS)
+        for at, result in ((20, [[3, 1]]), (50, [[3, 1]]), (70, [])):
+            made.call("client", "epoll_wait", "", at * MS, until=(at + 10) * MS, result=result)
+        assert outcome(made.done(S)) == (
+            "epoll_wait -> IN after 10 ms, then epoll_wait -> nothing ready after 10 ms"
+        )
+
+    def test_is_told_by_sigpipe_too(self) -> None:
+        made = Made()
+        made.call("client", "connect", "10.0.0.2:80", 0, until=20 * MS)
+        made.call("client", "send", "b'x'", 20 * MS, until=20 * MS, errno="ECONNRESET")
+        made.call("client", "send", "b'y'", 30 * MS)
+        made.call("server", "recv", "1", 20 * MS, until=S, result={"len": 0, "head": ""})
+        made.end(30 * MS, "client", "SIGPIPE")
+        assert outcome(made.done(S)) == "send -> ECONNRESET, then send -> killed: SIGPIPE"

@@ -56,7 +56,7 @@ def test_answered_row_says_verdict_and_how_well_it_is_known() -> None:
 def test_sheet_explains_its_columns_before_them() -> None:
     lines = sheet([row()], cpu_s=0)
     assert lines[:3] == [
-        "world: variants run/in all; kernel: how many run alike on Linux; open: not yet",
+        "world: variants run/in all; kernel: how many of those that Linux has run agree",
         "",
         f"{BY_ID['N18'].section:<56}world   kernel 6.18",
     ]
