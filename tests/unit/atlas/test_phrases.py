@@ -93,7 +93,8 @@ class TestOutcome:
     def test_tells_what_a_look_saw_first_where_it_saw_something_else_later(self) -> None:
         made = Made()
         made.call("client", "connect", "10.0.0.2:80", 0, until=20 * MS)
-        for at, result in ((20, [[3, 1]]), (50, [[3, 1]]), (70, [])):
+        seen: list[tuple[int, Json]] = [(20, [[3, 1]]), (50, [[3, 1]]), (70, [])]
+        for at, result in seen:
             made.call("client", "epoll_wait", "", at * MS, until=(at + 10) * MS, result=result)
         assert outcome(made.done(S)) == (
             "epoll_wait -> IN after 10 ms, then epoll_wait -> nothing ready after 10 ms"

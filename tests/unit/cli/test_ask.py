@@ -66,9 +66,6 @@ class TestAsk:
         assert done.exit_code == 0
         assert done.stdout.startswith("N18  ")
 
-    def test_words_of_the_answer_find_the_row_too(self) -> None:
-        assert halfopen("ask", "runs.").stdout.startswith("N18  ")
-
     def test_words_choose_the_variant_that_is_drawn(self) -> None:
         done = halfopen("ask", "bound only closed port")
         assert "Variant 3: server=bound only connect=blocking" in done.stdout
