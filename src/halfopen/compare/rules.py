@@ -36,8 +36,8 @@ TIMED_ERRNOS: Final = frozenset({"EAGAIN", "EINPROGRESS"})
 TIMED_CALLS: Final = frozenset({"send", "sendall", "close", "shutdown"})
 #: A kernel takes a killed process apart: mostly in a millisecond; the world's takes no time.
 KILL_NS: Final = 10 * MS
-#: An interpreter finalizes, and has to wait its turn for it. A kernel's own runs of one variant lay
-#: 20 to 142 ms apart on a busy machine of two cores.
+#: An interpreter finalizes, and has to wait its turn for it, where nobody measured how long. A
+#: kernel's own runs of one variant lay 20 to 142 ms apart on a busy machine of two cores.
 EXIT_NS: Final = 150 * MS
 #: Ports from here on are drawn by the kernel (net.ipv4.ip_local_port_range).
 EPHEMERAL: Final = range(32768, 61000)
@@ -86,7 +86,8 @@ ALLOWED: Final = (
     ),
     Allowance(
         what="the end of a process, and what is sent by it",
-        how=f"up to {EXIT_NS // MS} ms later than in the world; {KILL_NS // MS} ms where a signal "
+        how="later than in the world by as long as Python took to end after the program had, in "
+        f"this run ({EXIT_NS // MS} ms where that is not known); {KILL_NS // MS} ms where a signal "
         "ends it",
         why="an interpreter finalizes, a kernel takes a killed process apart",
     ),
@@ -111,11 +112,16 @@ def wheel(wait_ns: int) -> int:
     return WHEEL_MAX_NS
 
 
-def ending(how: str) -> int:
-    """How much later than in the world a process may be over that ends so."""
+def ending(how: str, finalizing_ns: int | None = None) -> int:
+    """How much later than in the world a process may be over that ends so.
+
+    ``finalizing_ns``: how long its interpreter took to end on the kernel, where that was measured.
+    """
     if how == "power off":
         return 0
-    return KILL_NS if how.startswith("SIG") else EXIT_NS
+    if how.startswith("SIG"):
+        return KILL_NS
+    return EXIT_NS if finalizing_ns is None else finalizing_ns
 
 
 def at_once(wire_late_ns: int) -> int:

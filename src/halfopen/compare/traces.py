@@ -1,5 +1,6 @@
 """Holds the two arms' traces of one variant side by side."""
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import zip_longest
 from typing import TypeVar
@@ -79,14 +80,28 @@ def _compare_marks(world: Trace, kernel: Trace, side: Side) -> None:
 
 
 def _compare_ends(world: Trace, kernel: Trace, side: Side) -> None:
+    lives: Counter[str] = Counter()  # of Python programs that came to their own end
     for w, k in _by_process(world, kernel, ProcessEnded):
         if w is not None and k is not None and w.how == k.how:
-            _pair(side, "end", w, k, f"{w.process} ends ({w.how})", late_ns=ending(w.how))
+            took = _finalizing(kernel, k, lives)
+            _pair(side, "end", w, k, f"{w.process} ends ({w.how})", late_ns=ending(w.how, took))
             continue
         known = _either(w, k)
         ended = [f"ends ({end.how})" if end else "does not end" for end in (w, k)]
         text = f"{known.process} {ended[0]} in the world and {ended[1]} on the kernel"
         side.differ(known.t_ns, "process", text)
+
+
+def _finalizing(kernel: Trace, end: ProcessEnded, lives: Counter[str]) -> int | None:
+    """Read how long a program's interpreter took to end in this life of it; None: unknown."""
+    noted = kernel.meta.get("finalizing_ns")
+    if not isinstance(noted, dict) or not end.how.startswith(("exit", "uncaught")):
+        return None
+    took = noted.get(end.process)
+    life = lives[end.process]
+    lives[end.process] += 1
+    known = took[life] if isinstance(took, list) and life < len(took) else None
+    return known if isinstance(known, int) else None
 
 
 def _by_process(

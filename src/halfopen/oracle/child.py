@@ -91,6 +91,7 @@ def main(parent: int, events_fd: int) -> None:
     try:
         program(KernelLab(task["settings"], task["addresses"], events))
     finally:
+        events.write("returned", {"t_ns": time.monotonic_ns()})
         namespaces.wait_ones_turn()
 
 

@@ -122,8 +122,17 @@ class Conductor:
         if status < 0:
             how = signal.Signals(-status).name
         else:
+            self._note_finalizing(child, now)
             how = f"exit {status}" if child.uncaught is None else f"uncaught {child.uncaught}"
         self.bench.ended(child, how, now)
+
+    def _note_finalizing(self, child: Child, now: int) -> None:
+        """Keep how long Python took to end, life by life; None: os._exit. The world takes none."""
+        noted = self.trace.meta.setdefault("finalizing_ns", {})
+        assert isinstance(noted, dict), "as it was made here"
+        lives = noted.setdefault(child.process.name, [])
+        assert isinstance(lives, list), "as above"
+        lives.append(None if child.returned_at is None else now - child.returned_at)
 
     # What happens when
 

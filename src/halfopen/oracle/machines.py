@@ -140,6 +140,7 @@ class Child:
         self.number = number
         self.unfinished = b""  # a line of events that has not come whole
         self.uncaught: str | None = None
+        self.returned_at: int | None = None  # when its program was over, and Python was not yet
         self.started = False
         self.ended = False
         self.stopped = False

@@ -67,6 +67,9 @@ class Telling:
         at = fields["t_ns"]
         assert isinstance(at, int), "every event carries its time"
         fields["t_ns"] = at = at - self.started_at
+        if kind == "returned":
+            child.returned_at = at
+            return None
         if child.powered_off_at is not None and at > child.powered_off_at:
             return None  # the host had no power any more: nothing happened
         host, process = child.process.host, child.process.name

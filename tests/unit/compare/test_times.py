@@ -9,10 +9,24 @@ from tests.unit.compare.changes import (
     shift,
     shift_from,
 )
-from tests.unit.compare.story import Call, Seg, Story, ends, mark, starts, story, timer
+from tests.unit.compare.story import (
+    KERNEL,
+    VARIANT,
+    WORLD,
+    Call,
+    Seg,
+    Story,
+    ends,
+    mark,
+    starts,
+    story,
+    tell,
+    timer,
+)
 
 from halfopen.base.units import MS, S
 from halfopen.compare.rules import EXIT_NS, JITTER_NS, KILL_NS, TICK_NS, ending, wheel
+from halfopen.compare.traces import differences
 from halfopen.wire.tcp import ACK, PSH
 
 AT_ONCE = JITTER_NS
@@ -225,6 +239,17 @@ def test_no_time_is_allowed_for_where_no_power_is() -> None:
     alter("server ends", make=ends(0, "server", "power off").make)(world)
     assert found(shift(AT_ONCE - 100 * US, "server ends"), world=world) == []
     assert found(shift(AT_ONCE + 100 * US, "server ends"), world=world)
+
+
+@pytest.mark.parametrize(("took_ms", "late_ms", "fits"), [(400, 401, True), (400, 403, False)])
+def test_an_exit_may_be_as_late_as_its_interpreter_took(
+    took_ms: int, late_ms: int, fits: bool
+) -> None:
+    kernel = story()
+    shift(late_ms * MS, "client ends")(kernel)
+    told = tell(kernel, KERNEL)
+    told.meta["finalizing_ns"] = {"client": [took_ms * MS]}
+    assert (differences(VARIANT, tell(story(), WORLD), told) == []) is fits
 
 
 def test_what_follows_from_a_fault_follows_on_every_host() -> None:
