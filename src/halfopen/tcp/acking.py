@@ -186,7 +186,9 @@ def user_read(tcb: Tcb, copied: int, now: int) -> None:
             offer = select_window(tcb)
             due = offer > 0 and offer >= 2 * current
     if due:
+        read_at = max(tcb.departed_at, tcb.rcv_ack_at)
         send_ack(tcb, now)
+        tcb.departed_at = read_at  # the clock was read last when something came or went
 
 
 def initial_rcv_mss(tcb: Tcb) -> None:

@@ -8,6 +8,7 @@ The sequence is that of Linux tcp_ack.
 from halfopen.tcp import recovery, rtt, timers
 from halfopen.tcp.buffers import expand_sndbuf
 from halfopen.tcp.congestion import reno, usage
+from halfopen.tcp.deferral import update_rate
 from halfopen.tcp.effects import WRITE
 from halfopen.tcp.emit import sync_mss, ts_now
 from halfopen.tcp.skb import LOST, RETRANS, SACKED
@@ -59,6 +60,7 @@ def process(tcb: Tcb, seg: Segment, now: int, *, seq: int, ack: int) -> None:
     if acked and tcb.ca_state != RECOVERY:
         reno.acked(tcb, acked)
         tcb.cwnd_at = now
+    update_rate(tcb)
 
 
 def update_window(tcb: Tcb, seg: Segment, now: int, *, seq: int, ack: int) -> bool:
@@ -97,7 +99,7 @@ def _release(tcb: Tcb, seg: Segment, now: int) -> bool:
     Karn's rule (RFC 6298 3): a segment that was sent again measures nothing, unless timestamps tell
     which one it was.
     """
-    first_at = -1
+    first_at = last_at = -1
     resent = never_resent = False
     popped = 0
     while tcb.inflight and tcb.inflight[0].end_seq <= tcb.snd_una:
@@ -106,10 +108,11 @@ def _release(tcb: Tcb, seg: Segment, now: int) -> bool:
         tcb.snd_queued -= skb.cost
         if skb.ever_retrans:
             resent = True
-        else:
-            if not skb.marks & SACKED and first_at < 0:
-                first_at = skb.sent_at
-            if not skb.marks & SACKED and skb.end_seq <= tcb.high_seq:
+        elif not skb.marks & SACKED:
+            last_at = skb.sent_at
+            if first_at < 0:
+                first_at = last_at
+            if skb.end_seq <= tcb.high_seq:
                 never_resent = True
         if skb.marks & (SACKED | LOST | RETRANS):
             recovery.unmark(tcb, skb)
@@ -117,11 +120,12 @@ def _release(tcb: Tcb, seg: Segment, now: int) -> bool:
         recovery.count_duplicates(tcb, tcb.sacked_out - max(popped - 1, 0))
     if popped:
         if first_at >= 0 and not resent:
-            rtt.sample(tcb, (now - first_at) // 1_000)
+            rtt.sample(tcb, (now - first_at) // 1_000, (now - last_at) // 1_000, now)
         elif tcb.ts_ok and seg.ts_val >= 0 and seg.ts_ecr:
             delta_ms = wrap(ts_now(tcb, now) - seg.ts_ecr)
             if delta_ms < 1 << 31:
-                rtt.sample(tcb, max(delta_ms, 1) * 1_000)
+                took = max(delta_ms, 1) * 1_000
+                rtt.sample(tcb, took, took, now)
     return never_resent and tcb.ca_state == LOSS
 
 

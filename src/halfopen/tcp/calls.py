@@ -64,6 +64,8 @@ def send(tcb: Tcb, data: bytes, now: int, *, push: bool = True, is_urgent: bool 
             last.text += data[at : at + room]
             last.end_seq += room
             last.cost += room
+            if not at:
+                last.flags &= ~PSH  # it does not end here any more (Linux tcp_sendmsg_locked)
         elif tcb.has_room:
             room = min(goal, size - at)
             last = Skb(tcb.write_seq, data[at : at + room] if at or room < size else data, 0)

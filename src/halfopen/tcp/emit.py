@@ -57,6 +57,7 @@ def emit(tcb: Tcb, seq: int, flags: int, text: bytes, now: int, *, window: int =
         segment.ts_ecr = tcb.ts_recent
     if (tcb.ooo or tcb.dsack is not None) and tcb.sack_ok:
         segment.sack = _sack_blocks(tcb)
+    tcb.departed_at = now
     _ack_sent(tcb)
     if text:
         _data_sent(tcb, now)
@@ -165,6 +166,7 @@ def send_syn(tcb: Tcb, flags: int, now: int) -> None:
         segment.ts_val = ts_now(tcb, now)
         segment.ts_ecr = tcb.ts_recent
     tcb.rcv_wup = tcb.rcv_nxt
+    tcb.departed_at = now
     tcb.effects.segments.append(segment)
 
 

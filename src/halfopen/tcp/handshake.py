@@ -5,6 +5,7 @@ from typing import Final
 from halfopen.tcp import rtt, timers
 from halfopen.tcp.acking import initial_rcv_mss
 from halfopen.tcp.buffers import expand_sndbuf, initial_space, initial_window
+from halfopen.tcp.deferral import update_rate
 from halfopen.tcp.emit import send_syn, sync_mss, ts_now
 from halfopen.tcp.states import State
 from halfopen.tcp.tcb import (
@@ -99,9 +100,11 @@ def _measure(tcb: Tcb, seg: Segment, now: int, answered_at: int | None) -> None:
     Linux tcp_synack_rtt_meas.
     """
     if answered_at is not None:
-        rtt.sample(tcb, (now - answered_at) // 1_000)
+        took = (now - answered_at) // 1_000
+        rtt.sample(tcb, took, took, now)
     elif tcb.ts_ok and seg.ts_val >= 0 and seg.ts_ecr:
-        rtt.sample(tcb, max(wrap(ts_now(tcb, now) - seg.ts_ecr), 1) * 1_000)
+        took = max(wrap(ts_now(tcb, now) - seg.ts_ecr), 1) * 1_000
+        rtt.sample(tcb, took, took, now)
 
 
 def established(tcb: Tcb, now: int, *, why: str) -> None:
@@ -117,6 +120,7 @@ def established(tcb: Tcb, now: int, *, why: str) -> None:
     initial_space(tcb)
     tcb.rcvq_at = tcb.cwnd_at = now
     tcb.sent_at = tcb.rcv_ack_at = now
+    update_rate(tcb)
     tcb.predicts = not tcb.snd_wscale  # else the first ACK will tell the window
     enter(tcb, State.ESTABLISHED, now, why=why)
     if tcb.keepalive:

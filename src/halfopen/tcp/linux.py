@@ -21,6 +21,12 @@ class Departure:
 
 
 TAGS: Final[dict[str, Departure]] = {
+    "burst-waits": Departure(
+        rfc="RFC 9293 3.8.6.2.1: a full segment that the windows take is sent",
+        does="several segments wait for an ACK that is near, to leave with more of them",
+        kernel="Linux tcp_tso_should_defer",
+        witness="test_sending, test_linux_does_what_the_row_says",
+    ),
     "crossed-opens-scale": Departure(
         rfc="RFC 7323 2.2: windows are scaled only where both SYNs offered it",
         does="where two opens cross, an end goes on with the scale that it offered itself",

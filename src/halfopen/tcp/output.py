@@ -6,8 +6,9 @@ RFC 9293 3.8.6.2.1, 3.7.4.
 from typing import Final
 
 from halfopen.tcp import timers, urgent
-from halfopen.tcp.buffers import GSO_MAX, SEND_OVERHEAD
+from halfopen.tcp.buffers import SEND_OVERHEAD
 from halfopen.tcp.congestion import usage
+from halfopen.tcp.deferral import NOW, WAITS_FOR_CWND, burst_max, deferred
 from halfopen.tcp.emit import emit, fit_mss, send_syn
 from halfopen.tcp.skb import LOST, RETRANS, SACKED, Skb
 from halfopen.tcp.tcb import PERSIST, RETRANSMIT, Tcb
@@ -19,8 +20,11 @@ NAGLE: Final = 0
 NAGLE_OFF: Final = 1
 NAGLE_CORK: Final = 2
 NAGLE_PUSH: Final = 4
-#: As many segments as the largest burst may have (Linux GSO_MAX_SEGS).
-GSO_SEGMENTS: Final = 65535
+
+# What becomes of the first unsent piece.
+HELD: Final = 0
+HELD_BY_CWND: Final = 1
+WENT: Final = 2
 
 
 def queue_fin(tcb: Tcb, now: int) -> None:
@@ -64,12 +68,15 @@ def _write(tcb: Tcb, now: int, nagle: int) -> bool:
     if tcb.ooo or tcb.dsack is not None or tcb.sack_room:
         fit_mss(tcb)
     sent = limited = False
+    largest = burst_max(tcb)
     while tcb.unsent:
-        quota = tcb.cwnd - tcb.in_flight
-        if quota <= 0:
+        room = tcb.cwnd - tcb.in_flight
+        if room <= 0:
             limited = True
             break
-        if not _write_burst(tcb, now, nagle, quota):
+        outcome = _write_burst(tcb, now, nagle, min(_quota(tcb, room), largest), largest)
+        if outcome != WENT:
+            limited = outcome == HELD_BY_CWND
             break
         sent = True
     if sent or limited:
@@ -77,15 +84,25 @@ def _write(tcb: Tcb, now: int, nagle: int) -> bool:
     return not sent and not tcb.inflight and bool(tcb.unsent)
 
 
+def _quota(tcb: Tcb, room: int) -> int:
+    """Return how many of the segments that cwnd has ``room`` for leave as one.
+
+    Half of cwnd, so that two bursts are under way. Linux tcp_cwnd_test.
+    """
+    half = tcb.cwnd >> 1 or 1
+    return half if half < room else room
+
+
 def push_one(tcb: Tcb, now: int, *, forced: bool = False) -> bool:
     """Send the first burst alone, if the windows allow; whether it went (Linux tcp_push_one).
 
     ``forced``: a loss probe goes although cwnd is used up.
     """
-    quota = tcb.cwnd - tcb.in_flight
-    if tcb.no_route or (quota <= 0 and not forced):
+    room = tcb.cwnd - tcb.in_flight
+    if tcb.no_route or (room <= 0 and not forced):
         return False
-    sent = _write_burst(tcb, now, NAGLE_PUSH, max(quota, 1))
+    quota = min(_quota(tcb, room), burst_max(tcb)) if room > 0 else 1
+    sent = _write_burst(tcb, now, NAGLE_PUSH, quota) == WENT
     if sent and forced:
         usage.sent(tcb, now, limited=tcb.in_flight >= tcb.cwnd)  # one probe for each episode
     elif sent:
@@ -106,25 +123,33 @@ def _arm_rto(tcb: Tcb, now: int) -> None:
         timers.rearm_rto(tcb, now)
 
 
-def _write_burst(tcb: Tcb, now: int, nagle: int, quota: int) -> bool:
-    """Send at most ``quota`` segments, and no more than leave as one; whether any went."""
+def _write_burst(tcb: Tcb, now: int, nagle: int, quota: int, largest: int = 0) -> int:
+    """Send at most ``quota`` segments; what became of them: HELD, HELD_BY_CWND or WENT.
+
+    ``largest``: a burst of so many is worth waiting for; 0: none is.
+    """
     skb = tcb.unsent[0]
     several = len(tcb.unsent) > 1
     most = 0
     if several or len(skb.text) > tcb.mss:
-        most = min(quota, burst_max(tcb)) * tcb.mss
+        most = quota * tcb.mss
     if several and len(skb.text) < most:
         _grow(tcb, skb, most - len(skb.text))
+        several = len(tcb.unsent) > 1
     if not sends_into(tcb, skb):
-        return False
+        return HELD
     if len(skb.text) > tcb.mss:
+        if largest:
+            verdict = deferred(tcb, skb, now, largest, is_last=not several)
+            if verdict != NOW:
+                return HELD_BY_CWND if verdict == WAITS_FOR_CWND else HELD
         limit = tcb.mss if urgent.is_out(tcb) else _split_point(tcb, skb, most, nagle)
         transmit_many(tcb, skb, now, limit=limit)
-    elif _nagle_lets(tcb, skb, nagle if len(tcb.unsent) == 1 else NAGLE_PUSH):
+    elif _nagle_lets(tcb, skb, NAGLE_PUSH if several else nagle):
         transmit_new(tcb, skb, now)
     else:
-        return False
-    return True
+        return HELD
+    return WENT
 
 
 def _grow(tcb: Tcb, skb: Skb, missing: int) -> None:
@@ -163,22 +188,6 @@ def _split_point(tcb: Tcb, skb: Skb, most: int, nagle: int) -> int:
     if partial and _nagle_waits(tcb, nagle):
         return needed - partial
     return needed
-
-
-def burst_max(tcb: Tcb) -> int:
-    """Return how many segments leave as one (Linux tcp_tso_autosize).
-
-    A ms's worth, at least two.
-    """
-    if not tcb.srtt_us8:
-        return GSO_SEGMENTS
-    ratio = 200 if tcb.cwnd < tcb.ssthresh >> 1 else 120
-    rate = tcb.mss * 80_000 * ratio * max(tcb.cwnd, len(tcb.inflight)) // tcb.srtt_us8
-    octets = rate >> 10
-    shift = (tcb.srtt_us8 >> 3) >> 9
-    if shift < 32:
-        octets += GSO_MAX >> shift
-    return max(min(octets, GSO_MAX) // tcb.mss, 2)
 
 
 def _nagle_lets(tcb: Tcb, skb: Skb, nagle: int) -> bool:

@@ -6,13 +6,24 @@ Linux differs from the RFC in two ways: the variance is never less than ``tcp_rt
 RTO is the smoothed RTT and 200 ms, not the larger of them), and it falls only once in a round trip.
 """
 
-from halfopen.base.units import US
-from halfopen.tcp.jiffies import ceil_jiffies
+from typing import Final
+
+from halfopen.base.units import US, S
+from halfopen.tcp.jiffies import JIFFY, ceil_jiffies
+from halfopen.tcp.minmax import RunningMin
 from halfopen.tcp.tcb import Tcb
 
+#: How long the least RTT is remembered, in ticks (Linux tcp_min_rtt_wlen).
+LEAST_LASTS: Final = 300 * S // JIFFY
 
-def sample(tcb: Tcb, rtt_us: int) -> None:
-    """Take in one measurement, in µs, and set the RTO anew; the backoff is over."""
+
+def sample(tcb: Tcb, rtt_us: int, least_us: int, now: int) -> None:
+    """Take in one measurement, in µs, and set the RTO anew; the backoff is over.
+
+    Where an ACK covers several segments, ``rtt_us`` is that of the first and ``least_us`` that of
+    the last (Linux tcp_ack_update_rtt).
+    """
+    _remember_least(tcb, least_us, now)
     error = rtt_us if rtt_us > 0 else 1
     floor = tcb.config.rto_min_ns // US
     if tcb.srtt_us8 == 0:
@@ -41,6 +52,14 @@ def sample(tcb: Tcb, rtt_us: int) -> None:
             tcb.mdev_max_us = floor
     set_rto(tcb)
     tcb.backoff = 0
+
+
+def _remember_least(tcb: Tcb, rtt_us: int, now: int) -> None:
+    """Keep the least RTT of the last minutes (Linux tcp_update_rtt_min)."""
+    if tcb.rtt_least is None:
+        tcb.rtt_least = RunningMin()
+    at = (now + tcb.config.phase) // JIFFY
+    tcb.rtt_min_us = tcb.rtt_least.take(rtt_us or JIFFY // US, at, LEAST_LASTS)
 
 
 def set_rto(tcb: Tcb) -> None:

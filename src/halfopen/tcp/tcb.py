@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from halfopen.base.units import MS, S
 from halfopen.tcp.config import Config
 from halfopen.tcp.effects import STATE, Effects, Transition
+from halfopen.tcp.minmax import NOTHING, RunningMin
 from halfopen.tcp.skb import Skb
 from halfopen.tcp.states import TRANSITIONS, State
 from halfopen.wire.address import is_v6, spell
@@ -83,6 +84,7 @@ class Tcb:
         "cwnd_seq",
         "cwnd_used",
         "delack_at",
+        "departed_at",
         "dsack",
         "dst_confirm",
         "effects",
@@ -123,6 +125,7 @@ class Tcb:
         "ooo",
         "oow_ack_at",
         "orphan",
+        "pacing_rate",
         "packets_max",
         "pingpong",
         "predicts",
@@ -161,6 +164,8 @@ class Tcb:
         "retransmits",
         "rmem",
         "rto_ns",
+        "rtt_least",
+        "rtt_min_us",
         "rtt_seq",
         "rttvar_us",
         "sack_ok",
@@ -332,6 +337,8 @@ class Tcb:
         self.mdev_max_us = 0
         self.rttvar_us = 0
         self.rtt_seq = 0
+        self.rtt_least: RunningMin | None = None
+        self.rtt_min_us = NOTHING  # in the last minutes
         self.rto_ns = RTO_INITIAL
 
         # Retransmission.
@@ -355,6 +362,7 @@ class Tcb:
         self.packets_max = 0  # in flight at once, where cwnd held nothing back
         self.cwnd_used = 0
         self.cwnd_at = 0  # when cwnd was known to be used, or was cut down
+        self.pacing_rate = INFINITE  # octets a second; bursts are made by it, nothing waits
         self.ca_state = OPEN
         self.high_seq = iss
         self.sacked_out = (
@@ -365,6 +373,7 @@ class Tcb:
         self.frto = False
         self.tlp_retrans = False
         self.sent_at = 0  # of the latest data segment
+        self.departed_at = 0  # of the latest segment of any kind (Linux tcp_wstamp_ns)
 
         # Acknowledging.
         self.ack_pending = 0

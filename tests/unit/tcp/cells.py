@@ -32,7 +32,6 @@ class Cell(NamedTuple):
     error: int = 0  # what SO_ERROR gives afterwards
     gives: bytes = b""  # what the user can read afterwards
     linux: str = ""  # why the row is not for the real kernel: it would wait too long
-    gap: str = ""  # why the stack does not do so yet
     urgent: bytes | int | None = None  # what recv(MSG_OOB) gives or fails with; None: not asked
     reports: tuple[Report, ...] | None = None  # the error queue; the error is then also a soft one
 
@@ -121,12 +120,11 @@ def case(
     error: int = 0,
     gives: bytes = b"",
     linux: str = "",
-    gap: str = "",
     urgent: bytes | int | None = None,
     reports: tuple[Report, ...] | None = None,
 ) -> Cell:
     """A row for several steps, or for a call; what is sent on the way counts too."""
-    return Cell(name, steps, then, sends, error, gives, linux, gap, urgent, reports)
+    return Cell(name, steps, then, sends, error, gives, linux, urgent, reports)
 
 
 def wait(duration_ns: int) -> Step:
@@ -241,7 +239,6 @@ def cells(*tables: Table) -> pytest.MarkDecorator:
             table,
             cell,
             id=f"{table.name}: {cell.name}" if table.name else cell.name,
-            marks=[pytest.mark.xfail(reason=cell.gap)] if cell.gap else [],
         )
         for table in tables
         for cell in table.rows

@@ -43,7 +43,7 @@ _IP_RECVERR: Final = 11
 #: Where a struct inet_diag_msg, behind its header, has the state and the timer's rest in ms.
 _STATE_AT: Final = 17
 _EXPIRES_AT: Final = 68
-_TIMES: Final = 3
+_TIMES: Final = 5
 _GLANCE_NS: Final = 2 * MS
 
 
@@ -257,7 +257,8 @@ class LinuxEnd(End):
     def wait(self, duration_ns: int) -> None:
         until = time.monotonic_ns() + duration_ns
         while (left := until - time.monotonic_ns()) > 0:
-            time.sleep(min(left, _GLANCE_NS) / S)
+            if left >= _GLANCE_NS:  # a shorter sleep lasts too long
+                time.sleep(_GLANCE_NS / S)
             self.look()  # a kernel whose packets lie in the interface does not send them again
 
     def vanish(self) -> None:
@@ -291,7 +292,7 @@ def run(machine: Machine, table: Table, cell: Cell) -> Observed:
 
 
 def judge_row(machine: Machine, table: Table, cell: Cell) -> str:
-    """Hold a row against the kernel; empty where it does so, at least once in three times.
+    """Hold a row against the kernel; empty where it does so, at least once in five times.
 
     Time passes there: a tick may fall between two steps.
     """
@@ -307,7 +308,7 @@ def judge_row(machine: Machine, table: Table, cell: Cell) -> str:
 def judge_walk(
     machine: Machine, seed: int, length: int, sysctl: dict[str, int | str] | None = None
 ) -> list[str]:
-    """Walk with the kernel; return the way to the difference, if there is one, three times.
+    """Walk with the kernel; return the way to the difference, if there is one, five times.
 
     ``sysctl`` is ours alone.
     """

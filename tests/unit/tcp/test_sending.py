@@ -19,11 +19,12 @@ from tests.unit.tcp.cells import (
     says,
     seg,
     shutdown_write,
+    wait,
     write,
 )
 from tests.unit.tcp.ends import IRS, ISS, End, Options, Ours, Sent
 
-from halfopen.base.units import MS, S
+from halfopen.base.units import MS, US, S
 from halfopen.tcp import calls
 from halfopen.tcp.states import State
 from halfopen.wire.tcp import ACK, FIN, PSH, RST, SYN
@@ -158,6 +159,12 @@ def tight(wnd: int) -> Step:
     return takes
 
 
+def narrow(end: End) -> None:
+    """The peer has never taken more."""
+    end.connect()
+    end.arrives(SYN | ACK, IRS, NXT, wnd=1_152)
+
+
 WINDOWS_500 = (
     case("what fits goes", (write(bytes(500)),), ESTABLISHED, pushed(0, 500)),
     case("less than all goes up to the window's end", (write(bytes(3_000)),), ESTABLISHED),
@@ -176,6 +183,17 @@ WINDOWS_500 = (
         (seg(ACK, SEQ - 1, NXT, wnd=9_999), write(bytes(900))),
         ESTABLISHED,
         says(ACK, NXT, SEQ),
+    ),
+)
+
+#: So small that a segment is half of it, and so is a buffer of the send queue.
+WINDOW_1152 = (
+    case(
+        "a write that goes on in another buffer pushes only the latter",
+        (write(bytes(500)), write(bytes(300)), write(bytes(300))),
+        ESTABLISHED,
+        pushed(0, 500),
+        text(500, 576),
     ),
 )
 
@@ -214,14 +232,82 @@ def flight(end: End) -> None:
     end.write(bytes(20 * FULL))
 
 
-DEFERS: Final = (
-    "small bursts are not put off until there is room for more (Linux tcp_tso_should_defer)"
+#: So little time that a burst may wait for another ACK, and so much that one is expected.
+SOON: Final = wait(100 * US)
+
+
+def nearly_all(end: End) -> None:
+    roomy(end)
+    end.write(bytes(10 * FULL))
+    end.write(bytes(2_000))
+
+
+def distant(end: End) -> None:
+    """The same, where a round trip takes 50 ms."""
+    end.connect()
+    end.wait(50 * MS)
+    end.arrives(SYN | ACK, IRS, NXT)
+    end.arrives(ACK, SEQ, NXT, wnd=60_000)
+    end.write(bytes(20 * FULL))
+
+
+#: Linux waits for room for more where the next ACK is near (Linux tcp_tso_should_defer).
+BURSTS = (
+    case("a burst waits while there is little room", (SOON, acked(FULL)), ESTABLISHED),
+    case(
+        "until a third of the window is free",
+        (SOON, acked(FULL), acked(2 * FULL)),
+        ESTABLISHED,
+        *(text(n * FULL, FULL) for n in (10, 11, 12)),
+        pushed(13 * FULL, FULL),
+    ),
+    case(
+        "after a pause it does not wait",
+        (wait(5 * MS), acked(FULL)),
+        ESTABLISHED,
+        text(10 * FULL, FULL),
+        pushed(11 * FULL, FULL),
+    ),
+)
+
+#: Ten segments are in flight, and less than two wait.
+LAST_BURST = (
+    case("it waits for more to be written", (SOON, acked(FULL)), ESTABLISHED),
+    case(
+        "unless there will be no more",
+        (SOON, acked(FULL), shutdown_write),
+        State.FIN_WAIT_1,
+        text(10 * FULL, FULL),
+        says(FIN | PSH | ACK, NXT + 11 * FULL, SEQ, 540),
+    ),
+)
+
+#: In a burst are as many segments as are sent in a ms, and two at least (Linux tcp_tso_autosize).
+DISTANT = (
+    case(
+        "no ACK is near: each duplicate sends a segment",
+        (wait(20 * MS), acked(0), acked(0)),
+        ESTABLISHED,
+        text(10 * FULL, FULL),
+        text(11 * FULL, FULL),
+    ),
+    case(
+        "an ACK is due: the second waits for it",
+        (wait(60 * MS), acked(0), acked(0)),
+        ESTABLISHED,
+        text(10 * FULL, FULL),
+    ),
 )
 
 #: Without SACK duplicate ACKs count (RFC 6582).
 DUPLICATES = (
-    case("two duplicate ACKs: a burst is waited for", (acked(0),) * 2, ESTABLISHED, gap=DEFERS),
-    case("three: the first segment again", (acked(0),) * 3, ESTABLISHED, text(0, FULL), gap=DEFERS),
+    case("two duplicate ACKs: a burst is waited for", (SOON, acked(0), acked(0)), ESTABLISHED),
+    case(
+        "three: the first segment again",
+        (SOON, acked(0), acked(0), acked(0)),
+        ESTABLISHED,
+        text(0, FULL),
+    ),
 )
 
 
@@ -264,7 +350,11 @@ UNMEASURED = (
 )
 
 SACKS = (
-    case("one segment is reported", (acked(0, sack=((FULL, 2 * FULL),)),), ESTABLISHED, gap=DEFERS),
+    case(
+        "one segment is reported: a burst is waited for",
+        (SOON, acked(0, sack=((FULL, 2 * FULL),))),
+        ESTABLISHED,
+    ),
     case(
         "three are reported: the first is sent again",
         (acked(0, sack=((FULL, 4 * FULL),)),),
@@ -302,8 +392,12 @@ TABLES = (
     Table("TCP_NODELAY", undelayed, NODELAY),
     Table("TCP_CORK", corked, CORK),
     Table("window 500", tight(500), WINDOWS_500),
+    Table("window 1152", narrow, WINDOW_1152),
     Table("window taken back", tight(500), TAKEN_BACK),
     Table("window 2000", tight(2_000), WINDOWS_2000),
+    Table("bursts", flight, BURSTS),
+    Table("the last burst", nearly_all, LAST_BURST),
+    Table("bursts on a long way", distant, DISTANT),
     Table("no SACK", flight, DUPLICATES),
     Table("no SACK, nothing waits", ten, NOTHING_WAITS),
     Table("no round trip measured", unmeasured, UNMEASURED),
