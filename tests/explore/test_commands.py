@@ -177,6 +177,9 @@ def test_a_check_that_objects_is_a_finding(tmp_path: Path) -> None:
         (("run", "asking.py:ask"), "asking.py:ask can't build its world"),
         (("replay", "eJx"), "halfopen: not a replay token"),
         (("explore", "asking.py", "--jobs", "0"), "Invalid value for '--jobs'"),
+        (("explore", "asking.py", "--horizon", "-1"), "--horizon must be positive, and finite: -1"),
+        (("explore", "asking.py", "--horizon", "0"), "--horizon must be positive, and finite: 0"),
+        (("explore", "asking.py", "--horizon", "inf"), "--horizon must be positive, and finite"),
     ],
 )
 def test_misuse_leaves_with_two(arguments: tuple[str, ...], said: str) -> None:

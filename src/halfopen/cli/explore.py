@@ -1,11 +1,13 @@
 """``halfopen explore``: a fault at every point of a run."""
 
 import json
+from math import isfinite
 from time import monotonic
 from typing import Annotated
 
 import typer
 
+from halfopen.base.errors import MisuseError
 from halfopen.cli.console import progress_to, show
 from halfopen.cli.leaving import EXPECTED, FINDING, leaves_with_status
 
@@ -36,6 +38,9 @@ def explore(  # noqa: PLR0913  one for each option
     from halfopen.explore.request import Request
     from halfopen.explore.run import explore as explore_target
 
+    if not (isfinite(horizon) and horizon * HOUR >= 1):
+        msg = f"--horizon must be positive, and finite: {horizon:g}"
+        raise MisuseError(msg)
     request = Request(
         target=target,
         seed=seed,
