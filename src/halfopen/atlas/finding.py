@@ -97,7 +97,8 @@ def run_lines(replayed: Replayed) -> tuple[list[str], bool]:
     for call in waiting:
         shown = show_call(call.call, call.args)
         since = show_duration(call.t_ns)
-        lines += _hung(f"{call.host}:{call.process}  {call.where}  {shown}  since {since}", 2)
+        where = call.where or "in a library"
+        lines += _hung(f"{call.host}:{call.process}  {where}  {shown}  since {since}", 2)
     for crash in crashed:
         lines += _crashed(crash)
     at_rest = all(call.call in _AT_REST for call in waiting)

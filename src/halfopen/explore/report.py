@@ -128,7 +128,7 @@ def causes_of(found: Outcome) -> list[Cause]:
         case "clean":
             keys = []
         case "hang" | "stuck":
-            own = [waits for waits in found.waiting if waits.where]
+            own = [waits for waits in found.waiting if waits.own]
             keys = [(*place(waits), waits.what) for waits in own or found.waiting]
         case "crash":
             keys = [_crash_key(crash) for crash in found.crashes]

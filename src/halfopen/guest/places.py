@@ -1,4 +1,7 @@
-"""Where a program is: the innermost line of its own, neither ours nor the library's."""
+"""Where a program is: the innermost line of its own, neither ours nor the library's.
+
+A thread that runs nothing of the program, as a server of the library's starts, is in the library.
+"""
 
 import os
 from types import FrameType
@@ -20,6 +23,16 @@ def innermost(frame: FrameType | None) -> tuple[str, int]:
         if own is None:
             own = _own[path] = is_program(path)
         if own:
+            return path, frame.f_lineno
+        frame = frame.f_back
+    return "", 0
+
+
+def innermost_of_library(frame: FrameType | None) -> tuple[str, int]:
+    """Walk outwards to the first frame that is not ours; ``("", 0)`` where there is none."""
+    while frame is not None:
+        path = frame.f_code.co_filename
+        if not path.startswith("<") and not is_ours(path):
             return path, frame.f_lineno
         frame = frame.f_back
     return "", 0

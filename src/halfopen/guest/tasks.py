@@ -132,7 +132,11 @@ class Thread:
         waiting = self.waiting
         if waiting is None or self.over:
             return None
-        path, number = places.innermost(self._greenlet.gr_frame)
+        frame = self._greenlet.gr_frame
+        path, number = places.innermost(frame)
+        own = bool(path)
+        if not own:
+            path, number = places.innermost_of_library(frame)
         return Waiting(
             host=self.process.host.name,
             process=self.process.name,
@@ -143,6 +147,7 @@ class Thread:
             what=waiting.what,
             since_ns=self.since_ns,
             until_ns=waiting.deadline,
+            own=own,
         )
 
     @property

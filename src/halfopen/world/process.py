@@ -29,12 +29,13 @@ class Waiting:
     host: str
     process: str
     thread: str
-    where: str  # "client.py:31", the innermost line of the program itself
+    where: str  # "client.py:31", the innermost line of the program itself, or of the library
     line: str  # what stands there: "reply = sock.recv(4096)"
     call: str  # "recv", "acquire", "sleep"
     what: str  # "data", "room", "a connection", "a lock", "time"
     since_ns: int
     until_ns: int | None  # its deadline, if it has one
+    own: bool = True  # whether ``where`` is a line of the program: a pool's idle thread has none
 
 
 class Task(Protocol):
@@ -145,8 +146,10 @@ class Alarm(Event):
         self.waiter.timed_out = True
 
     def describe(self) -> str:
-        """Name the process that waits."""
-        return f"deadline of {self.waiter.process.name}"
+        """Name the call that waits for it, and whose it is: ``poll of server``."""
+        waits = self.waiter.task.describe()
+        call = waits.call if waits is not None else ""
+        return f"{call or 'deadline'} of {self.waiter.process.name}"
 
 
 class Table(Protocol):

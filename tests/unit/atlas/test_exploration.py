@@ -106,9 +106,7 @@ OTHERS = {
     ),
     "stuck": finding(
         verdict="stuck",
-        outcome=Outcome(
-            verdict="stuck", ended_ns=9, waiting=(WAITS,), pending=("deadline of other",)
-        ),
+        outcome=Outcome(verdict="stuck", ended_ns=9, waiting=(WAITS,), pending=("poll of other",)),
     ),
     "repeats": finding(
         outcome=Outcome(
@@ -156,7 +154,7 @@ def test_all_but_the_token_fits_80_columns(case: str) -> None:
         ("crash", "  client:ask  uncaught KeyError: 'x'"),
         ("wrong", "  whole: AssertionError (shop.py:3)"),
         ("broken", "  os.fork is not simulated"),
-        ("stuck", "  still pending when the run was given up, at 0.009 µs: deadline of other"),
+        ("stuck", "  still pending when the run was given up, at 0.009 µs: poll of other"),
         ("repeats", "  all that is pending only repeats itself: timer of a"),
     ],
 )

@@ -156,7 +156,7 @@ def test_two_threads_that_wait_are_two_findings_told_by_the_runs_that_show_them_
 
 
 def test_a_pool_s_idle_thread_is_no_finding_where_the_program_waits_itself() -> None:
-    idle = replace(waits(0, 0), where="", line="", call="acquire", what="a lock")
+    idle = replace(waits(0, 0), where="threading.py:327", call="acquire", own=False)
     both = Outcome(verdict="hang", ended_ns=9, waiting=(idle, waits(31, 5)))
     assert [f.waits for f in report_of((1, OFF, both)).findings] == [waits(31, 5)]
     alone = Outcome(verdict="hang", ended_ns=9, waiting=(idle,))

@@ -2,6 +2,7 @@
 # ruff: noqa: T201  programs print
 
 import queue
+import re
 import select
 import selectors
 import socket
@@ -93,6 +94,19 @@ def test_a_deadlock_names_every_thread_its_line_and_since_when() -> None:
             since_ns=since_ns,
             until_ns=None,
         )
+
+
+def waits_for_work() -> None:
+    threading.Thread(target=queue.Queue[None]().get, name="idle").start()
+
+
+def test_a_thread_with_no_line_of_the_program_is_shown_in_the_library() -> None:
+    stage = Stage()
+    stage.start(waits_for_work)
+    found = {each.thread: each for each in stage.run().waiting}
+    idle = found["idle"]
+    assert re.fullmatch(r"threading\.py:\d+", idle.where)
+    assert (idle.line, idle.call, idle.own) == ("waiter.acquire()", "acquire", False)
 
 
 def for_a_while(sock: socket.socket) -> None:
@@ -302,7 +316,7 @@ def spins_behind_a_catch() -> None:
     [
         (asks_the_time, "time in"),
         (asks_for_a_lock, "acquire in"),
-        (sleeps_not_at_all, "deadline of"),
+        (sleeps_not_at_all, "sleep of"),
         (polls, "recv in"),
         (selects, "select in"),
         (spins_in_a_thread, "time in"),
