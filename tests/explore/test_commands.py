@@ -70,6 +70,11 @@ def test_json_keeps_the_schema_and_the_exit_status() -> None:
     Draft202012Validator(json.loads(schema())).validate(document)
     verdicts = {finding["verdict"] for finding in document["findings"]}
     assert verdicts == {"hang", "crash"}
+    crashed = [finding["crash"] for finding in document["findings"] if finding["crash"]]
+    assert {crash["line"] for crash in crashed} == {
+        'with socket.create_connection(("server", 80)) as sock:',
+        "print(sock.recv(4096).decode())",
+    }
     assert document["points"]["total"] == sum(document["points"]["kinds"].values())
 
 
@@ -194,6 +199,28 @@ def test_run_draws_the_undisturbed_run() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert 'recv -> b"ONE" after 20 ms' in done.stdout
     assert re.search(r"1 thread waits:\n  server:serve  asking.py:\d+  accept\(\)", done.stdout)
+
+
+FAILS: Final = """
+import socket
+from halfopen import World
+
+def asks():
+    socket.create_connection(("nowhere", 80))
+
+def world():
+    world = World()
+    world.host("one").start(asks)
+    return world
+"""
+
+
+def test_run_names_the_line_of_the_program_that_a_crash_went_through(tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(FAILS)
+    done = halfopen("run", "shop.py", cwd=tmp_path)
+    assert done.returncode == 1
+    line = '  shop.py:6  socket.create_connection(("nowhere", 80))  crashes\n'
+    assert f"{line}  one:asks  uncaught gaierror: " in done.stdout
 
 
 def test_progress_is_shown_on_a_terminal_alone() -> None:

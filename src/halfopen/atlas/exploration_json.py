@@ -82,7 +82,13 @@ def _waits(waits: Waiting) -> dict[str, Json]:
 
 
 def _crash(crash: Crash) -> dict[str, Json]:
-    return {"host": crash.host, "process": crash.process, "how": crash.how}
+    return {
+        "host": crash.host,
+        "process": crash.process,
+        "where": crash.where,
+        "line": crash.line,
+        "how": crash.how,
+    }
 
 
 def _advice(advice: Advice) -> dict[str, Json]:

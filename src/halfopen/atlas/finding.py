@@ -19,7 +19,7 @@ from halfopen.explore.points import (
 )
 from halfopen.explore.report import FaultCount, Finding, Report
 from halfopen.explore.request import Replay
-from halfopen.explore.verdict import Crash, Outcome, crashes
+from halfopen.explore.verdict import Crash, Outcome
 from halfopen.explore.worker import Replayed
 from halfopen.record.events import ProcessEnded
 from halfopen.record.faults import describe_fault
@@ -88,7 +88,6 @@ def run_lines(replayed: Replayed) -> tuple[list[str], bool]:
     waiting = [
         call for call in calls(trace) if call.returned_ns is None and not _is_over(call, trace)
     ]
-    crashed = crashes(trace)
     lines = ladder(trace)
     if waiting:
         who = "1 thread waits" if len(waiting) == 1 else f"{len(waiting)} threads wait"
@@ -99,10 +98,10 @@ def run_lines(replayed: Replayed) -> tuple[list[str], bool]:
         since = show_duration(call.t_ns)
         where = call.where or "in a library"
         lines += _hung(f"{call.host}:{call.process}  {where}  {shown}  since {since}", 2)
-    for crash in crashed:
+    for crash in replayed.crashes:
         lines += _crashed(crash)
     at_rest = all(call.call in _AT_REST for call in waiting)
-    return lines, at_rest and not crashed
+    return lines, at_rest and not replayed.crashes
 
 
 def _is_over(call: Call, trace: Trace) -> bool:
@@ -220,7 +219,10 @@ def _waiting(waits: Waiting, *, forever: bool) -> list[str]:
 
 
 def _crashed(crash: Crash) -> list[str]:
-    return _hung(f"{crash.host}:{crash.process}  {crash.how}", 2)
+    """Write the line that raised, or let it through, then whose end that was, and by what."""
+    stands = f"{crash.where}  {crash.line}".rstrip()
+    raised = _hung(f"{stands:<{_PLACE}}  crashes", 2) if crash.where else []
+    return raised + _hung(f"{crash.host}:{crash.process}  {crash.how}", 2)
 
 
 def _pending(outcome: Outcome) -> list[str]:

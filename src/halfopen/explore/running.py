@@ -123,8 +123,6 @@ def digest_of(trace: Trace) -> str:
 
 def _objection(check: object, error: BaseException) -> str:
     said = traceback.format_exception_only(error)[-1].strip()
-    where = ""
-    for frame, line in traceback.walk_tb(error.__traceback__):
-        if places.is_program(frame.f_code.co_filename):
-            where = f" ({places.show(frame.f_code.co_filename, line)})"
+    shown = places.show(*places.innermost_of_error(error))
+    where = f" ({shown})" if shown else ""
     return f"{getattr(check, '__name__', 'check')}: {said}{where}"

@@ -140,10 +140,5 @@ def _guarded(call: Callable[[], T], what: str) -> T:
 
 def _place(error: BaseException) -> str:
     """The innermost line of the user's own that an error went through."""
-    shown = ""
-    if isinstance(error, SyntaxError) and error.filename is not None:
-        return f" ({places.show(error.filename, error.lineno or 0)})"
-    for frame, line in traceback.walk_tb(error.__traceback__):
-        if places.is_program(frame.f_code.co_filename):
-            shown = f" ({places.show(frame.f_code.co_filename, line)})"
-    return shown
+    shown = places.show(*places.innermost_of_error(error))
+    return f" ({shown})" if shown else ""

@@ -8,13 +8,14 @@ events without end at one instant, or computing without a call for too long (a b
 the run itself failed, or met what is not simulated. ``clean``: none of these.
 """
 
+import linecache
 from collections.abc import Iterable, Iterator
 from typing import Final, Literal, TypeAlias
 
 from halfopen.base.value import value
 from halfopen.explore.repeats import only_repeats
+from halfopen.guest import places
 from halfopen.guest.image import Image
-from halfopen.record.events import ProcessEnded
 from halfopen.record.faults import Fault
 from halfopen.record.trace import Trace
 from halfopen.world.process import Waiting
@@ -46,7 +47,9 @@ class Crash:
     host: str
     process: str
     how: str  # "uncaught ConnectionResetError: ..."
-    classes: tuple[str, ...] = ()  # the exception's own, and what it derives from; where known
+    classes: tuple[str, ...] = ()  # the exception's own, and what it derives from
+    where: str = ""  # "client.py:31", the innermost line of the program that it went through
+    line: str = ""  # what stands there
 
 
 @value
@@ -94,19 +97,10 @@ def read_baseline(world: World, *, wrong: str) -> Baseline:
     return Baseline(
         places=tuple(place(waits) for waits in waiting),
         waiting=waiting,
-        crashes=tuple(_crashes(world)),
+        crashes=tuple(crashes(world)),
         ended_ns=world.now,
         wrong=wrong,
     )
-
-
-def crashes(trace: Trace) -> list[Crash]:
-    """List the programs that ended by an exception."""
-    return [
-        Crash(host=event.host, process=event.process, how=event.how)
-        for event in trace.events
-        if isinstance(event, ProcessEnded) and event.how.startswith(UNCAUGHT)
-    ]
 
 
 def judge(world: World, trace: Trace, baseline: Baseline, expected: Iterable[str]) -> Outcome:
@@ -115,7 +109,7 @@ def judge(world: World, trace: Trace, baseline: Baseline, expected: Iterable[str
     waiting = tuple(waits for waits in world.waiting() if place(waits) not in baseline.places)
     crashed = tuple(
         crash
-        for crash in _crashes(world)
+        for crash in crashes(world)
         if crash not in baseline.crashes and not is_expected(crash, names)
     )
     pending = world.queue.pending()
@@ -141,14 +135,17 @@ def is_expected(crash: Crash, names: tuple[str, ...]) -> bool:
     return any(name in names for name in crash.classes)
 
 
-def _crashes(world: World) -> Iterator[Crash]:
+def crashes(world: World) -> Iterator[Crash]:
     """List the programs that ended by an exception, with what only their processes still know."""
     for process in world.graveyard:
         image = process.user
         if process.how.startswith(UNCAUGHT) and isinstance(image, Image):
+            path, number = image.ended_at
             yield Crash(
                 host=process.host.name,
                 process=process.name,
                 how=process.how,
                 classes=tuple(each.__name__ for each in image.ended_by),
+                where=places.show(path, number),
+                line=linecache.getline(path, number).strip(),
             )

@@ -21,7 +21,14 @@ from halfopen.explore.leash import die_with
 from halfopen.explore.points import CALL, Point, Recorder
 from halfopen.explore.request import Replay, Request
 from halfopen.explore.running import Running, digest_of
-from halfopen.explore.verdict import Baseline, Disturbed, Outcome, read_baseline
+from halfopen.explore.verdict import (
+    Baseline,
+    Crash,
+    Disturbed,
+    Outcome,
+    crashes,
+    read_baseline,
+)
 from halfopen.guest import modules
 from halfopen.record.events import ProcessStarted
 from halfopen.record.faults import CableOut, Fault, Kill, PowerOff
@@ -46,6 +53,7 @@ class Replayed:
     point: Point | None
     trace: str
     digest: str
+    crashes: tuple[Crash, ...] = ()  # every one, those too that are not due to the fault
 
 
 @value
@@ -232,4 +240,5 @@ def _replay(replay: Replay, baseline: Baseline) -> Replayed:
         point=striker.struck,
         trace=running.trace.dumps(),
         digest=digest_of(running.trace),
+        crashes=tuple(crashes(running.world)),
     )

@@ -55,6 +55,7 @@ class Image:
         self.main: Thread | None = None
         self.last_error: BaseException | None = None  # sys.last_value
         self.ended_by: tuple[type[BaseException], ...] = ()  # what no program caught, and its bases
+        self.ended_at = ("", 0)  # the innermost line of the program that it went through
         self.threads: dict[int, Thread] = {}
         self.idents = process.pid
         self.rng: Rng = self.world.rng.split(process.host.name, "process", str(process.pid))
@@ -171,15 +172,21 @@ class Image:
         except SystemExit as leaving:
             return self._status_of(leaving), ""
         except fence.FenceError as refused:
-            self.ended_by = type(refused).__mro__
+            self._note_end(refused)
             return 1, f"uncaught FenceError: {refused}"
         except BaseException as error:  # noqa: BLE001  the end of the program: CPython shows every error here
             error.__traceback__ = _of_the_guest(error.__traceback__)
             sys.excepthook(type(error), error, error.__traceback__)
             self.last_error = error
-            self.ended_by = type(error).__mro__
+            self._note_end(error)
             return 1, f"uncaught {type(error).__name__}: {error}"[:_TEXT_MAX]
         return 0, ""
+
+    def _note_end(self, error: BaseException) -> None:
+        """Keep what ended the program; what its end itself raises comes too late for that."""
+        if not self.ended_by:
+            self.ended_by = type(error).__mro__
+            self.ended_at = places.innermost_of_error(error)
 
     def _status_of(self, leaving: SystemExit) -> int:
         code = leaving.code

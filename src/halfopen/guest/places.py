@@ -4,6 +4,7 @@ A thread that runs nothing of the program, as a server of the library's starts, 
 """
 
 import os
+import traceback
 from types import FrameType
 from typing import Final
 
@@ -36,6 +37,17 @@ def innermost_of_library(frame: FrameType | None) -> tuple[str, int]:
             return path, frame.f_lineno
         frame = frame.f_back
     return "", 0
+
+
+def innermost_of_error(error: BaseException) -> tuple[str, int]:
+    """Find the innermost line of the program that an error went through; ``("", 0)``: none."""
+    if isinstance(error, SyntaxError) and error.filename is not None:
+        return error.filename, error.lineno or 0
+    found = ("", 0)
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        if is_program(frame.f_code.co_filename):
+            found = frame.f_code.co_filename, line
+    return found
 
 
 def show(path: str, line: int) -> str:

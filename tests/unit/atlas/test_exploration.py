@@ -82,7 +82,13 @@ def report(*findings: Finding, errors: tuple[str, ...] = ()) -> Report:
     )
 
 
-CRASH = Crash(host="client", process="ask", how="uncaught KeyError: 'x'")
+CRASH = Crash(
+    host="client",
+    process="ask",
+    how="uncaught KeyError: 'x'",
+    where="client.py:7",
+    line="print(prices[name])",
+)
 OTHERS = {
     "crash": finding(
         verdict="crash",
@@ -151,6 +157,7 @@ def test_all_but_the_token_fits_80_columns(case: str) -> None:
 @pytest.mark.parametrize(
     ("case", "said"),
     [
+        ("crash", "  client.py:7  print(prices[name])              crashes"),
         ("crash", "  client:ask  uncaught KeyError: 'x'"),
         ("wrong", "  whole: AssertionError (shop.py:3)"),
         ("broken", "  os.fork is not simulated"),
@@ -194,10 +201,13 @@ def test_a_run_is_as_expected_where_servers_wait_for_work_and_nobody_crashed(
         point=None,
         trace=made.done(9).dumps(),
         digest="",
+        crashes=(CRASH,) if crashed else (),
     )
     lines, as_expected = run_lines(run)
     assert as_expected is well
     assert any(f"  {call}()" in line for line in lines)
+    assert ("  client:ask  uncaught KeyError: 'x'" in lines) is crashed
+    assert any(line.startswith("  client.py:7  print(prices[name])") for line in lines) is crashed
 
 
 def validate(what: object) -> None:
@@ -221,6 +231,13 @@ def test_documents_keep_the_schema() -> None:
     ]  # fmt: skip
     first = whole["findings"][0]
     assert first["waits"]["where"] == "client.py:31"
+    assert whole["findings"][1]["crash"] == {
+        "host": "client",
+        "process": "ask",
+        "where": "client.py:7",
+        "line": "print(prices[name])",
+        "how": "uncaught KeyError: 'x'",
+    }
     assert first["advice"][0] == {
         "means": "settimeout",
         "noticed_ns": 10 * S,
