@@ -4,7 +4,7 @@ from importlib.resources import files
 from typing import Any
 
 from halfopen.explore.advice import Advice
-from halfopen.explore.report import FaultCount, Finding, Report
+from halfopen.explore.report import FaultCount, Finding, Report, Who
 from halfopen.explore.verdict import Crash
 from halfopen.record.events import Json
 from halfopen.record.faults import Fault, describe_fault
@@ -53,6 +53,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
             "where": finding.where,
         },
         "waits": _waits(finding.waits) if finding.waits is not None else None,
+        "others": [_who(who) for who in finding.others],
         "pending": list(found.pending),
         "repeats": found.repeats,
         "crash": _crash(finding.crash) if finding.crash is not None else None,
@@ -79,6 +80,11 @@ def _waits(waits: Waiting) -> dict[str, Json]:
         "what": waits.what,
         "since_ns": waits.since_ns,
     }
+
+
+def _who(who: Who) -> dict[str, Json]:
+    host, process, thread = who
+    return {"host": host, "process": process, "thread": thread}
 
 
 def _crash(crash: Crash) -> dict[str, Json]:

@@ -143,9 +143,11 @@ def _finding(finding: Finding) -> list[str]:
     lines = [*wrap(headline, _WIDTH, subsequent_indent="      ")]
     if finding.waits is not None:
         lines += _waiting(finding.waits, forever=finding.verdict == "hang")
+        lines += _others(finding)
         lines += _pending(finding.outcome)
     elif finding.crash is not None:
         lines += _crashed(finding.crash)
+        lines += _others(finding)
     else:
         lines += _outcome(finding.outcome)
     lines += _hung(f"{_points(finding)}; smallest: {finding.point.number}", 2)
@@ -154,6 +156,24 @@ def _finding(finding: Finding) -> list[str]:
         lines += ["", *_shortened(drawn), ""]
     lines += [line for said in _advice(finding.advice) for line in _hung(said, 2)]
     return [*lines, f"  again: halfopen replay {finding.token}"]
+
+
+def _others(finding: Finding) -> list[str]:
+    """Count who else comes to the same line: threads of the process shown, and other processes."""
+    shown = finding.waits or finding.crash
+    assert shown is not None, "a finding that others share shows one of them"
+    own = (shown.host, shown.process)
+    threads = sum(who[:2] == own for who in finding.others)
+    processes = len({who[:2] for who in finding.others} - {own})
+    counted = [
+        f"{number} more {one if number == 1 else several}"
+        for number, one, several in (
+            (threads, "thread", "threads"),
+            (processes, "process", "processes"),
+        )
+        if number
+    ]
+    return [f"  and {' and '.join(counted)}, at this point or another"] if counted else []
 
 
 def _points(finding: Finding) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from halfopen.base.value import value
 from halfopen.explore.advice import Advice, Remedy, hanging_call, outcome, remedies
-from halfopen.explore.points import KINDS, Point, describe_point
+from halfopen.explore.points import AFTER_DEPARTURE, KINDS, Point, describe_point
 from halfopen.explore.request import Replay, Request, write_token
 from halfopen.explore.verdict import (
     SEVERITY,
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from halfopen.explore.worker import Replayed, Undisturbed
 
 Replayer: TypeAlias = "Callable[[Sequence[Replay]], Sequence[Replayed]]"
+
+#: A thread: its host, its process, its name; the name is empty where a process is meant.
+Who: TypeAlias = tuple[str, str, str]
 
 
 class Tally:
@@ -48,7 +51,7 @@ class FaultCount:
 
 @value
 class Cause:
-    """What makes runs one finding: a thread that waits at a line, a crash, or something said."""
+    """What makes runs one finding: a line that waits in a call, or crashes, or something said."""
 
     verdict: Verdict
     key: tuple[object, ...]
@@ -60,6 +63,7 @@ class Finding:
 
     verdict: Verdict
     waits: Waiting | None
+    others: tuple[Who, ...]  # who else waits at that line, or crashes there, in any of its runs
     crash: Crash | None
     fault: Fault
     outcome: Outcome
@@ -102,7 +106,8 @@ def make_report(request: Request, tally: Tally, replay: Replayer) -> Report:
         for cause in causes_of(run.outcome):
             causes.setdefault(cause, []).append(run)
     findings = _findings(request, undisturbed, causes, replay)
-    findings.sort(key=lambda finding: (SEVERITY.index(finding.verdict), finding.point.number))
+    sent_at = _first_departure(undisturbed)
+    findings.sort(key=lambda finding: _rank(finding, sent_at))
     return Report(
         target=request.target,
         points=len(undisturbed.points),
@@ -117,10 +122,23 @@ def make_report(request: Request, tally: Tally, replay: Replayer) -> Report:
     )
 
 
-def causes_of(found: Outcome) -> list[Cause]:
-    """Name what a run shows: one cause for each thread that waits, or each program that crashed.
+def _first_departure(undisturbed: "Undisturbed") -> int:
+    """Number the first point at which something has been sent; 0 where nothing ever was."""
+    sent = (point.number for point in undisturbed.points if point.kind == AFTER_DEPARTURE)
+    return next(sent, 0)
 
-    Which fault led there is none: a line that waits for ever is to be mended once. Nor is a thread
+
+def _rank(finding: Finding, sent_at: int) -> tuple[bool, int, int]:
+    """Put the worst first; last comes who waits where nothing was sent, as any server may."""
+    idle = finding.waits is not None and finding.point.number < sent_at
+    return idle, SEVERITY.index(finding.verdict), finding.point.number
+
+
+def causes_of(found: Outcome) -> list[Cause]:
+    """Name what a run shows: one cause for each line at which threads wait, or programs crash.
+
+    Which fault led there is none, nor who waits: a line that waits for ever is to be mended once,
+    however many threads and processes come to it. Nor is a thread
     that waits in the library alone (a pool's, for work), where another waits in the program.
     """
     keys: list[tuple[object, ...]]
@@ -129,7 +147,7 @@ def causes_of(found: Outcome) -> list[Cause]:
             keys = []
         case "hang" | "stuck":
             own = [waits for waits in found.waiting if waits.own]
-            keys = [(*place(waits), waits.what) for waits in own or found.waiting]
+            keys = [_wait_key(waits) for waits in own or found.waiting]
         case "crash":
             keys = [_crash_key(crash) for crash in found.crashes]
         case "wrong" | "spin" | "broken":
@@ -137,9 +155,20 @@ def causes_of(found: Outcome) -> list[Cause]:
     return [Cause(verdict=found.verdict, key=key) for key in dict.fromkeys(keys)]
 
 
+def _wait_key(waits: Waiting) -> tuple[object, ...]:
+    """Tell waits apart by line and call; where no line is known, by who waits."""
+    return (waits.where, waits.line, waits.call) if waits.where else place(waits)
+
+
 def _crash_key(crash: Crash) -> tuple[object, ...]:
-    """Tell crashes apart by process and class; texts may hold figures."""
-    return (crash.host, crash.process, crash.how.removeprefix(UNCAUGHT).split(":", 1)[0])
+    """Tell crashes apart by line and class, as texts may hold figures; else by who crashed."""
+    kind = crash.how.removeprefix(UNCAUGHT).split(":", 1)[0]
+    at = (crash.where, crash.line) if crash.where else (crash.host, crash.process)
+    return (*at, kind)
+
+
+def _who(found: Waiting | Crash) -> Who:
+    return (found.host, found.process, found.thread if isinstance(found, Waiting) else "")
 
 
 def _verdicts(runs: list[Disturbed]) -> dict[Verdict, int]:
@@ -203,9 +232,11 @@ class _Case:
         for run in self.runs:
             faults.setdefault(run.fault, []).append(run.point)
         shown = self.shown
+        told = self._waits() or self._crash()
         return Finding(
             verdict=self.cause.verdict,
             waits=self._waits(),
+            others=self._others(_who(told)) if told is not None else (),
             crash=self._crash(),
             fault=self.first.fault,
             outcome=self.first.outcome,
@@ -219,9 +250,20 @@ class _Case:
 
     def _waits(self) -> Waiting | None:
         for waits in self.first.outcome.waiting:
-            if (*place(waits), waits.what) == self.cause.key:
+            if _wait_key(waits) == self.cause.key:
                 return waits
         return None
+
+    def _others(self, told: Who) -> tuple[Who, ...]:
+        """Name who else comes to the same line, in the order of the runs."""
+        found: dict[Who, None] = {}
+        for run in self.runs:
+            outcome = run.outcome
+            found.update((_who(w), None) for w in outcome.waiting if _wait_key(w) == self.cause.key)
+            found.update(
+                (_who(c), None) for c in outcome.crashes if _crash_key(c) == self.cause.key
+            )
+        return tuple(who for who in found if who != told)
 
     def _crash(self) -> Crash | None:
         if self.cause.verdict == "crash":

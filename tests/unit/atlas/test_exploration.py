@@ -2,6 +2,7 @@
 
 import json
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from halfopen.atlas.finding import is_another, replay_lines, report_lines, run_l
 from halfopen.base.units import HOUR, MS, S
 from halfopen.explore.advice import Advice
 from halfopen.explore.points import KINDS, Point
-from halfopen.explore.report import FaultCount, Finding, Report
+from halfopen.explore.report import FaultCount, Finding, Report, Who
 from halfopen.explore.request import Replay, Request
 from halfopen.explore.verdict import Baseline, Crash, Outcome
 from halfopen.explore.worker import Replayed
@@ -47,6 +48,7 @@ def finding(**changes: Any) -> Finding:
     fields: dict[str, Any] = {
         "verdict": "hang",
         "waits": WAITS,
+        "others": (),
         "crash": None,
         "fault": OFF,
         "outcome": HANG,
@@ -169,6 +171,31 @@ def test_each_verdict_says_what_it_rests_on(case: str, said: str) -> None:
     assert said in report_lines(report(OTHERS[case]), took_s=1)
 
 
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        ((("client", "ask", "Thread-2"),), "and 1 more thread, at this point or another"),
+        ((("two", "ask", "main"),), "and 1 more process, at this point or another"),
+        (
+            (
+                ("client", "ask", "Thread-2"),
+                ("client", "ask", "Thread-3"),
+                ("two", "ask", "main"),
+                ("two", "ask", "Thread-1"),
+                ("two", "other", "main"),
+            ),
+            "and 2 more threads and 2 more processes, at this point or another",
+        ),
+    ],
+)
+def test_others_at_the_same_line_are_counted(others: tuple[Who, ...], said: str) -> None:
+    lines = report_lines(report(finding(others=others)), took_s=1)
+    assert lines[lines.index("  client:ask waits in recv for data since 301 µs") + 1] == f"  {said}"
+    shown = OTHERS["crash"]
+    assert f"  {said}" in report_lines(report(replace(shown, others=others)), took_s=1)
+    assert not any("more" in line for line in report_lines(report(finding()), took_s=1))
+
+
 def test_a_clean_report_says_that_every_fault_fired() -> None:
     assert report_lines(report(), took_s=1)[-1].startswith("Every fault fired")
     assert report_lines(report(errors=("x",)), took_s=1)[-1] == "error: x"
@@ -224,13 +251,14 @@ def test_schema_is_a_schema() -> None:
 
 
 def test_documents_keep_the_schema() -> None:
-    whole = document(finding(), *OTHERS.values())
+    whole = document(finding(others=(("two", "ask", "main"),)), *OTHERS.values())
     validate(whole)
     assert [each["verdict"] for each in whole["findings"]] == [
         "hang", "crash", "wrong", "broken", "stuck", "hang",
     ]  # fmt: skip
     first = whole["findings"][0]
     assert first["waits"]["where"] == "client.py:31"
+    assert first["others"] == [{"host": "two", "process": "ask", "thread": "main"}]
     assert whole["findings"][1]["crash"] == {
         "host": "client",
         "process": "ask",

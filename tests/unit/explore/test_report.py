@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from halfopen.explore.advice import Advice
-from halfopen.explore.points import AFTER_ARRIVAL, CALL, RETURN, Point
+from halfopen.explore.points import AFTER_ARRIVAL, AFTER_DEPARTURE, CALL, RETURN, Point
 from halfopen.explore.report import Report, Tally, make_report
 from halfopen.explore.request import Replay, Request, read_token
 from halfopen.explore.verdict import Baseline, Crash, Disturbed, Outcome
@@ -153,6 +153,79 @@ def test_two_threads_that_wait_are_two_findings_told_by_the_runs_that_show_them_
         (waits(40, 5), 3, ((CABLE, (1,)), (OFF, (3,)))),
     ]
     assert report.verdicts == {"hang": 2}
+
+
+def test_threads_and_processes_that_wait_at_one_line_are_one_finding() -> None:
+    """A worker of a pool, or the same program on another host: the line is to be mended once."""
+    worker = replace(waits(31, 6), thread="Thread-2", since_ns=6)
+    abroad = replace(waits(31, 4), host="other", what="room")
+    both = Outcome(verdict="hang", ended_ns=9, waiting=(waits(31, 5), worker))
+    alone = Outcome(verdict="hang", ended_ns=9, waiting=(abroad,))
+    (found,) = report_of((1, OFF, both), (3, CABLE, alone), (4, CABLE, both)).findings
+    assert found.waits == abroad
+    assert found.others == (
+        ("client", "client", "MainThread"),
+        ("client", "client", "Thread-2"),
+    )
+    assert found.faults == ((OFF, (1,)), (CABLE, (3, 4)))
+
+
+def test_another_call_at_the_line_is_another_finding() -> None:
+    asks = replace(waits(31, 5), call="connect", what="an answer")
+    report = report_of(
+        (1, OFF, Outcome(verdict="hang", ended_ns=9, waiting=(asks,))), (2, OFF, hang(31, 5))
+    )
+    assert [f.waits.call for f in report.findings if f.waits] == ["connect", "recv"]
+
+
+def test_waits_of_which_no_line_is_known_are_told_by_who_waits() -> None:
+    one = replace(waits(0, 0), where="", line="", own=False)
+    two = replace(one, thread="Thread-2")
+    both = Outcome(verdict="hang", ended_ns=9, waiting=(one, two))
+    assert [f.waits for f in report_of((1, OFF, both)).findings] == [one, two]
+
+
+def test_crashes_at_one_line_are_one_finding_whoever_crashed() -> None:
+    def crash(host: str, line: int) -> Outcome:
+        found = Crash(
+            host=host,
+            process="ask",
+            how="uncaught OSError: no",
+            where=f"c.py:{line}",
+            line="recv()",
+        )
+        return Outcome(verdict="crash", ended_ns=9, crashes=(found,))
+
+    report = report_of((1, OFF, crash("a", 7)), (2, OFF, crash("b", 7)), (3, OFF, crash("a", 8)))
+    assert [(f.crash.where if f.crash else "", f.others) for f in report.findings] == [
+        ("c.py:7", (("b", "ask", ""),)),
+        ("c.py:8", ()),
+    ]
+
+
+def test_who_waits_where_nothing_was_sent_comes_last() -> None:
+    """As a server does for whoever was killed before it called: every server has that."""
+    first = undisturbed(points=6)
+    points = tuple(
+        replace(point, kind=AFTER_DEPARTURE) if point.number == 3 else point
+        for point in first.points
+    )
+    crash = Outcome(
+        verdict="crash",
+        ended_ns=9,
+        crashes=(Crash(host="client", process="client", how="uncaught OSError: no"),),
+    )
+    report = report_of(
+        (2, KILL, hang(12, 0)),
+        (3, OFF, hang(31, 7)),
+        (4, CABLE, crash),
+        first=replace(first, points=points),
+    )
+    assert [(f.verdict, f.point.number) for f in report.findings] == [
+        ("hang", 3),
+        ("crash", 4),
+        ("hang", 2),
+    ]
 
 
 def test_a_pool_s_idle_thread_is_no_finding_where_the_program_waits_itself() -> None:
