@@ -198,7 +198,9 @@ def test_run_draws_the_undisturbed_run() -> None:
     done = halfopen("run", "asking.py:once")
     assert (done.returncode, done.stderr) == (0, "")
     assert 'recv -> b"ONE" after 20 ms' in done.stdout
-    assert re.search(r"1 thread waits:\n  server:serve  asking.py:\d+  accept\(\)", done.stdout)
+    assert re.search(
+        r"1 thread waits for work:\n  server:serve  asking.py:\d+  accept\(\)", done.stdout
+    )
 
 
 FAILS: Final = """

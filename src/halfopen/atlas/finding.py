@@ -52,6 +52,8 @@ def report_lines(report: Report, *, took_s: float) -> list[str]:
     for count in report.faults:
         lines += _hung(_fired(count), 2)
     lines += [line for error in report.errors for line in _hung(f"error: {error}", 0)]
+    if any(_is_ordinary(finding) for finding in report.findings):
+        lines += ["  errors that your programs may end by: --expect OSError"]
     for finding in report.findings:
         lines += ["", *_finding(finding)]
     if report.clean:
@@ -89,19 +91,24 @@ def run_lines(replayed: Replayed) -> tuple[list[str], bool]:
         call for call in calls(trace) if call.returned_ns is None and not _is_over(call, trace)
     ]
     lines = ladder(trace)
+    at_rest = all(call.call in _AT_REST for call in waiting)
     if waiting:
         who = "1 thread waits" if len(waiting) == 1 else f"{len(waiting)} threads wait"
         ended = show_duration(trace.ended_ns)
-        lines += ["", f"The world can never move again at {ended}, and {who}:"]
+        head = f"The world can never move again at {ended}, and {who}:"
+        lines += ["", f"At rest since {ended}; {who} for work:" if at_rest else head]
     for call in waiting:
         shown = show_call(call.call, call.args)
         since = show_duration(call.t_ns)
         where = call.where or "in a library"
         lines += _hung(f"{call.host}:{call.process}  {where}  {shown}  since {since}", 2)
-    for crash in replayed.crashes:
-        lines += _crashed(crash)
-    at_rest = all(call.call in _AT_REST for call in waiting)
-    return lines, at_rest and not replayed.crashes
+    if crashed := replayed.crashes:
+        lines += [
+            "",
+            "1 program crashed:" if len(crashed) == 1 else f"{len(crashed)} programs crashed:",
+        ]
+        lines += [line for crash in crashed for line in _crashed(crash)]
+    return lines, at_rest and not crashed
 
 
 def _is_over(call: Call, trace: Trace) -> bool:
@@ -156,6 +163,11 @@ def _finding(finding: Finding) -> list[str]:
         lines += ["", *_shortened(drawn), ""]
     lines += [line for said in _advice(finding.advice) for line in _hung(said, 2)]
     return [*lines, f"  again: halfopen replay {finding.token}"]
+
+
+def _is_ordinary(finding: Finding) -> bool:
+    """Whether a program crashed by an error that any socket may meet."""
+    return finding.crash is not None and OSError.__name__ in finding.crash.classes
 
 
 def _others(finding: Finding) -> list[str]:

@@ -196,6 +196,22 @@ def test_others_at_the_same_line_are_counted(others: tuple[Who, ...], said: str)
     assert not any("more" in line for line in report_lines(report(finding()), took_s=1))
 
 
+@pytest.mark.parametrize(
+    ("classes", "hinted"),
+    [
+        (("ConnectionResetError", "ConnectionError", "OSError", "Exception"), True),
+        (("KeyError", "LookupError", "Exception"), False),
+    ],
+)
+def test_ordinary_errors_bring_a_hint_that_they_can_be_expected(
+    classes: tuple[str, ...], *, hinted: bool
+) -> None:
+    shown = finding(verdict="crash", waits=None, crash=replace(CRASH, classes=classes), advice=())
+    lines = report_lines(report(shown), took_s=1)
+    hint = "  errors that your programs may end by: --expect OSError"
+    assert (hint in lines[: lines.index("")]) is hinted
+
+
 def test_a_clean_report_says_that_every_fault_fired() -> None:
     assert report_lines(report(), took_s=1)[-1].startswith("Every fault fired")
     assert report_lines(report(errors=("x",)), took_s=1)[-1] == "error: x"
@@ -231,6 +247,13 @@ def test_a_run_is_as_expected_where_servers_wait_for_work_and_nobody_crashed(
         crashes=(CRASH,) if crashed else (),
     )
     lines, as_expected = run_lines(run)
+    rest = "At rest since 0.009 µs; 1 thread waits for work:"
+    stuck = "The world can never move again at 0.009 µs, and 1 thread waits:"
+    assert (rest in lines, stuck in lines) == (call == "accept", call != "accept")
+    if crashed:
+        head = lines.index("1 program crashed:")
+        assert lines[head - 1] == ""
+        assert lines[head + 1].startswith("  client.py:7  ")
     assert as_expected is well
     assert any(f"  {call}()" in line for line in lines)
     assert ("  client:ask  uncaught KeyError: 'x'" in lines) is crashed
