@@ -1,5 +1,10 @@
 """``python -m halfopen`` is the command line."""
 
-from halfopen.cli.main import main
+import sys
+
+try:
+    from halfopen.cli.entry import main
+except KeyboardInterrupt:
+    sys.exit(130)
 
 main()

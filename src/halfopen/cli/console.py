@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from halfopen.cli.interrupt import on_interrupt
+
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
@@ -118,10 +120,22 @@ def progress_to(what: str) -> Iterator[Callable[[int, int], None] | None]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None)
+    on_interrupt.append(_restore_terminal)
+    try:
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task(what, total=None)
 
-        def update(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
+            def update(done: int, total: int) -> None:
+                bar.update(task, completed=done, total=total)
 
-        yield update
+            yield update
+    finally:
+        on_interrupt.remove(_restore_terminal)
+
+
+def _restore_terminal() -> None:
+    """Wipe the line of the progress, and show the cursor, which it hides.
+
+    The bar can't do it itself: its own thread may hold its lock just then.
+    """
+    os.write(sys.stderr.fileno(), b"\r\x1b[2K\x1b[?25h")

@@ -10,12 +10,12 @@ from typing import Final, ParamSpec
 import typer
 
 from halfopen.base.errors import HalfopenError, NotPossibleHereError
+from halfopen.cli.interrupt import INTERRUPTED
 
 EXPECTED: Final = 0
 FINDING: Final = 1
 MISUSE: Final = 2
 NOT_POSSIBLE: Final = 3
-INTERRUPTED: Final = 130
 #: What a shell says of a program that SIGPIPE ended: 128 and the signal's number.
 OUTPUT_CLOSED: Final = 141
 
