@@ -55,6 +55,9 @@ _PURE: Final = (
 )
 SHARED_PURE: Final = frozenset(_PURE.split())
 
+#: Modules in which C code looks for an error to raise, without importing them: by who brings them.
+FOUND_BY_C: Final = {"json": ("json.decoder",)}
+
 #: Test frameworks: a file of tests may hold programs, and is loaded in the guest for their sake.
 SHARED_TOOLS: Final = frozenset({"pytest", "_pytest", "pluggy", "hypothesis"})
 
@@ -165,6 +168,8 @@ class SharedLoader(Loader):
         with hosted():
             real = importlib.import_module(name)
         sys.modules[name] = real
+        for known in FOUND_BY_C.get(name, ()):
+            importlib.import_module(known)
 
 
 class KeptSourceLoader(SourceFileLoader):

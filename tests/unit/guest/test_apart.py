@@ -2,6 +2,7 @@
 # ruff: noqa: T201  programs print
 
 import asyncio
+import json
 import logging
 import os
 import random
@@ -310,6 +311,24 @@ def imports() -> None:
     import xmlrpc.client  # noqa: F401
 
     print("xmlrpc.client" in sys.modules, "pytest" in sys.modules)
+
+
+def reads_what_is_no_json() -> None:
+    for text in ("{", '["open', "nonsense"):
+        try:
+            json.loads(text)
+        except json.JSONDecodeError as error:
+            print(error.msg)
+
+
+def test_an_error_that_c_code_looks_up_by_its_module_is_found() -> None:
+    """The scanner of json, in C, finds JSONDecodeError in ``sys.modules``."""
+    printed = alone(reads_what_is_no_json).output("reads_what_is_no_json").splitlines()
+    assert printed == [
+        "Expecting property name enclosed in double quotes",
+        "Unterminated string starting at",
+        "Expecting value",
+    ]
 
 
 def test_the_interpreters_modules_come_back() -> None:
