@@ -58,7 +58,7 @@ class Forker:
         self.children: deque[Child] = deque()
         self.writer: int | None = None  # in a child: where its outcome goes
 
-    def point(self, kind: str, host: str, number: int, now: int) -> None:  # noqa: ARG002
+    def point(self, kind: str, host: str, number: int, now: int) -> None:  # noqa: ARG002  an Observer
         """Fork once for every fault that would find something to act on here.
 
         Departures are met inside a guest's call, with its modules in place and its fence up.

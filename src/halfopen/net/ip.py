@@ -225,12 +225,9 @@ class Ip:
 
     def _refuse(self, packet: Packet, code: int, now: int) -> None:
         """Say that there is nobody to take a packet."""
-        if is_v6(packet.src):
-            if icmp_errors.answerable(packet):
-                self.send(error_about(packet, icmp6.DEST_UNREACH, code, packet.dst), now)
-            return
         assert icmp_errors.answerable(packet), "an error about an error"
-        self.send(error_about(packet, icmp.DEST_UNREACH, code, packet.dst), now)
+        kind = icmp6.DEST_UNREACH if is_v6(packet.src) else icmp.DEST_UNREACH
+        self.send(error_about(packet, kind, code, packet.dst), now)
 
     def _discard(self, packet: Packet, now: int) -> None:
         """Drop what is for another host; say so where no route leads there.

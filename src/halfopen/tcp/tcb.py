@@ -105,7 +105,6 @@ class Tcb:
         "keepcnt",
         "keepidle_ns",
         "keepintvl_ns",
-        "last_ts_ecr",
         "linger2_ns",
         "listening",
         "lost_out",
@@ -324,7 +323,6 @@ class Tcb:
         self.ts_offset = ts_offset
         self.ts_recent = 0
         self.ts_recent_at: int | None = None
-        self.last_ts_ecr = 0
         self.sack_ok = config.sack
         self.sack_room = 0  # what mss leaves for SACK blocks that ride on text
         self.wscale_ok = config.window_scaling

@@ -78,7 +78,7 @@ def at_mark(tcb: Tcb) -> bool:
 
 
 def passed(tcb: Tcb) -> None:
-    """The reader took something: behind the mark, the octet is forgotten."""
-    if tcb.copied_seq > tcb.rcv_up:
-        tcb.urg_data = 0
-        predict(tcb)
+    """The reader, who stood at the mark, took something: the octet is forgotten."""
+    assert tcb.copied_seq > tcb.rcv_up, "the reader began at the mark, and took nothing"
+    tcb.urg_data = 0
+    predict(tcb)

@@ -72,7 +72,7 @@ class Port(Event):
         """The instant at which the first frame arrives."""
         return self.flights[0].at if self.flights else NEVER
 
-    def postpone(self, at: int, due: int) -> None:  # noqa: ARG002
+    def postpone(self, at: int, due: int) -> None:  # noqa: ARG002  as every event
         """The entry went to a later frame, or was dropped."""
         self.queued = due != NEVER
 

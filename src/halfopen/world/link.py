@@ -159,7 +159,7 @@ class Direction(Event):
         """The instant at which the first packet arrives."""
         return self.flights[0].at if self.flights else NEVER
 
-    def postpone(self, at: int, due: int) -> None:  # noqa: ARG002
+    def postpone(self, at: int, due: int) -> None:  # noqa: ARG002  as every event
         """The entry went to a later packet, or was dropped: nothing is on the wire."""
         self.queued = due != NEVER
 

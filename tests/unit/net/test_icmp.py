@@ -17,12 +17,12 @@ from errno import (
 import pytest
 from tests.unit.net.hosts import HERE, NOW, PEER, Host
 
-from halfopen.net.icmp import tcp_error
+from halfopen.net.icmp import report, tcp_error
 from halfopen.tcp import calls
 from halfopen.tcp.states import State
 from halfopen.tcp.tcb import Tcb
 from halfopen.wire import icmp, ip
-from halfopen.wire.icmp import Icmp
+from halfopen.wire.icmp import Icmp, Quote
 from halfopen.wire.ip import PROTO_TCP, Packet
 from halfopen.wire.onpath import error_about
 from halfopen.wire.tcp import ACK, FIN, SYN, Segment
@@ -168,3 +168,9 @@ def test_in_time_wait_nothing_is_heard() -> None:
     assert tcb.state is State.TIME_WAIT
     complains(host, tcb, icmp.DEST_UNREACH, icmp.HOST_UNREACH, seq=tcb.snd_una)
     assert (tcb.state, tcb.so_error_soft) == (State.TIME_WAIT, 0)
+
+
+def test_a_parameter_problem_says_where() -> None:
+    """sock_extended_err.ee_info (Linux icmp_unreach)."""
+    message = Icmp(icmp.PARAMETER_PROBLEM, 0, 9 << 24, bytes(28))
+    assert report(EPROTO, message, Quote(17, HERE, 1, PEER, 2, 0, 20), ROUTER, 8).info == 9

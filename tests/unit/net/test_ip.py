@@ -304,3 +304,10 @@ def test_a_new_listener_takes_the_flow_of_an_embryo_that_the_old_one_left() -> N
     assert answer.body.flags == SYN | ACK
     assert len(new.embryos) == 1
     assert len(host.ip.demux.flows) == 1
+
+
+def test_nothing_leaves_from_an_address_that_is_not_the_hosts() -> None:
+    """Linux ip_queue_xmit."""
+    host = Host()
+    host.connect(source="192.0.2.9")
+    assert host.leaves() == []

@@ -91,3 +91,14 @@ def test_broadcast(address: str, broadcast: bool) -> None:
 def test_a_prefix_without_length_is_one_host() -> None:
     assert split_prefix("10.0.0.1") == ("10.0.0.1", 32)
     assert split_prefix("0.0.0.0/0") == ("0.0.0.0", 0)
+
+
+def test_an_address_of_ipv6_that_goes_leaves_the_routes_of_others() -> None:
+    eth0 = Interface(0, "eth0", ("2001:db8::1/64", "2001:db8::9/64"))
+    eth1 = Interface(1, "eth1", ("2001:db8:1::1/64",))
+    routes = table(eth0, eth1)
+    routes.remove_address("2001:db8::1")
+    first, second = routes.way("2001:db8::77"), routes.way("2001:db8:1::77")
+    assert first is not None
+    assert second is not None
+    assert (first.source, second.source) == ("2001:db8::9", "2001:db8:1::1")

@@ -1,5 +1,6 @@
 """Calls whose answer depends on another host, on a limit, or on who else is in the same call."""
 
+import struct
 from errno import (
     EACCES,
     EADDRINUSE,
@@ -24,7 +25,7 @@ from halfopen.sockets.kernel import Kernel
 from halfopen.sockets.waiting import Blocked, NotSimulatedError, Wait, WaitQueue
 from halfopen.tcp.states import State
 from halfopen.wire.ip import PROTO_TCP, Packet
-from halfopen.wire.tcp import ACK, RST, SYN, URG, Segment
+from halfopen.wire.tcp import ACK, FIN, RST, SYN, URG, Segment
 
 IN, OUT, HUP, NVAL = c.POLLIN, c.POLLOUT, c.POLLHUP, c.POLLNVAL
 
@@ -359,3 +360,109 @@ def test_a_wait_belongs_to_one_call() -> None:
     wait = Wait(program.now)
     assert isinstance(calls.recv(program.table, first, 1, 0, wait, program.now), Blocked)
     assert program.table.entered(second, wait) is program.sock(first)
+
+
+def test_accept_that_waits_is_woken_by_the_end_of_a_handshake() -> None:
+    program = alone()
+    fd = program.listener()
+    wait, sleeper = program.wait(), Sleeper()
+    blocked = calls.accept(program.table, fd, wait, program.now)
+    assert isinstance(blocked, Blocked)
+    blocked.queues[0].add(sleeper, exclusive=blocked.exclusive)
+    flow = (PEER, 40_000, HERE, 80)
+
+    def comes(seg: Segment) -> None:
+        program.kernel.receive(Packet(PEER, HERE, PROTO_TCP, seg), 0, program.now)
+
+    comes(Segment(flow, 7_000, 0, SYN, 60_000))
+    assert sleeper.woken == 0
+    (answer,) = program.leaves()
+    assert isinstance(answer.body, Segment)
+    comes(Segment(flow, 7_001, answer.body.seq + 1 & 0xFFFFFFFF, ACK, 60_000))
+    assert sleeper.woken == 1
+    taken = calls.accept(program.table, fd, wait, program.now)
+    assert isinstance(taken, tuple)
+    assert taken[1] == (PEER, 40_000)
+
+
+def test_poll_says_writeable_while_a_third_of_the_buffer_is_free() -> None:
+    """Linux __sk_stream_is_writeable; a writer is woken when it is so again."""
+    program = alone()
+    fd = opened(program)
+    calls.setblocking(program.table, fd, False)
+    tcb = program.tcb(fd)
+    tcb.sndbuf, tcb.sndbuf_locked = 90_000, True
+    seen = []
+    while tcb.has_room:
+        calls.send(program.table, fd, bytes(1_000), 0, program.wait(), program.now)
+        seen.append((bool(program.poll(fd) & OUT), tcb.snd_queued))
+    assert {free for free, queued in seen if queued <= 60_000} == {True}
+    assert {free for free, queued in seen if queued > 60_000} == {False}
+
+
+def test_recvmsg_waits_as_recv_does() -> None:
+    program = alone()
+    fd = opened(program)
+    calls.setblocking(program.table, fd, True)
+    wait = program.wait()
+    assert isinstance(calls.recvmsg(program.table, fd, 9, 0, 0, wait, program.now), Blocked)
+    hears(program, fd, ACK, b"hello")
+    message = calls.recvmsg(program.table, fd, 9, 0, 0, wait, program.now)
+    assert not isinstance(message, Blocked)
+    assert message[0] == b"hello"
+
+
+def test_waiting_for_all_gathers_what_comes() -> None:
+    program = alone()
+    fd = opened(program)
+    calls.setblocking(program.table, fd, True)
+    wait, got = program.wait(), None
+    for at, text in enumerate((b"a", b"b", b"c")):
+        got = calls.recv(program.table, fd, 3, c.MSG_WAITALL, wait, program.now)
+        assert isinstance(got, Blocked)
+        hears(program, fd, ACK, text, seq=7_001 + at)
+    assert calls.recv(program.table, fd, 3, c.MSG_WAITALL, wait, program.now) == b"abc"
+
+
+def test_where_the_urgent_octet_never_comes_it_is_the_end() -> None:
+    """It was announced, and then came the FIN (Linux tcp_recv_urg)."""
+    program = alone()
+    fd = opened(program)
+
+    def urgent() -> bytes | Blocked:
+        return calls.recv(program.table, fd, 1, c.MSG_OOB, program.wait(), program.now)
+
+    hears(program, fd, ACK | URG, b"x", urg=9)
+    assert error(urgent) == EAGAIN
+    hears(program, fd, ACK | FIN, seq=7_002)
+    assert urgent() == b""
+
+
+def test_a_datagram_that_waited_for_more_finds_no_way_any_longer() -> None:
+    """MSG_MORE."""
+    program = alone()
+    fd = program.datagram()
+    calls.connect(program.table, fd, (PEER, 53), program.wait(), program.now)
+    send = calls.send
+    assert send(program.table, fd, b"a", c.MSG_MORE, program.wait(), program.now) == 1
+    program.kernel.set_up(0, up=False, now=program.now)
+    assert (
+        error(lambda: send(program.table, fd, b"b", 0, program.wait(), program.now)) == ENETUNREACH
+    )
+
+
+def test_a_close_that_lingers_is_woken_by_the_ack_of_its_fin() -> None:
+    program = alone()
+    fd = opened(program)
+    program.set(fd, c.SOL_SOCKET, c.SO_LINGER, struct.pack("=ii", 1, 5))
+    wait, sleeper = program.wait(), Sleeper()
+    tcb = program.tcb(fd)
+    blocked = calls.close(program.table, fd, wait, program.now)
+    assert isinstance(blocked, Blocked)
+    for queue in blocked.queues:
+        queue.add(sleeper)
+    seg = Segment(arriving(tcb.flow), 7_001, tcb.snd_nxt & 0xFFFFFFFF, ACK, 60_000)
+    assert sleeper.woken == 0
+    program.kernel.receive(Packet(PEER, HERE, PROTO_TCP, seg), 0, program.now)
+    assert sleeper.woken > 0
+    assert calls.close(program.table, fd, wait, program.now) is None

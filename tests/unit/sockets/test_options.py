@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Callable
-from errno import EINVAL
+from errno import EAGAIN, EHOSTUNREACH, EINVAL, ENOTTY
 
 import pytest
 from tests.unit.sockets.hosts import HERE, PEER, Program, alone, error
@@ -11,12 +11,16 @@ from halfopen.base.build import running_build
 from halfopen.net.demux import arriving
 from halfopen.sockets import calls
 from halfopen.sockets import constants as c
+from halfopen.sockets.ioctl import SIOCATMARK
 from halfopen.sockets.options import FIELDS, Options
 from halfopen.sockets.sockopt import NOT_SIMULATED
 from halfopen.sockets.waiting import NotSimulatedError
+from halfopen.tcp.errqueue import Report
+from halfopen.tcp.icmp import keep
 from halfopen.wire.ip import PROTO_TCP, Packet
 from halfopen.wire.tcp import ACK, SYN, Segment
 
+ROUTER = "10.0.0.254"
 #: A third of ``struct tcp_info`` from where the segments are counted.
 UNACKED, SACKED, LOST, RETRANS = 12, 13, 14, 15
 
@@ -103,3 +107,52 @@ def test_tcp_info_counts_what_is_in_flight() -> None:
     reported = Segment(peer, 7_001, una, ACK, 60_000, sack=sack)
     program.kernel.receive(Packet(PEER, HERE, PROTO_TCP, reported), 0, program.now)
     assert counts(program, fd) == (4, 3, 1, 1), "the first two were sent again as one"
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"), [(c.IPV6_UNICAST_HOPS, 256), (c.IPV6_UNICAST_HOPS, -2), (c.IPV6_TCLASS, 256)]
+)
+def test_options_of_ipv6_have_limits(name: int, wrong: int) -> None:
+    program = alone()
+    fd = calls.socket(program.table, c.AF_INET6, c.SOCK_STREAM, 0, program.now)
+    assert error(lambda: program.set(fd, c.IPPROTO_IPV6, name, wrong)) == EINVAL
+
+
+@pytest.mark.parametrize("kind", [c.SOCK_STREAM, c.SOCK_DGRAM])
+def test_the_error_queue_of_ipv4_is_not_simulated_on_ipv6(kind: int) -> None:
+    program = alone()
+    fd = calls.socket(program.table, c.AF_INET6, kind, 0, program.now)
+    with pytest.raises(NotSimulatedError, match="IP_RECVERR"):
+        program.set(fd, c.IPPROTO_IP, c.IP_RECVERR, 1)
+
+
+def test_errors_about_a_syn_are_kept_until_they_are_taken_or_dropped() -> None:
+    """Linux ip_icmp_error, sock_dequeue_err_skb; IP_RECVERR 0 empties the queue."""
+    program = alone()
+    fd = program.connecting()
+
+    def take() -> object:
+        wait = program.wait()
+        return calls.recvmsg(program.table, fd, 9, 999, c.MSG_ERRQUEUE, wait, program.now)
+
+    for _ in range(3):
+        keep(program.tcb(fd), Report(EHOSTUNREACH, (PEER, 80), b"", origin=2, offender=ROUTER))
+    assert program.poll(fd) & c.POLLERR
+    for _ in range(2):
+        take()
+        assert program.get(fd, c.SOL_SOCKET, c.SO_ERROR) == EHOSTUNREACH, "of the next one"
+    take()
+    assert program.get(fd, c.SOL_SOCKET, c.SO_ERROR) == 0
+    assert error(take) == EAGAIN
+    keep(program.tcb(fd), Report(EHOSTUNREACH, (PEER, 80), b"", origin=2, offender=ROUTER))
+    program.set(fd, c.IPPROTO_IP, c.IP_RECVERR, 1)
+    program.set(fd, c.IPPROTO_IP, c.IP_RECVERR, 0)
+    assert error(take) == EAGAIN
+    assert not program.poll(fd) & c.POLLERR
+
+
+def test_datagrams_have_no_mark() -> None:
+    """Linux udp_ioctl."""
+    program = alone()
+    fd = program.datagram()
+    assert error(lambda: calls.ioctl(program.table, fd, SIOCATMARK, program.now)) == ENOTTY

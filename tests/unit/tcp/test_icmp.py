@@ -28,7 +28,7 @@ from tests.unit.tcp.cells import (
     timeline,
     write,
 )
-from tests.unit.tcp.ends import IRS, ISS, End, Ours, Sent
+from tests.unit.tcp.ends import IRS, ISS, End, Options, Ours, Sent
 from tests.unit.tcp.soundness import complaints
 
 from halfopen.base.units import MS, S
@@ -347,3 +347,21 @@ def test_after_a_timeout_a_smaller_mtu_costs_no_second_window() -> None:
     end.settle()
     assert (tcb.ca_state, tcb.ssthresh, tcb.high_seq) == before
     assert not complaints(tcb, end.now - 1)
+
+
+def test_what_is_cut_keeps_its_marks() -> None:
+    """Some were reported, some lost and sent again, when the way became narrower."""
+    end = Ours(Options(sack_ok=True))
+    reach.established(end)
+    end.arrives(ACK, SEQ, NXT, wnd=60_000)
+    end.write(bytes(8 * 1_460))
+    reported = ((NXT + 3 * 1_460, NXT + 6 * 1_460),)
+    end.arrives(ACK, SEQ, NXT, wnd=60_000, sack=reported)
+    tcb = end.held()
+    assert (tcb.sacked_out, tcb.retrans_out > 0, tcb.lost_out) == (3, True, 3)
+    icmp.mtu_reduced(tcb, 1_000, end.now)
+    end.settle()
+    assert not complaints(tcb, end.now - 1)
+    assert tcb.sacked_out == 6
+    end.arrives(ACK, SEQ, NXT + 8 * 1_460, wnd=60_000)
+    assert (tcb.sacked_out, tcb.retrans_out, tcb.lost_out) == (0, 0, 0)

@@ -319,3 +319,36 @@ def test_a_longer_round_trip_counts_where_nothing_waits_for_the_reader() -> None
                 end.read()
         times.append(tcb.rcv_rtt_us8 >> 3)
     assert 10_000 <= times[1] < times[0] <= 50_000
+
+
+@pytest.mark.parametrize(
+    ("mss", "sndbuf"),
+    [
+        pytest.param(1_460, 46_080, id="Ethernet: 20 segments of 2 KB and what each costs"),
+        pytest.param(536, 46_080, id="small ones, too"),
+        pytest.param(8_960, 332_800, id="jumbo frames"),
+    ],
+)
+def test_the_send_buffer_holds_two_congestion_windows(mss: int, sndbuf: int) -> None:
+    """Linux tcp_sndbuf_expand."""
+    end = Ours(Options(mss=mss), mtu=9_000)
+    reach.established(end)
+    assert end.held().sndbuf == sndbuf
+
+
+@pytest.mark.parametrize(
+    ("idle_ms", "cwnd"), [(200, 20), (210, 10), (410, 10)], ids=["as long as an RTO", "more", "two"]
+)
+def test_after_a_pause_slow_start_begins_again(idle_ms: int, cwnd: int) -> None:
+    """Half for each RTO, and no less than the initial window (RFC 5681 4.1)."""
+    end = Ours()
+    reach.established(end)
+    end.arrives(ACK, SEQ, NXT, wnd=60_000)
+    end.write(bytes(14_600))
+    for number in range(1, 11):
+        end.arrives(ACK, SEQ, NXT + number * 1_460, wnd=60_000)
+    end.wait(idle_ms * MS)
+    end.write(b"x")
+    assert end.held().cwnd == cwnd
+    if cwnd == 10:
+        assert end.held().ssthresh == (1 << 62), "no loss was seen: it only falls"

@@ -217,6 +217,7 @@ def test_an_orphan_whose_probes_are_answered_gives_up_at_the_longest_rto() -> No
         if end.sent() and end.state is not State.CLOSED:
             end.arrives(ACK, SEQ, NXT, wnd=0)
     assert end.state is State.CLOSED
+    assert 330 <= (end.now - begun) // S <= 340, "the RTO reached two minutes"
 
 
 def test_without_a_way_no_probe_leaves_and_with_one_the_next_does() -> None:
@@ -228,3 +229,21 @@ def test_without_a_way_no_probe_leaves_and_with_one_the_next_does() -> None:
     end.ip.interfaces[0].up = True
     end.ip.reroute()
     assert [sent for _, sent in timeline(end, 10 * S)][:1] == [PROBE]
+
+
+def test_user_timeout_waits_for_the_second_probe_and_no_longer() -> None:
+    end = beating(count=100)
+    end.held().user_timeout_ns = 11 * S
+    end.wait(11 * S + S // 2)
+    assert end.state is State.ESTABLISHED, "one probe is out"
+    end.wait(S)
+    assert (end.state, end.error()) == (State.CLOSED, ETIMEDOUT)
+
+
+def test_user_timeout_ends_a_window_that_was_taken_back_by_a_silent_peer() -> None:
+    end = taken_back()
+    end.held().user_timeout_ns = 3 * S
+    end.wait(2 * S)
+    assert end.state is State.ESTABLISHED
+    end.wait(3 * S)
+    assert (end.state, end.error()) == (State.CLOSED, ETIMEDOUT)

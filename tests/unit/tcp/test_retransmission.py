@@ -474,3 +474,15 @@ def test_slow_start_goes_over_into_congestion_avoidance() -> None:
     assert (end.held().cwnd, end.held().ssthresh) == (1, 5)
     end.arrives(ACK, SEQ, NXT + 10 * FULL, wnd=60_000)
     assert end.held().cwnd == 6, "5, and the other six are more than a window"
+
+
+def test_a_timeout_that_was_not_needed_leaves_nothing_lost() -> None:
+    """The ACK covers what was sent once only (RFC 5682 2.1, step 3b)."""
+    end = ten_out(more=5)
+    end.wait(250 * MS)
+    tcb = end.held()
+    assert (tcb.lost_out, tcb.retrans_out) == (10, 1)
+    end.arrives(ACK, SEQ, NXT + 2 * FULL, wnd=60_000)
+    assert (tcb.lost_out, tcb.retrans_out, tcb.frto) == (0, 0, False)
+    assert min(first_of(end.sent()), default=10) == 0, "only the first, when the time was up"
+    assert not complaints(tcb, end.now - 1)
