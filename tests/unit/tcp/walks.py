@@ -1,6 +1,7 @@
 """Random walks: a state, and what a peer and a user may do from there, step by step.
 
-A step is chosen by looking at the stack, and taken by any end; so the kernel walks with it.
+A step is chosen by looking at the stack, and taken by any end; so the kernel walks with it. What is
+changed here asks for a new record (``recorded``).
 """
 
 from random import Random
