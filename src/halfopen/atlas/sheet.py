@@ -55,7 +55,7 @@ def kernel_cell(row: RowRun) -> str:
     """Say how a row's runs stand beside the kernel's: ``24 agree``, ``2 of 24 differ``."""
     agreed = sum(run.agrees is True for run in row.runs)
     differ = sum(run.agrees is False for run in row.runs)
-    missing = sum(run.variant.kernel for run in row.runs) - agreed - differ
+    missing = sum(run.variant.kernel and run.agrees is None for run in row.runs)
     if differ:
         return f"{differ} of {agreed + differ} differ"
     if not agreed:

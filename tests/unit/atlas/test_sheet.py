@@ -174,3 +174,15 @@ def test_page_of_an_open_row_says_so() -> None:
 
 def test_releases_are_cut_to_what_a_profile_is_named_by() -> None:
     assert short_release("6.18.5-arch1-1") == "6.18"
+
+
+def test_a_witness_of_what_takes_too_long_for_every_day_counts_too() -> None:
+    made = note()
+    alone = replace(made, variants=tuple(replace(v, kernel=False) for v in made.variants))
+    arms = MadeArms()
+    seen = run_row(BY_ID["N18"], alone, arms, seed=1)
+    assert kernel_cell(seen) == "open"
+    full = replace(seen, runs=row(arms).runs)
+    assert kernel_cell(full) == "4 agree"
+    one = replace(full, runs=(*full.runs[:3], seen.runs[3]))
+    assert kernel_cell(one) == "3 agree"
