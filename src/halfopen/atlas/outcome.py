@@ -13,11 +13,10 @@ from halfopen.atlas.phrases import (
 from halfopen.record.events import FaultFired, ProcessEnded
 from halfopen.record.faults import Kill, PowerOff
 from halfopen.record.query import Call, calls
+from halfopen.record.shapes import POLLS
 from halfopen.record.trace import Trace
 
 _ERRORS_MAX = 3
-#: Calls that look, and may see something else the next time.
-_LOOKS = frozenset({"poll", "select", "epoll_wait"})
 
 
 def outcome(trace: Trace) -> str:
@@ -52,7 +51,7 @@ def _of_program(made: list[Call], killed: str) -> str:
 def _last_looks(made: list[Call]) -> list[Call]:
     """Give the last call; where it only looks, each of the last looks that saw something new."""
     last = made[-1]
-    if last.call not in _LOOKS:
+    if last.call not in POLLS:
         return [last]
     looks = list(takewhile(lambda call: call.call == last.call, reversed(made)))[::-1]
     return [next(same) for _, same in groupby(looks, key=lambda call: call.result)]

@@ -6,9 +6,10 @@ from typing import TypeAlias
 
 from halfopen.compare.names import Names, Renaming
 from halfopen.compare.pairs import Armed, Side
-from halfopen.compare.rules import POLLS, TIMED_CALLS, TIMED_ERRNOS
+from halfopen.compare.rules import TIMED_CALLS, TIMED_ERRNOS
 from halfopen.record.events import ProcessStarted
 from halfopen.record.query import Call, calls
+from halfopen.record.shapes import POLLS
 from halfopen.record.trace import Trace
 
 #: A process, which of its lives (a reboot begins the next), and a thread of it, by number.
@@ -99,7 +100,10 @@ def _compare_call(w: Call, k: Call, names: Names, fds: Renaming, side: Side) -> 
 
 
 def _armed(call: Call) -> Armed:
-    """Tell what a timer of the kernel may have ended; Python's own timeouts are exact."""
+    """Tell what a timer of the kernel may have ended.
+
+    Python's own timeouts are exact, and so are those of poll and its like (hrtimer).
+    """
     if call.errno == "timeout" or (call.call in POLLS and not call.result):
         return frozenset()
     if call.errno in TIMED_ERRNOS:

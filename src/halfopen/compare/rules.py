@@ -28,8 +28,6 @@ WHEEL: Final = (
     (131072 * MS, 2048 * MS),
 )
 WHEEL_MAX_NS: Final = 16384 * MS
-#: Calls that wait for themselves, exactly (hrtimer); they give nothing where their time was up.
-POLLS: Final = frozenset({"poll", "select", "epoll_wait"})
 #: What a call gives that a timer of the kernel ended: SO_RCVTIMEO, SO_SNDTIMEO.
 TIMED_ERRNOS: Final = frozenset({"EAGAIN", "EINPROGRESS"})
 #: Calls that wait by such a timer without saying so: SO_SNDTIMEO after a part, SO_LINGER.

@@ -3,17 +3,14 @@
 import sys
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 from halfopen.guest import modules, places, tasks
 from halfopen.record.events import CallEntry, CallReturn
-from halfopen.record.shapes import errno_name, result_to_json, show_args
+from halfopen.record.shapes import POLLS, errno_name, result_to_json, show_args
 
 if TYPE_CHECKING:
     from halfopen.guest.image import Image
-
-#: Calls that change nothing: a program that only makes these waits for others.
-_LOOKS: Final = frozenset({"poll", "select", "epoll_wait"})
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -53,7 +50,7 @@ def recorded(
             thread.leave_if_over()
             outer = thread.call, thread.subject  # a destructor's calls lie within another
             thread.call, thread.subject = name, self
-            if name not in _LOOKS:
+            if name not in POLLS:
                 thread.world.acts += 1
             try:
                 if not image.recording:

@@ -5,6 +5,9 @@ from typing import Final
 
 from halfopen.record.events import Json
 
+#: Calls that look at descriptors and change nothing; they give nothing where their time was up.
+POLLS: Final = frozenset({"poll", "select", "epoll_wait"})
+
 _HEAD: Final = 32
 _SHOWN_MAX: Final = 60
 
