@@ -207,9 +207,7 @@ class Thread:
         """Count waits that are alike and come to nothing, while no program does anything else."""
         wait: tuple[object, ...] = ()
         if deadline is not None:
-            world = self.world
-            where = places.innermost(sys._getframe(2))  # noqa: SLF001  the one way to the frames
-            wait = (self.call, deadline - world.now, where, world.acts)
+            wait = (self.call, deadline - self.world.now, self.world.acts)
         again = bool(wait) and wait == self._round and self.waiter.timed_out
         self.rounds = self.rounds + 1 if again else 0
         self._round = wait
