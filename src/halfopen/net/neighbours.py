@@ -33,7 +33,6 @@ FAILED: Final = 32
 
 #: What is sent as it is, or at least tried.
 _VALID: Final = REACHABLE | STALE | DELAY | PROBE
-_IN_TIMER: Final = INCOMPLETE | REACHABLE | DELAY | PROBE
 
 
 #: What waits for a neighbour: an advertisement too, which is a packet as any other.

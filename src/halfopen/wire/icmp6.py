@@ -14,14 +14,10 @@ NEIGHBOUR_ADVERTISEMENT: Final = 136
 #: Kinds from here on are no errors (RFC 4443 2.1).
 INFORMATIONAL: Final = 128
 
-# Codes of DEST_UNREACH (RFC 4443 3.1).
+# Codes of DEST_UNREACH (RFC 4443 3.1) that the stack itself sends or looks for.
 NO_ROUTE: Final = 0
-ADM_PROHIBITED: Final = 1
-BEYOND_SCOPE: Final = 2
 ADDRESS_UNREACH: Final = 3
 PORT_UNREACH: Final = 4
-POLICY_FAILED: Final = 5
-REJECT_ROUTE: Final = 6
 
 # Codes of PARAMETER_PROBLEM (RFC 4443 3.4).
 BAD_HEADER: Final = 0

@@ -14,9 +14,7 @@ from halfopen.wire.tcp import ACK, RST, SYN, URG, Segment
 
 def segment_arrives(tcb: Tcb, seg: Segment, now: int) -> None:
     """Let the RFC's checks look at the segment, one after another."""
-    dealt_with = False
-    for check in CHECKS:
-        dealt_with = dealt_with or check(tcb, seg, now)
+    dealt_with = any(check(tcb, seg, now) for check in CHECKS)
     assert dealt_with, "the last check drops what no other has taken"
 
 
