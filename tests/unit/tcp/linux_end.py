@@ -22,6 +22,7 @@ from tests.unit.tcp.cells import Cell, Observed, Table, observe, promised, row
 from tests.unit.tcp.ends import HERE, IRS, PEER, End, Options, Ours
 
 from halfopen.base.units import MS, S
+from halfopen.compare.rules import LOOKS_MAX
 from halfopen.net.sysctl import DEFAULTS
 from halfopen.oracle import namespaces, netlink
 from halfopen.tcp.states import State
@@ -43,7 +44,6 @@ _IP_RECVERR: Final = 11
 #: Where a struct inet_diag_msg, behind its header, has the state and the timer's rest in ms.
 _STATE_AT: Final = 17
 _EXPIRES_AT: Final = 68
-_TIMES: Final = 5
 _GLANCE_NS: Final = 2 * MS
 
 
@@ -292,13 +292,13 @@ def run(machine: Machine, table: Table, cell: Cell) -> Observed:
 
 
 def judge_row(machine: Machine, table: Table, cell: Cell) -> str:
-    """Hold a row against the kernel; empty where it does so, at least once in five times.
+    """Hold a row against the kernel; empty where it does so, at least in one of several looks.
 
     Time passes there: a tick may fall between two steps.
     """
     expected = promised(cell)
     seen = expected
-    for _ in range(_TIMES):
+    for _ in range(LOOKS_MAX):
         seen = run(machine, table, cell)
         if seen == expected:
             return ""
@@ -308,12 +308,12 @@ def judge_row(machine: Machine, table: Table, cell: Cell) -> str:
 def judge_walk(
     machine: Machine, seed: int, length: int, sysctl: dict[str, int | str] | None = None
 ) -> list[str]:
-    """Walk with the kernel; return the way to the difference, if there is one, five times.
+    """Walk with the kernel; return the way to the difference, if there is one in every look.
 
     ``sysctl`` is ours alone.
     """
     trail: list[str] = []
-    for _ in range(_TIMES):
+    for _ in range(LOOKS_MAX):
         rng = Random(seed)
         options = rng.choice(walks.OPTIONS)
         end = LinuxEnd(machine, options)
