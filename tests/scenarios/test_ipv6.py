@@ -1,14 +1,12 @@
 """IPv6 on both arms: the same programs, and no difference. The kernel is the witness."""
 
-import re
 from collections.abc import Mapping
 
 import pytest
 from tests.scenarios import six
+from tests.scenarios.alike import alike
 
 from halfopen.base.units import MS, S
-from halfopen.compare.rules import LOOKS_MAX
-from halfopen.compare.traces import differences
 from halfopen.guest.arm import run_variant as in_world
 from halfopen.oracle.arm import run_variants
 from halfopen.record.events import ArpSent
@@ -32,11 +30,6 @@ from halfopen.wire.tcp import SYN
 
 pytestmark = [pytest.mark.kernel, pytest.mark.slow, pytest.mark.timeout(180)]
 
-#: By chance two sockets, one after the other, have one port in one arm and not in the other.
-PORTS = re.compile(
-    r"client's getsockname\(\) gives \['([^']*)', \d{5}, 0, (\d)\] in the world "
-    r"and \['\1', \d{5}, 0, \2\] on the kernel"
-)
 BOTH = {"a": ("10.0.0.1", "2001:db8::1"), "b": ("10.0.0.2", "2001:db8::2")}
 
 
@@ -74,33 +67,6 @@ def variant(
         ),
         horizon_ns=horizon_ns,
     )
-
-
-def alike(*asked: Variant) -> list[Trace]:
-    """Run variants on both arms, several side by side; return the kernel's traces.
-
-    As everywhere, only what the kernel does in each of several looks counts.
-    """
-    traces: dict[int, Trace] = {}
-    found: list[str] = []
-    for _ in range(LOOKS_MAX):
-        found.clear()
-        left = [number for number in range(len(asked)) if number not in traces]
-        runs = run_variants([asked[number] for number in left])
-        for number, run in zip(left, runs, strict=True):
-            assert run.trace is not None, run.failed
-            differ = [
-                f"{run.variant.name}: {difference.text}"
-                for difference in differences(asked[number], in_world(asked[number]), run.trace)
-                if not PORTS.search(difference.text)
-            ]
-            if differ:
-                found += differ
-            else:
-                traces[number] = run.trace
-        if not found:
-            return [traces[number] for number in range(len(asked))]
-    raise AssertionError("\n".join(found[:20]))
 
 
 def synacks(trace: Trace) -> int:
