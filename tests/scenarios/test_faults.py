@@ -34,7 +34,7 @@ TALK = (faulty.server, faulty.client)
 BULK = (faulty.receiver, faulty.sender)
 
 #: What happens, and how long after the client's first question (before everything: -1).
-CASES: dict[str, tuple[tuple[int, Fault], ...]] = {
+CASES: dict[str, tuple[tuple[int | At, Fault], ...]] = {
     "killed": ((190, Kill(process="server")),),
     "stopped for a while": ((190, Stop(process="server")), (790, Continue(process="server"))),
     "far cable": ((190, CableOut(link=LINK)), (790, CableIn(link=LINK))),
@@ -61,7 +61,12 @@ CASES: dict[str, tuple[tuple[int, Fault], ...]] = {
     ),
     "address gone": ((190, AddressGone(host="server", address="10.0.0.2")),),
     "SYN lost": ((-1, Lose(link=LINK, towards="server", pick="SYN")),),
-    "SYN,ACK lost": ((-1, Lose(link=LINK, towards="client", pick="SYN,ACK")),),
+    # Both ends would repeat what they sent after a second, at one instant: which is first is
+    # decided by the ticks. So that the server's is, the client's second SYN is lost too.
+    "SYN,ACK lost": (
+        (-1, Lose(link=LINK, towards="client", pick="SYN,ACK")),
+        (At(t_ns=500 * MS), Lose(link=LINK, towards="server", pick="SYN")),
+    ),
     "text lost": ((190, Lose(link=LINK, towards="server", pick="text")),),
     "text lost twice": ((190, Lose(link=LINK, towards="server", pick="text", count=2)),),
     "answer lost": ((190, Lose(link=LINK, towards="client", pick="text")),),
@@ -117,7 +122,9 @@ def variant(name: str, programs: tuple[Program, Program], steps: tuple[Step, ...
     )
 
 
-def step(after: int, fault: Fault) -> Step:
+def step(after: int | At, fault: Fault) -> Step:
+    if isinstance(after, At):
+        return Step(when=after, fault=fault)
     when = OnMark(process="client", name="connected", delay_ns=after * MS)
     return Step(when=when if after >= 0 else At(t_ns=0), fault=fault)
 
