@@ -4,7 +4,7 @@ Datagrams out and in, whole or cut off, never waited for.
 """
 
 import errno
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from halfopen.net.sysctl import integer
 from halfopen.net.udp import UdpEnd
@@ -31,15 +31,10 @@ from halfopen.tcp import errqueue
 from halfopen.tcp.errqueue import Report, next_error
 from halfopen.wire.address import ANY, ANY6, is_link_local, is_multicast, is_v6, zoned
 from halfopen.wire.ip import PROTO_UDP, Packet
-from halfopen.wire.udp import Datagram
+from halfopen.wire.udp import DATA6_MAX, DATA_MAX, Datagram
 
 if TYPE_CHECKING:
     from halfopen.sockets.kernel import Kernel
-
-#: The longest text of a datagram: 65535 octets of IPv4, less its header and UDP's.
-TEXT_MAX: Final = 65535 - 20 - 8
-#: As much as its length field can say, less its header: IPv6 does not count its own header.
-TEXT6_MAX: Final = 65535 - 8
 
 
 class UdpSock:
@@ -383,4 +378,4 @@ class UdpSock:
 
 
 def _text_max(host: str) -> int:
-    return TEXT6_MAX if is_v6(host) else TEXT_MAX
+    return DATA6_MAX if is_v6(host) else DATA_MAX

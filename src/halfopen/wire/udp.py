@@ -12,6 +12,8 @@ HEADER_LEN: Final = 8
 _PROTO: Final = 17
 #: The longest payload that fits into an IPv4 packet.
 DATA_MAX: Final = 65535 - 20 - HEADER_LEN
+#: IPv6 does not count its own header.
+DATA6_MAX: Final = 65535 - HEADER_LEN
 
 
 class Datagram:
