@@ -131,12 +131,14 @@ class Watch:
         """Whether a function is one that may decide, and not a helper of one."""
         checks, calls = _CHECKS.fullmatch(module), _CALLS.fullmatch(module)
         function = frame.f_code.co_name
-        if function in _LOOKS or not (checks or calls):
+        if function in _LOOKS or _is_part(frame) or not (checks or calls):
             return False
         if function in _DISPATCH:
             self._passed = (module, function)
             return True
         caller = frame.f_back
+        while caller is not None and _is_part(caller):
+            caller = caller.f_back
         if caller is None or caller.f_code.co_name not in _DISPATCH:
             helper = not function.startswith("check_") if checks else function.startswith("_")
             if helper:
@@ -164,6 +166,11 @@ class Watch:
         if self._stack:
             self._stack[-1].moved |= moved
             self._stack[-1].changed |= changed
+
+
+def _is_part(frame: FrameType) -> bool:
+    """Whether a frame is a generator expression's or the like: a part of the function around it."""
+    return frame.f_code.co_name.startswith("<")
 
 
 @cache
