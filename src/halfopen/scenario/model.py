@@ -145,10 +145,14 @@ class Variant:
 
 @value
 class Answer:
-    """What the runs say: a verdict on the note and a sentence whose figures come from the runs."""
+    """What the runs say: a verdict on the note and a sentence whose figures come from the runs.
+
+    ``zh``: the same in Chinese, the language of the notes.
+    """
 
     verdict: Verdict
     text: str
+    zh: str = ""
 
 
 @value
@@ -165,6 +169,7 @@ class Note:
     answer: Callable[[Mapping[str, Trace]], Answer]
     why: tuple[str, ...]  # "RFC 9293 3.10.7.3", "Linux tcp_reset"
     words: tuple[str, ...] = ()  # what people may search by
+    question_zh: str = ""
 
 
 def each(**settings: tuple[str, ...]) -> Iterator[dict[str, str]]:
