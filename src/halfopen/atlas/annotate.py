@@ -70,8 +70,9 @@ def ordinal(number: int) -> str:
 class _Direction:
     """One end's numbers, as an onlooker can know them."""
 
-    def __init__(self) -> None:
+    def __init__(self, before: int | None = None) -> None:
         self.iss: int | None = None  # raw
+        self.before = before  # iss of the connection that was there before this one
         self.snd_max = 0  # relative: one past the highest sent
         self.shift = 0  # window scale that this end offered, once in force
         self.win = -1  # last window that it announced, in bytes
@@ -128,10 +129,9 @@ class Annotator:
         mine = self._ends.setdefault((src, dst), _Direction())
         theirs = self._ends.setdefault((dst, src), _Direction())
         if seg.flags & SYN and not forwarded and mine.iss != seg.seq:
-            fresh = _Direction()
-            self._ends[src, dst] = mine = fresh  # a new incarnation
+            self._ends[src, dst] = mine = _Direction(mine.iss)  # a new incarnation
             if not seg.flags & ACK:
-                self._ends[dst, src] = theirs = _Direction()
+                self._ends[dst, src] = theirs = _Direction(theirs.iss)
         seq = _relative(seg.seq, mine, seg, own=True)
         ack = _relative(seg.ack, theirs, seg, own=False) if seg.flags & ACK else None
         if seg.flags & SYN:
@@ -208,11 +208,16 @@ def icmp6_name(message: Icmp) -> str:
 
 def _relative(raw: int, end: _Direction, seg: Segment, *, own: bool) -> int:
     if end.iss is None:
+        if end.before is not None and not seg.flags & SYN:
+            return unwrap(raw, end.before) - end.before
         # No SYN seen: an RST out of nothing shows its plain number, other traffic starts at 1.
         if seg.flags & RST and own:
             return raw
         end.iss = raw if seg.flags & SYN and own else (raw - 1) % WRAP
-    return unwrap(raw, end.iss + end.snd_max) - end.iss
+    found = unwrap(raw, end.iss + end.snd_max) - end.iss
+    if end.before is not None and not seg.flags & SYN:
+        return min(found, unwrap(raw, end.before) - end.before, key=abs)
+    return found
 
 
 def _summary(seg: Segment, seq: int, ack: int | None, win: int) -> str:

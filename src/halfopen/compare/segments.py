@@ -45,12 +45,16 @@ class Seen:
         return "is under way" if self.packet.why is None else f"is lost ({self.packet.why})"
 
 
+#: A SYN so far from where a stream began is the beginning of another.
+_APART: Final = 1 << 16
+
+
 class Readings:
     """Reads the packets of one run, in their order; numbers count from where a stream began."""
 
     def __init__(self) -> None:
         self._numbers: dict[Flow, int] = {}
-        self._bases: dict[Flow, int] = {}
+        self._bases: dict[Flow, list[int]] = {}
 
     def read(self, packet: Packet) -> Seen | None:
         """Read a packet; None where it is of a kind that is not compared."""
@@ -83,15 +87,13 @@ class Readings:
 
     def _segment(self, seg: Segment) -> tuple[dict[str, object], str]:
         back = (seg.flow[2], seg.flow[3], seg.flow[0], seg.flow[1])
-        base = self._bases.setdefault(seg.flow, seg.seq)
-        if seg.flags & ACK:
-            self._bases.setdefault(back, seg.ack)
-        there = self._bases.get(back, 0)
-        seq = (seg.seq - base) & 0xFFFFFFFF
-        ack = (seg.ack - there) & 0xFFFFFFFF if seg.flags & ACK else None
-        sack = tuple(
-            ((low - there) & 0xFFFFFFFF, (high - there) & 0xFFFFFFFF) for low, high in seg.sack
-        )
+        here = self._bases.setdefault(seg.flow, [seg.seq])
+        if seg.flags & SYN and _distance(_counted(seg.seq, here)) > _APART:
+            here.append(seg.seq)  # a host that has booted again uses a port anew
+        there = self._bases.setdefault(back, [seg.ack]) if seg.flags & ACK else [0]
+        seq = _counted(seg.seq, here)
+        ack = _counted(seg.ack, there) if seg.flags & ACK else None
+        sack = tuple((_counted(low, there), _counted(high, there)) for low, high in seg.sack)
         flags = ",".join(name for bit, name in _FLAGS if seg.flags & bit)
         shape: dict[str, object] = {
             "flags": flags,
@@ -116,6 +118,15 @@ class Readings:
             parts.append("win 0")
         parts += [f"sack {low}-{high}" for low, high in sack]
         return shape, " ".join(parts)
+
+
+def _counted(number: int, bases: list[int]) -> int:
+    """Count from the nearest of the numbers at which a stream has begun."""
+    return min(((number - base) & 0xFFFFFFFF for base in bases), key=_distance)
+
+
+def _distance(number: int) -> int:
+    return min(number, 0x100000000 - number)
 
 
 def _datagram(datagram: Datagram) -> tuple[dict[str, object], str]:

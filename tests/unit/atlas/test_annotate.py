@@ -125,6 +125,19 @@ def test_equal_acks_are_counted_while_data_is_outstanding() -> None:
     assert notes(made)[7:] == ["", "same ACK", "same ACK, 2nd", "same ACK, 3rd"]
 
 
+def test_a_port_used_anew_counts_anew_and_the_old_connection_as_before() -> None:
+    made = opened()
+    again = 5_000_000
+    made.send(3, "client", SYN, again)
+    made.send(4, "server", ACK, 1, 1)
+    made.send(5, "client", RST, 1)
+    made.send(6, "client", SYN, again)
+    made.send(7, "server", SYN | ACK, 9_000_000, again + 1)
+    made.send(8, "client", ACK, again + 1, 9_000_001)
+    shown = [(seen.seq, seen.ack) for seen in annotate(made.done(MS))]
+    assert shown[3:] == [(0, None), (1, 1), (1, None), (0, None), (0, 1), (1, 1)]
+
+
 def test_forwarded_copy_is_not_taken_for_a_retransmission() -> None:
     made = Made()
     made.send(0, "client", SYN, 0)
