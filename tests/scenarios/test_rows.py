@@ -1,5 +1,8 @@
 """Every row of the notes on both arms: what the world does, this kernel does."""
 
+import re
+from collections import Counter
+
 import pytest
 
 from halfopen.cli.arms import RecordedArms
@@ -13,11 +16,23 @@ SEED = 1
 SAMPLE = 5
 
 
+def figures(text: str) -> Counter[str]:
+    """Every number of a text, and how often it stands there."""
+    return Counter(re.findall(r"\d+(?:\.\d+)?", text))
+
+
+def is_chinese(text: str) -> bool:
+    return re.search(r"[\u4e00-\u9fff]", text) is not None
+
+
 @pytest.mark.parametrize("row", sorted(all_notes()))
 def test_the_answer_is_borne_out_by_the_runs(row: str) -> None:
     note = all_notes()[row]
     answer = note.answer({variant.name: in_world(variant) for variant in note.variants})
     assert answer.text
+    assert is_chinese(note.question_zh)
+    assert is_chinese(answer.zh)
+    assert figures(answer.zh) == figures(answer.text), "the same figures in both languages"
 
 
 @pytest.mark.parametrize("row", sorted(all_notes()))

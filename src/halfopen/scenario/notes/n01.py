@@ -155,6 +155,21 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             "window answers each at once, and they are sent again later. What comes when the "
             f"window is closed is dropped and answered with an ACK ({len(forged)} forged segments)."
         ),
+        zh=(
+            "不会被丢弃：满了之后的数据根本不会发出来。每个 ACK 都把剩余的空间作为窗口通告给对方；"
+            f"缓冲区满时（SO_RCVBUF 为 8192 时在 {min(held['SO_RCVBUF 8192'])} 字节之后，"
+            f"默认时在 {max(held['default'])} 字节之后）通告的窗口为 0，"
+            f"发送方把其余数据留在自己这边（{closed} 次运行），"
+            f"{show_duration(min(probed))} 后再来询问，以后越问越稀。"
+            f"读得晚的程序照样按顺序读到全部数据（{whole} 次运行）。"
+            "但是窗口按字节计，缓冲区按内存计，小报文段占的内存是它所带数据的许多倍。"
+            "如果 SO_RCVBUF 不许缓冲区增长，"
+            "Linux 先把已有的数据紧凑地拷到一起，然后才丢弃："
+            f"这里丢了 {dropped['SO_RCVBUF 0']} 个报文段，尽管它们落在窗口之内"
+            "（SO_RCVBUF 为 0 时；8192 或默认值时一个也没有）；"
+            "每一个都立即得到一个关闭窗口的 ACK，稍后会重传。"
+            f"窗口关闭时到来的数据被丢弃，并以一个 ACK 回应（{len(forged)} 个伪造的报文段）。"
+        ),
     )
 
 
@@ -214,6 +229,7 @@ def _check_forged(trace: Trace) -> Seen:
 NOTE: Final = Note(
     id="N01",
     question="The receive buffer is full, and more packets come: are they dropped?",
+    question_zh="接收缓冲区满了，包还在来：会被丢弃吗？",
     variants=_VARIANTS,
     answer=answer,
     why=(

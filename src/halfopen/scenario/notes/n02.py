@@ -13,7 +13,7 @@ from halfopen.record.query import Call, calls
 from halfopen.record.trace import Trace
 from halfopen.scenario.model import Answer, Lab, Note, Step, Variant, each
 from halfopen.scenario.notes import pair, unread
-from halfopen.scenario.notes.reading import segments_from, span, stays
+from halfopen.scenario.notes.reading import segments_from, span, span_zh, stays
 from halfopen.scenario.notes.unread import CABLE, CLIENT, DELAY_NS, SERVER
 from halfopen.wire.tcp import FIN, RST
 
@@ -215,6 +215,7 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     (small,), (default,) = taken["small"], taken["default"]
     assert set(patience["non-blocking"]) == {0}, "a non-blocking write never waits"
     told = _told_while_blocked(runs)
+    lives = _after_close(runs)
     return Answer(
         verdict="answered",
         text=(
@@ -228,7 +229,25 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             "reads. It fails for other reasons: the reader is killed: ECONNRESET "
             f"({show_duration(told['killed'])} after); its host is silent: ETIMEDOUT "
             f"({show_duration(told['silent'])} after, by tcp_retries2); TCP_USER_TIMEOUT is over, "
-            f"although the peer answers: ETIMEDOUT. {_after_close(runs)}"
+            "although the peer answers: ETIMEDOUT. Closed with data unsent, the kernel goes on for "
+            "the orphan: a late reader gets all of it; if it never reads, the kernel gives up "
+            f"after {show_duration(lives['default'])} ({show_duration(lives['fast'])} with "
+            "tcp_rto_max_ms = 1000), and tells nobody."
+        ),
+        zh=(
+            "不会。write 接受两边缓冲区装得下的数据"
+            f"（SO_RCVBUF 和 SO_SNDBUF 为 {SMALL} 时接受了 {small} 字节，默认时 {default} 字节），"
+            f"然后阻塞的 write 等待（{blocked} 次运行；其中一次等了 {show_duration(told['ever'])}，"
+            "期间窗口一直被探测，探测也都得到回应），非阻塞的 write 返回 EAGAIN，"
+            f"settimeout 在 {span_zh(patience['settimeout'])} 后给出 TimeoutError，"
+            f"SO_SNDTIMEO 在 {span_zh(patience['SO_SNDTIMEO'])} 后返回 EAGAIN 或已接受的字节数："
+            "连接还在，对端一读就继续。它只因别的原因失败：读的一方被杀死：ECONNRESET"
+            f"（{show_duration(told['killed'])} 后）；对方主机没有声息：ETIMEDOUT"
+            f"（{show_duration(told['silent'])} 后，由 tcp_retries2 决定）；"
+            "TCP_USER_TIMEOUT 到期：ETIMEDOUT，尽管对端一直在回应。"
+            "关闭时还有数据没有发出，内核就替这个孤儿连接继续发送：读得晚的一方能得到全部数据；"
+            f"如果它一直不读，内核在 {show_duration(lives['default'])} 后放弃"
+            f"（tcp_rto_max_ms = 1000 时 {show_duration(lives['fast'])}），并且不告诉任何人。"
         ),
     )
 
@@ -270,9 +289,9 @@ def _told_while_blocked(runs: Mapping[str, Trace]) -> dict[str, int]:
     return found
 
 
-def _after_close(runs: Mapping[str, Trace]) -> str:
-    """Say what becomes of what the writer leaves to the kernel."""
-    lives = {}
+def _after_close(runs: Mapping[str, Trace]) -> dict[str, int]:
+    """How long the kernel goes on for what the writer leaves to it, if nobody ever reads."""
+    lives: dict[str, int] = {}
     for variant in (*_CLOSING, _CLOSING_LONG):
         trace, settings = runs[variant.name], variant.settings
         (close,) = calls(trace, process=CLIENT, call="close")
@@ -291,16 +310,13 @@ def _after_close(runs: Mapping[str, Trace]) -> str:
             assert unread.octets_read(trace) == written.result, "a late reader gets it all"
         else:
             lives["default" if "durations" in settings else "fast"] = stay
-    return (
-        "Closed with data unsent, the kernel goes on for the orphan: a late reader gets all of it; "
-        f"if it never reads, the kernel gives up after {show_duration(lives['default'])} "
-        f"({show_duration(lives['fast'])} with tcp_rto_max_ms = 1000), and tells nobody."
-    )
+    return lives
 
 
 NOTE: Final = Note(
     id="N02",
     question="Does write fail because the peer's receive buffer is full?",
+    question_zh="对端的接收缓冲区满了，write 会因此出错吗？",
     variants=_VARIANTS,
     answer=answer,
     why=(

@@ -14,7 +14,7 @@ from halfopen.record.query import calls
 from halfopen.record.trace import Trace
 from halfopen.scenario.model import Answer, Lab, Note, Step, Variant, each
 from halfopen.scenario.notes import pair
-from halfopen.scenario.notes.reading import Seen, segments_from, span, stays
+from halfopen.scenario.notes.reading import Seen, segments_from, span, span_zh, stays
 from halfopen.wire.tcp import FIN, RST
 
 #: So long after all is well somebody closes first, and all is over well after that.
@@ -252,6 +252,16 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             "with 1): plugged in again in that time the peer reads the end, later it gets "
             "ECONNRESET when it writes."
         ),
+        zh=(
+            f"会：{fins} 次关闭发出的是 FIN，不论哪一边先关，还是两边同时关；exit、"
+            "shutdown(SHUT_WR) 也一样，还有数据等着发送时 FIN 排在数据后面，而 close 立即返回。"
+            f"但有 {resets} 次关闭发出的是 RST：关闭方还有未读的数据，close 之后又有数据到来，"
+            "或者 SO_LINGER 为 0。描述符还有副本打开时什么也不发（FIN 随最后一次 close 发出，晚了 "
+            f"{span_zh(held)}）。先发 FIN 的一方随后处于 TIME-WAIT（{waiting} 方），持续 "
+            f"{span_zh(lasts)}；两个 FIN 相遇时双方都是。网线拔掉时 close 也立即返回，内核重传 FIN "
+            f"长达 {show_duration(default)}（tcp_orphan_retries；为 1 时 {show_duration(short)}）："
+            "在这段时间内重新插上，对端读到结束；更晚则对端写的时候得到 ECONNRESET。"
+        ),
     )
 
 
@@ -313,6 +323,7 @@ def _told(trace: Trace) -> str:
 NOTE: Final = Note(
     id="N03",
     question="A calls close: does a FIN go to B?",
+    question_zh="A 调用 close：会给 B 发送 FIN 吗？",
     variants=_VARIANTS,
     answer=answer,
     why=(

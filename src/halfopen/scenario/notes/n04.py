@@ -11,7 +11,7 @@ from halfopen.record.query import Call, calls
 from halfopen.record.trace import Trace
 from halfopen.scenario.model import Answer, Lab, Note, Variant, each
 from halfopen.scenario.notes import pair
-from halfopen.scenario.notes.reading import segments_from, span, stays
+from halfopen.scenario.notes.reading import segments_from, span, span_zh, stays
 from halfopen.wire.tcp import ACK, FIN, RST
 
 #: The server ends its side so long after all is well; the client waits for that, and goes on.
@@ -177,6 +177,17 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             "peer's FIN (tcp_fin_timeout), which then is answered with an RST "
             f"({short + default} runs)."
         ),
+        zh=(
+            "只有半关闭之后才能。read 返回 0 是因为来了 FIN，而 FIN 并不说明对端是否还在读。"
+            "shutdown(SHUT_WR) 之后对端还在读：此时发送的数据能到达"
+            f"（{len(arrived['shutdown SHUT_WR'])} 次运行）。close、exit 或 shutdown(SHUT_RDWR) "
+            "之后来的是同样的 FIN，write 成功，但对端的内核以 RST 回应"
+            f"（{refused} 次运行，{span_zh(resets)} 之后；下一次 write 得到 EPIPE）。"
+            "shutdown(SHUT_RD) 什么也不发送，之后到来的数据甚至还能读到。"
+            f"半关闭的连接会一直存在（其中一次运行长达 {max(WAITS, key=lambda k: WAITS[k])}）；"
+            f"已经 close 的连接如果等不到对端的 FIN，{show_duration(kept)} 后就被忘掉"
+            f"（tcp_fin_timeout），此后来的 FIN 得到的是 RST（{short + default} 次运行）。"
+        ),
     )
 
 
@@ -227,6 +238,7 @@ def _orphans(runs: Mapping[str, Trace], variants: tuple[Variant, ...]) -> int:
 NOTE: Final = Note(
     id="N04",
     question="B's read returns 0: A has closed; can it still receive?",
+    question_zh="B 的 read 返回 0：A 已经关闭；A 还能接收数据吗？",
     variants=_VARIANTS,
     answer=answer,
     why=(

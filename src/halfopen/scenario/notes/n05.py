@@ -12,7 +12,7 @@ from halfopen.record.query import Call, calls
 from halfopen.record.trace import Trace
 from halfopen.scenario.model import Answer, Lab, Note, Variant, each
 from halfopen.scenario.notes import pair
-from halfopen.scenario.notes.reading import segments_from, span
+from halfopen.scenario.notes.reading import segments_from, span, span_zh
 from halfopen.wire.tcp import FIN
 
 #: So long after all is well data come that nobody reads, and so long after these the FIN.
@@ -174,6 +174,13 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             f"but these only once: {_list(once)}. Nothing is told by: {_list(never)}. It is all "
             "the same after close and after shutdown(SHUT_WR)."
         ),
+        zh=(
+            f"能。FIN 前面还有未读数据时也能知道的有：{_list(always)}。"
+            f"只有没有未读数据时才知道，否则只报告有数据的有：{_list(drained)}。"
+            f"正等在这些调用里的程序会被 FIN 唤醒（FIN 到达后 {span_zh(after)}）；"
+            f"再问一次还会再报告，只报告一次的是：{_list(once)}。什么也不报告的有：{_list(never)}。"
+            "close 之后和 shutdown(SHUT_WR) 之后完全一样。"
+        ),
     )
 
 
@@ -202,6 +209,7 @@ def _fin_came(trace: Trace) -> int:
 NOTE: Final = Note(
     id="N05",
     question="If B never calls read, can it learn of A's FIN?",
+    question_zh="B 不调用 read，能知道 A 发送的 FIN 吗？",
     variants=tuple(_VARIANTS.values()),
     answer=answer,
     why=(

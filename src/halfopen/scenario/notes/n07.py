@@ -27,7 +27,7 @@ from halfopen.scenario.model import (
     Variant,
     each,
 )
-from halfopen.scenario.notes.reading import Seen, segments_from, span
+from halfopen.scenario.notes.reading import Seen, segments_from, span, span_zh
 from halfopen.wire.tcp import FIN, RST
 
 PORT: Final = 80
@@ -199,6 +199,13 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             f"unread. A peer that waits in recv is told {span(ended_by['eof'])} after that FIN "
             f'left, by b"", and {span(ended_by["reset"])} after the RST, by ECONNRESET.'
         ),
+        zh=(
+            "会。不论进程怎样结束，它所在主机的内核都立即关闭套接字："
+            f"{fins + resets} 次运行中有 {fins} 次发出 FIN，"
+            f"有 {resets} 次因为还留有未读数据而发出 RST。"
+            f'等在 recv 里的对端在 FIN 发出 {span_zh(ended_by["eof"])} 后得知，得到 b""；'
+            f"在 RST 发出 {span_zh(ended_by['reset'])} 后得知，得到 ECONNRESET。"
+        ),
     )
 
 
@@ -228,6 +235,7 @@ def _told(trace: Trace, first: Seen) -> Call:
 NOTE: Final = Note(
     id="N07",
     question="A process crashes: is a FIN sent?",
+    question_zh="进程崩溃：会发出 FIN 吗？",
     variants=_variants(),
     answer=answer,
     why=(

@@ -12,7 +12,7 @@ from halfopen.record.query import Call, calls
 from halfopen.record.trace import Trace
 from halfopen.scenario.model import Answer, Lab, Note, Variant, each
 from halfopen.scenario.notes import crashed
-from halfopen.scenario.notes.reading import span
+from halfopen.scenario.notes.reading import span, span_zh
 
 HORIZON_NS: Final = 3 * S // 2
 PATIENCE: Final = 0.6
@@ -89,6 +89,14 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             f"A crashed host: read blocks for ever ({blocked} runs, one watched for a day), or "
             f"until its own timeout ({span(dead['timeout, unread none'])})."
         ),
+        zh=(
+            '进程崩溃：read 既不阻塞，也不超时。它返回 b""'
+            f"（崩溃后 {span_zh(told['end, unread none'])}），和正常关闭一样，所以看不出是崩溃；"
+            "只有进程留下了未读数据时才是 ECONNRESET"
+            f"（{span_zh(told['ECONNRESET, unread data'])}），这也和那样的关闭一样。"
+            f"主机崩溃：read 永远阻塞（{blocked} 次运行，其中一次观察了一天），"
+            f"或者直到它自己的超时（{span_zh(dead['timeout, unread none'])}）。"
+        ),
     )
 
 
@@ -113,6 +121,7 @@ def _outcome(call: Call) -> str:
 NOTE: Final = Note(
     id="N08",
     question="The peer has crashed: what does read return, and does it tell?",
+    question_zh="对端已经崩溃：read 返回什么，能看出是崩溃吗？",
     variants=_VARIANTS,
     answer=answer,
     why=(

@@ -11,7 +11,7 @@ from halfopen.record.query import Call, calls
 from halfopen.record.trace import Trace
 from halfopen.scenario.model import Answer, Lab, Note, OnMark, Step, Variant, each
 from halfopen.scenario.notes import crashed
-from halfopen.scenario.notes.reading import segments_from, span
+from halfopen.scenario.notes.reading import segments_from, span, span_zh
 from halfopen.wire.tcp import RST
 
 HORIZON_NS: Final = 7 * S
@@ -114,6 +114,13 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             f"does not end it sooner ({default[1]} with a router that answers every packet); it "
             f"changes only what is told at the end: {words}."
         ),
+        zh=(
+            "进程崩溃：write 不阻塞，并且成功；对方主机的内核 "
+            f"{span_zh(resets)} 后以 RST 回应，下一次 write 得到 EPIPE。主机崩溃：没有 RST。"
+            f"write 同样成功，内核一次次重传，{default[0]} 后放弃，得到 ETIMEDOUT"
+            f"（tcp_retries2 = 3 时 {span_zh(gave['ETIMEDOUT'])}）。ICMP 不会让它更早结束"
+            f"（路由器对每个包都回应时 {default[1]}），只改变最后得到的错误：{words}。"
+        ),
     )
 
 
@@ -141,6 +148,7 @@ def _returned(call: Call) -> int:
 NOTE: Final = Note(
     id="N09",
     question="The peer has crashed: does write block until a timeout, or until an ICMP message?",
+    question_zh="对端已经崩溃：write 会阻塞到超时，还是到 ICMP 消息来？",
     variants=_VARIANTS,
     answer=answer,
     why=(

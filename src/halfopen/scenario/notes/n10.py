@@ -32,7 +32,7 @@ from halfopen.scenario.model import (
     Variant,
     each,
 )
-from halfopen.scenario.notes.reading import segments_from, span
+from halfopen.scenario.notes.reading import segments_from, span, span_zh
 from halfopen.wire.tcp import FIN, RST
 
 PORT: Final = 80
@@ -266,6 +266,16 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             "address gone: the same, but what was already on its way is told as ENETUNREACH "
             f"({span(times['ENETUNREACH'])} after the cut)."
         ),
+        zh=(
+            "不一样。没有谁替断电的主机发送任何东西：没有 FIN，也没有 RST。只读的对端永远不会知道"
+            f"（{unaware} 次运行，默认设置下长达 {show_duration(24 * HOUR)}）；写数据的对端"
+            f"在没有回应的 write 之后 {span_zh(times['default'])} 得到 ETIMEDOUT"
+            f"（tcp_retries2 = 15；为 3 时是断开后 {span_zh(times['ETIMEDOUT'])}）。"
+            f"及时插回网线，连接就继续（{went_on} 次运行）；重新启动的主机对下一次重传以 RST 回应："
+            f"ECONNRESET（断开后 {span_zh(times['ECONNRESET'])}）。自己的网络接口被关闭，"
+            "或者自己的地址被删除：结果相同，只是已经在途中的数据会以 ENETUNREACH 报告"
+            f"（断开后 {span_zh(times['ENETUNREACH'])}）。"
+        ),
     )
 
 
@@ -311,6 +321,7 @@ def _last_send(trace: Trace) -> int:
 NOTE: Final = Note(
     id="N10",
     question="A loses power, or its cable is pulled: is it the same as a crash?",
+    question_zh="A 突然断电，或网线被拔掉：和程序崩溃一样吗？",
     variants=_variants(),
     answer=answer,
     why=(

@@ -10,7 +10,7 @@ from halfopen.record.query import Call, calls
 from halfopen.record.trace import Trace
 from halfopen.scenario.model import Answer, Lab, Note, Variant, each
 from halfopen.scenario.notes import rebooted
-from halfopen.scenario.notes.reading import segments_from, span
+from halfopen.scenario.notes.reading import segments_from, span, span_zh
 from halfopen.wire.tcp import RST
 
 HORIZON_NS: Final = 3 * S
@@ -98,6 +98,14 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             f"{span(after['probes'])} after the boot with one a second, {show_duration(default)} "
             "with the system's 7200 s."
         ),
+        zh=(
+            f"不会知道：空闲的一端什么也没有察觉（{unaware} 次运行）。"
+            "重启后的主机不认识以前的任何连接，收到什么都以 RST 回应，不论服务是否重新运行："
+            "发送了数据的一端在重启后 "
+            f"{span_zh(after['sends'])} 得到 ECONNRESET。保活探测也算发送，由内核发出："
+            f"每秒一次时在重启后 {span_zh(after['probes'])}，"
+            f"用系统的 7200 s 时在 {show_duration(default)}。"
+        ),
     )
 
 
@@ -108,6 +116,7 @@ def _last_recv(trace: Trace) -> Call:
 NOTE: Final = Note(
     id="N11",
     question="The peer's host crashes and boots again: does the other end know?",
+    question_zh="对端主机崩溃并重启：另一端会知道吗？",
     variants=_VARIANTS,
     answer=answer,
     why=(

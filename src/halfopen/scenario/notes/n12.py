@@ -13,7 +13,7 @@ from halfopen.record.query import Call, calls
 from halfopen.record.trace import Trace
 from halfopen.scenario.model import Answer, Lab, Note, Variant, each
 from halfopen.scenario.notes import rebooted
-from halfopen.scenario.notes.reading import segments_from, span
+from halfopen.scenario.notes.reading import segments_from, span, span_zh
 
 HORIZON_NS: Final = 3 * S
 PATIENCE: Final = 0.6
@@ -125,6 +125,12 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             f"kernel sends, and the read is told: ECONNRESET {span(told)} after the boot with a "
             "probe every second."
         ),
+        zh=(
+            f"阻塞：没有别的安排就永远阻塞（{blocked} 次运行，其中一次观察了一天）。"
+            f"SO_RCVTIMEO、settimeout 和 poll 到了自己的时间就结束它（{span_zh(waited)}）。"
+            "不发送数据的读者对重启一无所知；打开 SO_KEEPALIVE 时由内核发送探测，read 就会得知："
+            f"每秒探测一次时，重启后 {span_zh(told)} 得到 ECONNRESET。"
+        ),
     )
 
 
@@ -142,6 +148,7 @@ def _took(trace: Trace, call: Call) -> int:
 NOTE: Final = Note(
     id="N12",
     question="read is called when the server has rebooted: does it block, or time out?",
+    question_zh="server 重启后调用 read：阻塞，还是超时？",
     variants=_VARIANTS,
     answer=answer,
     why=("RFC 9293 3.8.4", "Linux tcp_recvmsg_locked", "Linux sk_wait_data", "Linux tcp_reset"),

@@ -12,7 +12,7 @@ from halfopen.record.query import Call, calls
 from halfopen.record.trace import Trace
 from halfopen.scenario.model import Answer, Lab, Note, Variant, each
 from halfopen.scenario.notes import rebooted
-from halfopen.scenario.notes.reading import segments_from, span
+from halfopen.scenario.notes.reading import segments_from, span, span_zh
 from halfopen.wire.tcp import RST
 
 HORIZON_NS: Final = 5 * S // 2
@@ -102,6 +102,13 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             "once: a write or a read ECONNRESET, SO_ERROR too. After that write gives EPIPE (with "
             'SIGPIPE), read b"". The bytes of the first write are lost.'
         ),
+        zh=(
+            f"不是这次 write：它成功（{len(_VARIANTS)} 次运行中的 {first_ok} 次），"
+            f"数据只是进了队列。RST 在 {span_zh(reset_after)} 后到来，由下一次调用得知，"
+            "而且只报告一次："
+            "write 或 read 得到 ECONNRESET，SO_ERROR 也一样。"
+            '此后 write 得到 EPIPE（伴随 SIGPIPE），read 得到 b""。第一次 write 的数据丢失了。'
+        ),
     )
 
 
@@ -122,6 +129,7 @@ def _outcome(call: Call) -> object:
 NOTE: Final = Note(
     id="N13",
     question="write is called when the server has rebooted: does this write give ECONNRESET?",
+    question_zh="server 重启后调用 write：这次 write 返回 ECONNRESET 吗？",
     variants=_VARIANTS,
     answer=answer,
     why=(

@@ -21,7 +21,7 @@ from halfopen.scenario.model import (
     Variant,
     each,
 )
-from halfopen.scenario.notes.reading import segments_from, span
+from halfopen.scenario.notes.reading import segments_from, span, span_zh
 from halfopen.wire.tcp import ACK, RST, SYN
 
 PORT: Final = 80
@@ -126,12 +126,19 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             "bound only, or another address of the host is listened on; a non-blocking connect "
             "learns it by poll and SO_ERROR."
         ),
+        zh=(
+            "对端的内核以 RST 回应 SYN，connect 在一个往返之后"
+            f"（{span_zh(waits)}）以 ECONNREFUSED 失败；不会再试。端口只是绑定而没有监听，"
+            "或者监听的是该主机的另一个地址，结果也一样；"
+            "非阻塞的 connect 由 poll 和 SO_ERROR 得知。"
+        ),
     )
 
 
 NOTE: Final = Note(
     id="N18",
     question="connect to a port where nobody listens",
+    question_zh="connect 一个没有进程监听的端口",
     variants=_VARIANTS,
     answer=answer,
     why=(

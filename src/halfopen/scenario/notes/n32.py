@@ -12,7 +12,7 @@ from halfopen.record.query import Call, calls
 from halfopen.record.trace import Trace
 from halfopen.scenario.model import Answer, Lab, Note, Step, Variant, each
 from halfopen.scenario.notes import pair
-from halfopen.scenario.notes.reading import segments_from, span
+from halfopen.scenario.notes.reading import segments_from, span, span_zh
 from halfopen.wire.tcp import FIN, RST
 
 CLIENT: Final = "client"
@@ -142,6 +142,15 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             "succeed until the kernel gives up "
             f"({span(gave_up)} here, tcp_retries2 = 1): then ETIMEDOUT."
         ),
+        zh=(
+            f"写本身没有问题：FIN 不妨碍写，之后的第一次 write 立即成功"
+            f"（{fine} 次运行，不论是否已经读到结束）。对端如果只是说完了自己的话"
+            f"（shutdown SHUT_WR），就会读到全部数据（{delivered} 次运行）。"
+            "但是 FIN 并不说明对端是否还在读。如果它已经 close 或退出，写的数据就丢失了："
+            f"{span_zh(reset_after)} 后来一个 RST，下一次 write 得到 EPIPE，并伴随 SIGPIPE"
+            f"（{lost} 次运行）。如果它的主机此后消失了，write 会一直成功，直到内核放弃"
+            f"（这里是 {span_zh(gave_up)}，tcp_retries2 = 1）：然后是 ETIMEDOUT。"
+        ),
     )
 
 
@@ -164,6 +173,7 @@ def _told_at(trace: Trace, writes: list[Call]) -> int:
 NOTE: Final = Note(
     id="N32",
     question="Is writing to a socket that has received a FIN fine?",
+    question_zh="写一个已经收到 FIN 的套接字，没有问题吗？",
     variants=_VARIANTS,
     answer=answer,
     why=(

@@ -156,6 +156,16 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             f"writing goes on ({lived} runs): in the window it is answered with a challenge ACK, "
             "outside of it dropped in silence."
         ),
+        zh=(
+            "第二次 write 才会。RST 之后的第一次 write 得到 ECONNRESET，没有信号；"
+            "从此以后才是 EPIPE 和 SIGPIPE，不忽略这个信号的进程会被杀死（Python 忽略它，"
+            "MSG_NOSIGNAL 也不让它出现："
+            "EPIPE 照样返回）。如果此前 read 或 SO_ERROR 已经报告过 ECONNRESET，或者 RST 是在 FIN "
+            "之后来的，那么第一次 write 就立即得到 EPIPE 和 SIGPIPE。RST 之前到达的数据还能读到"
+            f"（{read} 次运行）。序号不恰好是下一个的 RST 什么也不会结束，write 继续成功"
+            f"（{lived} 次运行）：落在窗口内的得到一个质询 ACK（challenge ACK），"
+            "窗口外的被默默丢弃。"
+        ),
     )
 
 
@@ -202,6 +212,7 @@ def _outcome(call: Call) -> str:
 NOTE: Final = Note(
     id="N33",
     question="Does writing to a socket that has received an RST raise SIGPIPE (EPIPE)?",
+    question_zh="写一个已经收到 RST 的套接字，会引发 SIGPIPE（EPIPE）吗？",
     variants=_VARIANTS,
     answer=answer,
     why=(

@@ -64,5 +64,14 @@ def stays(trace: Trace, host: str, state: str) -> list[int]:
 
 def span(durations: Sequence[int]) -> str:
     """Write durations in ns as what they lie between: ``20 ms``, or ``10 ms to 1.2 s``."""
+    return _span(durations, "to")
+
+
+def span_zh(durations: Sequence[int]) -> str:
+    """Write the same in Chinese: ``20 ms``, or ``10 ms 到 1.2 s``."""
+    return _span(durations, "到")
+
+
+def _span(durations: Sequence[int], to: str) -> str:
     low, high = show_duration(min(durations)), show_duration(max(durations))
-    return low if low == high else f"{low} to {high}"
+    return low if low == high else f"{low} {to} {high}"
