@@ -1,13 +1,15 @@
 """The fifty lines of the notes: what a working engineer claimed or asked about TCP sockets.
 
 Each has an id, the section of the notes that it stands in, a title (the question in a line, for the
-answer sheet), and the note: what the line claims or asks.
+answer sheet), and the note: what the line claims or asks. All but the id also in Chinese, where the
+note is the notes' own wording.
 """
 
 from collections.abc import Iterator
 from typing import Final
 
 from halfopen.base.value import value
+from halfopen.scenario.original import TEXT as _ORIGINAL
 
 _TEXT: Final = """
 Receive buffer
@@ -155,15 +157,33 @@ N50 Does linger tell a normal end?
 
 @value
 class Line:
-    """One line of the notes."""
+    """One line of the notes, in English and in Chinese; ``note_zh`` is the original."""
 
     id: str
     section: str
     title: str
     note: str
+    section_zh: str
+    title_zh: str
+    note_zh: str
 
 
-def _read(text: str) -> Iterator[Line]:
+def _read() -> Iterator[Line]:
+    for english, chinese in zip(_blocks(_TEXT), _blocks(_ORIGINAL), strict=True):
+        (id_, section, title, note), (same, section_zh, title_zh, note_zh) = english, chinese
+        assert id_ == same, f"{id_} and {same} stand for one another"
+        yield Line(
+            id=id_,
+            section=section,
+            title=title,
+            note=note,
+            section_zh=section_zh,
+            title_zh=title_zh,
+            note_zh=note_zh,
+        )
+
+
+def _blocks(text: str) -> Iterator[tuple[str, str, str, str]]:
     section = ""
     for block in text.replace("\n    ", " ").strip().splitlines():
         if not block:
@@ -173,8 +193,8 @@ def _read(text: str) -> Iterator[Line]:
             continue
         id_, _, rest = block.partition(" ")
         title, _, note = rest.partition("|")
-        yield Line(id=id_, section=section, title=title.strip(), note=note.strip())
+        yield id_, section, title.strip(), note.strip()
 
 
-LINES: Final = tuple(_read(_TEXT))
+LINES: Final = tuple(_read())
 BY_ID: Final = {line.id: line for line in LINES}
