@@ -5,6 +5,8 @@ from importlib.resources import files
 from typing import Any
 
 from halfopen.atlas.annotate import Seen, annotate
+from halfopen.atlas.english import ENGLISH
+from halfopen.atlas.language import Language
 from halfopen.atlas.outcome import outcome
 from halfopen.atlas.runs import RowRun, VariantRun, is_recorded
 from halfopen.record.events import Json
@@ -13,9 +15,9 @@ from halfopen.record.query import Call, calls, faults
 from halfopen.record.trace import Trace
 
 
-def rows_json(rows: Sequence[RowRun]) -> dict[str, Any]:
-    """Write rows as one document."""
-    return {"notes": [_row(row) for row in rows]}
+def rows_json(rows: Sequence[RowRun], language: Language = ENGLISH) -> dict[str, Any]:
+    """Write rows as one document; names and verdicts are the same in every language."""
+    return {"notes": [_row(row, language) for row in rows]}
 
 
 def schema() -> str:
@@ -23,23 +25,23 @@ def schema() -> str:
     return files("halfopen.atlas").joinpath("schema.json").read_text(encoding="utf-8")
 
 
-def _row(row: RowRun) -> dict[str, Any]:
+def _row(row: RowRun, language: Language) -> dict[str, Any]:
     return {
         "id": row.line.id,
-        "note": row.line.note,
-        "verdict": "failed" if row.failed else row.answer.verdict,
-        "answer": row.failed or row.answer.text,
-        "scenarios": [_scenario(row, run) for run in row.runs],
+        "note": language.note(row.line),
+        "verdict": row.verdict,
+        "answer": language.answer(row),
+        "scenarios": [_scenario(row, run, language) for run in row.runs],
     }
 
 
-def _scenario(row: RowRun, run: VariantRun) -> dict[str, Any]:
+def _scenario(row: RowRun, run: VariantRun, language: Language) -> dict[str, Any]:
     kernel = None
     if run.kernel is not None:
         kernel = {"recorded": is_recorded(run.kernel), **arm_json(run.kernel)}
     return {
         "name": run.variant.name,
-        "question": row.title,
+        "question": language.title(row.line, row.note),
         "answer": outcome(run.world) if run.world is not None else f"failed: {run.failed}",
         "settings": dict(run.variant.settings),
         "arms": {

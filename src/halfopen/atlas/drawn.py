@@ -17,7 +17,7 @@ _NOTHING: Final = re.compile(r"waits on|nothing ready|0 ready(, 0 ready)*")
 
 
 def choose(runs: Sequence[VariantRun], words: str) -> tuple[int, str]:
-    """Give the number of the run to draw, and why it is that one; "" where the words say so.
+    """Give the number of the run to draw, and the end that it shares with most; "" if words chose.
 
     Most runs of a row end in few ways. The first of those that end as most do shows what the row is
     about: the ETIMEDOUT of a silent peer. Where nobody was told anything there is little to see,
@@ -33,7 +33,7 @@ def choose(runs: Sequence[VariantRun], words: str) -> tuple[int, str]:
     counts = Counter(endings.values())
     most = max(counts, key=lambda ending: counts[ending])  # of equals the first
     chosen = next(number for number, ending in endings.items() if ending == most)
-    return chosen, "" if asked or len(runs) == 1 else f"told most often: {most}"
+    return chosen, "" if asked or len(runs) == 1 else most
 
 
 def _ending(run: VariantRun) -> str:

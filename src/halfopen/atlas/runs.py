@@ -66,9 +66,9 @@ class RowRun:
     failed: str
 
     @property
-    def title(self) -> str:
-        """The question in a line."""
-        return self.note.question if self.note is not None else self.line.title
+    def verdict(self) -> str:
+        """The answer's verdict, or that there is none."""
+        return "failed" if self.failed else self.answer.verdict
 
 
 OPEN: Final = Answer(verdict="open", text="")

@@ -2,9 +2,13 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from textwrap import wrap
 from typing import Final
 
+from rich.cells import cell_len
+
+from halfopen.atlas.english import ENGLISH
+from halfopen.atlas.folding import fold, pad
+from halfopen.atlas.language import Language
 from halfopen.atlas.runs import RowRun, is_recorded, kernel_name
 from halfopen.base.units import HOUR
 
@@ -13,89 +17,89 @@ _WORLD: Final = 56  # the world's column begins here
 _KERNEL: Final = 64
 _VERDICT: Final = 5
 _ANSWER: Final = 16
-_LEGEND: Final = "world: variants run/in all; kernel: how many of those that Linux has run agree"
-#: Each a line that runs as it stands, but for the file.
-_NEXT: Final = (
-    "Next: halfopen ask N07",
-    '      halfopen ask "power cut in recv"',
-    "      halfopen explore FILE",
-)
 _VERDICTS: Final = ("confirmed", "refuted", "qualified", "answered", "failed", "open")
 
 
-def sheet(rows: Sequence[RowRun], *, cpu_s: float) -> list[str]:
+def sheet(rows: Sequence[RowRun], *, cpu_s: float, language: Language = ENGLISH) -> list[str]:
     """Write the sheet; the runs took ``cpu_s`` seconds of CPU time."""
-    lines = [_LEGEND]
+    lines = [language.legend]
     section = ""
     kernel = kernel_name(rows)
     for row in rows:
         if row.line.section != section:
             section = row.line.section
-            lines += ["", _heading(section, kernel)]
-        lines += _row(row)
-    return [*lines, "", *_summary(rows, cpu_s)]
+            named = language.section(row.line), language.world, language.kernel(kernel)
+            lines += ["", _in_columns(*named)]
+        lines += _row(row, language)
+    return [*lines, "", *_summary(rows, cpu_s, language)]
 
 
-def _heading(section: str, kernel: str) -> str:
-    return f"{section:<{_WORLD}}{'world':<{_KERNEL - _WORLD}}kernel {kernel}".rstrip()
+def _in_columns(text: str, world: str, kernel: str) -> str:
+    return f"{pad(text, _WORLD)}{pad(world, _KERNEL - _WORLD)}{kernel}".rstrip()
 
 
-def _row(row: RowRun) -> list[str]:
-    title = f"{row.line.id}  {row.title}"
-    pieces = wrap(title, _WORLD - 2, subsequent_indent=" " * _VERDICT)
+def _row(row: RowRun, language: Language) -> list[str]:
+    title = f"{row.line.id}  {language.title(row.line, row.note)}"
+    pieces = fold(title, _WORLD - 2, then=" " * _VERDICT)
     if row.note is None:
-        return [f"{pieces[0]:<{_WORLD}}{'-':<{_KERNEL - _WORLD}}open", *pieces[1:]]
+        return [_in_columns(pieces[0], "-", language.open), *pieces[1:]]
+    head = _in_columns(pieces[0], world_cell(row), kernel_cell(row, language))
+    return [head, *pieces[1:], *_answer(row, language), *_replay(row, language)]
+
+
+def world_cell(row: RowRun) -> str:
+    """Say how many of a row's variants ran: ``24/24``."""
     ran = sum(run.world is not None for run in row.runs)
-    world = f"{ran}/{len(row.runs)}"
-    head = f"{pieces[0]:<{_WORLD}}{world:<{_KERNEL - _WORLD}}{kernel_cell(row)}"
-    return [head, *pieces[1:], *_answer(row), *_replay(row)]
+    return f"{ran}/{len(row.runs)}"
 
 
-def kernel_cell(row: RowRun) -> str:
+def kernel_cell(row: RowRun, language: Language = ENGLISH) -> str:
     """Say how a row's runs stand beside the kernel's: ``24 agree``, ``2 of 24 differ``."""
     agreed = sum(run.agrees is True for run in row.runs)
     differ = sum(run.agrees is False for run in row.runs)
     missing = sum(run.variant.kernel and run.agrees is None for run in row.runs)
-    if differ:
-        return f"{differ} of {agreed + differ} differ"
-    if not agreed:
-        return "open"
-    return f"{agreed} agree, {missing} open" if missing else f"{agreed} agree"
+    return language.agreement(agreed=agreed, differ=differ, missing=missing)
 
 
-def _answer(row: RowRun) -> list[str]:
-    verdict = "failed" if row.failed else row.answer.verdict
-    text = row.failed or row.answer.text
-    lead = f"{'':<{_VERDICT}}{verdict:<{_ANSWER - _VERDICT}}"
-    return wrap(text, _WIDTH, initial_indent=lead, subsequent_indent=" " * _ANSWER)
+def _answer(row: RowRun, language: Language) -> list[str]:
+    lead = " " * _VERDICT + pad(language.verdict(row.verdict), _ANSWER - _VERDICT)
+    return fold(language.answer(row), _WIDTH, first=lead, then=" " * _ANSWER)
 
 
-def _replay(row: RowRun) -> list[str]:
+def _replay(row: RowRun, language: Language) -> list[str]:
     if not row.failed:
         return []
     broken = next((run.number for run in row.runs if run.failed), None)
     variant = f" --variant {broken}" if broken is not None else ""
-    return [f"{'':<{_ANSWER}}again: halfopen ask {row.line.id}{variant}"]
+    return [" " * _ANSWER + language.again(f"halfopen ask {row.line.id}{variant}")]
 
 
-def _summary(rows: Sequence[RowRun], cpu_s: float) -> list[str]:
-    verdicts = Counter("failed" if row.failed else row.answer.verdict for row in rows)
+def _summary(rows: Sequence[RowRun], cpu_s: float, language: Language) -> list[str]:
+    return [*counts(rows, cpu_s, language), *_next(language)]
+
+
+def _next(language: Language) -> list[str]:
+    """Show commands, each a line that runs as it stands, but for the file."""
+    lead = language.next
+    return [
+        f"{lead}halfopen ask N07{language.option}",
+        f'{" " * cell_len(lead)}halfopen ask "power cut in recv"{language.option}',
+        f"{' ' * cell_len(lead)}halfopen explore FILE",
+    ]
+
+
+def counts(rows: Sequence[RowRun], cpu_s: float, language: Language) -> list[str]:
+    """Count rows by verdict, and say what the runs took and where the kernel's come from."""
+    verdicts = Counter(row.verdict for row in rows)
     counted = [
-        f"{verdicts[verdict]} {verdict}"
+        (language.verdict(verdict), verdicts[verdict])
         for verdict in _VERDICTS
         if verdicts[verdict] or verdict != "failed"
     ]
     worlds = [run.world for row in rows for run in row.runs if run.world is not None]
-    virtual_ns = sum(world.ended_ns for world in worlds)
-    said = (
-        f"{len(worlds)} variants run in the world in {cpu_s:.1f} s of CPU, "
-        f"{_hours(virtual_ns)} of virtual time; {kernel_note(rows)}"
-    )
-    return [
-        *wrap(f"{len(rows)} rows: {', '.join(counted)}", _WIDTH),
-        *wrap(said, _WIDTH),
-        *_NEXT,
-    ]
+    hours = _hours(sum(world.ended_ns for world in worlds))
+    said = language.ran(len(worlds), cpu_s, hours, kernel_note(rows, language))
+    return [*fold(language.rows(len(rows), counted), _WIDTH), *fold(said, _WIDTH)]
 
 
 def _hours(ns: int) -> str:
@@ -103,14 +107,10 @@ def _hours(ns: int) -> str:
     return f"{hours:.0f} h" if hours >= 10 else f"{hours:.2f} h"
 
 
-def kernel_note(rows: Sequence[RowRun]) -> str:
+def kernel_note(rows: Sequence[RowRun], language: Language) -> str:
     """Say where the kernel's column comes from: recorded when and on what, or run here."""
     kernels = [run.kernel for row in rows for run in row.runs if run.kernel is not None]
-    how = "`halfopen compare all` runs it here"
-    if not kernels:
-        return f"kernel column: nothing recorded ({how})"
     if not all(map(is_recorded, kernels)):
-        return "kernel column: run here just now"
+        return language.live()
     dates = sorted({str(kernel.meta.get("date", "?"))[:10] for kernel in kernels})
-    span = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
-    return f"kernel column: recorded {span} on Linux {kernel_name(rows)} ({how})"
+    return language.recorded(dates, kernel_name(rows))

@@ -2,12 +2,16 @@
 
 import json
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from typing import Annotated, Final
 
 import typer
 
+from halfopen.atlas.chinese import CHINESE
+from halfopen.atlas.english import ENGLISH
+from halfopen.atlas.language import Language
 from halfopen.atlas.runs import Arms, RowRun, run_row
 from halfopen.atlas.words import (
     is_state,
@@ -30,8 +34,18 @@ EXAMPLE: Final = '"power cut in recv"'
 _ALSO_MAX: Final = 5
 
 
+class Lang(StrEnum):
+    """The languages of the sheet: that of the project, and that of the notes."""
+
+    EN = ENGLISH.code
+    ZH = CHINESE.code
+
+
+_LANGUAGES: Final = {each.code: each for each in (ENGLISH, CHINESE)}
+
+
 @leaves_with_status
-def ask(
+def ask(  # noqa: PLR0913  each is an option of the command
     words: Annotated[
         list[str] | None,
         typer.Argument(
@@ -43,14 +57,16 @@ def ask(
     variant: Annotated[int | None, typer.Option(help="Draw this variant of the row.")] = None,
     pcap: Annotated[Path | None, typer.Option(help="Write captures for Wireshark here.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON instead of text.")] = False,
+    lang: Annotated[Lang, typer.Option(help="In English, or in Chinese.")] = Lang.EN,
     seed: Annotated[int, typer.Option(help="What chance is drawn from.")] = SEED,
 ) -> int:
     """Ask the notes: every row, or one in full."""
     texts = words or []
+    language = _LANGUAGES[lang]
     asked = state_first(" ".join(texts))
     if is_state(asked):
-        if as_json or pcap is not None or variant is not None:
-            raise MisuseError("a state is shown as text: --json, --pcap and --variant are for rows")
+        if as_json or pcap is not None or variant is not None or language is not ENGLISH:
+            raise MisuseError("a state is shown as text, in English: the options are for rows")
         from halfopen.atlas.cells import lookup
 
         show(lookup(asked.split()))
@@ -66,12 +82,12 @@ def ask(
     if as_json:
         from halfopen.atlas.as_json import rows_json
 
-        print(json.dumps(rows_json(rows), indent=1))
+        print(json.dumps(rows_json(rows, language), indent=1))
     elif one_row:
-        _show_row(rows[0], variant, asked)
-        _show_also(found[1:])
+        _show_row(rows[0], variant, asked, language)
+        _show_also(found[1:], language)
     else:
-        _show_sheet(rows, cpu_s)
+        _show_sheet(rows, cpu_s, language)
     return FINDING if any(map(_is_finding, rows)) else EXPECTED
 
 
@@ -150,21 +166,22 @@ def _check_variant(lines: Sequence[Line], variant: int) -> None:
         raise MisuseError(f"no variant {variant} of {lines[0].id}; it has {numbered}.")
 
 
-def _show_row(row: RowRun, variant: int | None, asked: str) -> None:
+def _show_row(row: RowRun, variant: int | None, asked: str, language: Language) -> None:
     from halfopen.atlas.row import row_page
 
-    show(row_page(row, variant=variant, asked=asked))
+    show(row_page(row, variant=variant, asked=asked, language=language))
 
 
-def _show_also(lines: Sequence[Line]) -> None:
+def _show_also(lines: Sequence[Line], language: Language) -> None:
     if lines:
-        show(["", "Also:", *(f"  {line.id}  {line.title}" for line in lines[:_ALSO_MAX])])
+        named = [f"  {line.id}  {language.title(line, None)}" for line in lines[:_ALSO_MAX]]
+        show(["", language.also, *named])
 
 
-def _show_sheet(rows: Sequence[RowRun], cpu_s: float) -> None:
+def _show_sheet(rows: Sequence[RowRun], cpu_s: float, language: Language) -> None:
     from halfopen.atlas.sheet import sheet
 
-    show(sheet(rows, cpu_s=cpu_s))
+    show(sheet(rows, cpu_s=cpu_s, language=language))
 
 
 def _write_captures(

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 #: What catches the eye on a terminal: a pattern, and its style.
 _STYLES: Final = (
-    (r"^ {5}(confirmed|answered)\b", "green"),
-    (r"\b(confirmed|answered)$", "green"),
-    (r"^ {5}(refuted|qualified)\b", "yellow"),
-    (r"\b(refuted|qualified)$", "yellow"),
-    (r"^ {5}(failed)\b", "bold red"),
-    (r"\b(failed)$", "bold red"),
+    (r"^ {5}(confirmed|answered|属实|已答)\b", "green"),
+    (r"  (confirmed|answered|属实|已答)$", "green"),
+    (r"^ {5}(refuted|qualified|不实|有条件)\b", "yellow"),
+    (r"  (refuted|qualified|不实|有条件)$", "yellow"),
+    (r"^ {5}(failed|失败)\b", "bold red"),
+    (r"  (failed|失败)$", "bold red"),
     (r"\b(POWER OFF|POWER ON|CABLE OUT|CABLE IN|KILLED: \w+)", "bold red"),
     (r"(lost: .*)$", "red"),
     (r"\b(again(?:, \d+\w+)?)\b", "yellow"),

@@ -45,7 +45,11 @@ def variant(settings: dict[str, str], *, kernel: bool = True) -> Variant:
 
 
 def answer(runs: Mapping[str, Trace]) -> Answer:
-    return Answer(verdict="confirmed", text=f"ECONNREFUSED in {len(runs)} runs.")
+    return Answer(
+        verdict="confirmed",
+        text=f"ECONNREFUSED in {len(runs)} runs.",
+        zh=f"{len(runs)} 次运行得到 ECONNREFUSED。",
+    )
 
 
 def note(answered: Callable[[Mapping[str, Trace]], Answer] = answer) -> Note:
@@ -53,6 +57,7 @@ def note(answered: Callable[[Mapping[str, Trace]], Answer] = answer) -> Note:
     return Note(
         id="N18",
         question="connect to a port where nobody listens",
+        question_zh="connect 一个没有进程监听的端口",
         variants=tuple(variant(settings) for settings in chosen),
         answer=answered,
         why=("RFC 9293 3.10.7.3", "Linux tcp_reset"),

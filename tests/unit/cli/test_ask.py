@@ -82,6 +82,26 @@ class TestAsk:
         Draft202012Validator(json.loads(schema())).validate(document)
         assert len(document["notes"]) == 50
 
+    def test_answers_come_in_chinese_too(self) -> None:
+        done = halfopen("ask", "N18", "--lang", "zh")
+        assert done.exit_code == 0
+        assert done.stdout.startswith("N18  connect 一个没有进程监听的端口 ")
+        assert "halfopen ask N18 --variant 2 --lang zh" in done.stdout
+        assert halfopen("ask", "N18", "--lang", "fr").exit_code == 2
+
+    def test_further_rows_come_in_chinese_too(self) -> None:
+        done = halfopen("ask", "getsockname getaddrinfo", "--lang", "zh")
+        assert "\n另见：\n  N38  getaddrinfo\n" in done.stdout
+
+    def test_json_in_chinese_keeps_the_schema(self) -> None:
+        done = halfopen("ask", "N18", "--json", "--lang", "zh")
+        document = json.loads(done.stdout)
+        Draft202012Validator(json.loads(schema())).validate(document)
+        (row,) = document["notes"]
+        assert row["verdict"] == "confirmed"
+        assert row["answer"] == "4 次运行得到 ECONNREFUSED。"
+        assert row["scenarios"][0]["question"] == "connect 一个没有进程监听的端口"
+
     def test_captures_are_written(self, tmp_path: Path) -> None:
         folder = tmp_path / "out"
         done = halfopen("ask", "N18", "--pcap", str(folder))
