@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from errno import EBADF
 from typing import Final, NamedTuple
 
+from tests.unit.tcp import reasons
+
 from halfopen.base.rng import Rng
 from halfopen.base.units import S
 from halfopen.net.demux import arriving
@@ -348,6 +350,7 @@ class Ours(End):
         self.ip.embryos.clear()
         self.ip.gone.clear()
         effects = self.effects
+        reasons.check(effects.history)
         for tcb in effects.woken:
             tcb.wake = 0
         effects.woken.clear()
