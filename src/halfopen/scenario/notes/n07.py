@@ -42,6 +42,8 @@ LIFE: Final = 0.32
 LIFE_OF_FLOODED: Final = 0.5
 FIRST: Final = 0.05
 BETWEEN: Final = 0.2
+#: Well after the crash, in seconds after the client's message.
+LATER: Final = 0.5
 
 #: Descriptors of a program that exits without ``close``: a global keeps them open to the end.
 _kept: list[socket.socket] = []
@@ -52,16 +54,16 @@ def server(lab: Lab) -> None:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     if lab.settings["peer"] == "blocked in send":
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+    if lab.settings.get("unsent") == "data":
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
     listener.bind((lab.address("server"), PORT))
     listener.listen(5)
     lab.mark("listening")
-    conn, _ = listener.accept()
-    _kept.extend((listener, conn))
-    lab.mark("accepted")
-    if lab.settings["unread"] == "none":
-        _read_for(conn, 2 if lab.settings["peer"] == "in send" else 1)
+    _kept.append(listener)
+    if lab.settings["peer"] != "not accepted":
+        _served(lab, listener)
     else:
-        time.sleep(LIFE_OF_FLOODED if lab.settings["peer"] == "blocked in send" else LIFE)
+        time.sleep(LIFE)
     crash = lab.settings["crash"]
     if crash == "SIGKILL":
         lab.mark("to be killed")
@@ -72,6 +74,23 @@ def server(lab: Lab) -> None:
         os._exit(1)
     elif crash == "exit without close":
         sys.exit(0)
+
+
+def _served(lab: Lab, listener: socket.socket) -> None:
+    """Take the connection from the queue, and read or write as the variant wants it."""
+    conn, _ = listener.accept()
+    _kept.append(conn)
+    lab.mark("accepted")
+    if lab.settings.get("unsent") == "data":
+        conn.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                conn.send(bytes(_BUFFER))
+        conn.setblocking(True)
+    if lab.settings["unread"] == "none":
+        _read_for(conn, 2 if lab.settings["peer"] == "in send" else 1)
+    else:
+        time.sleep(LIFE_OF_FLOODED if lab.settings["peer"] == "blocked in send" else LIFE)
 
 
 def _read_for(conn: socket.socket, messages: int) -> None:
@@ -87,9 +106,12 @@ def client(lab: Lab) -> None:
     peer = lab.settings["peer"]
     if peer == "blocked in send":
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
+    if peer == "reads later":
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
     sock.connect((lab.address("server"), PORT))
     time.sleep(FIRST)
-    sock.sendall(MESSAGE)
+    if peer != "not accepted" or lab.settings["unread"] == "data":
+        sock.sendall(MESSAGE)
     with contextlib.suppress(OSError):  # which one is in the record of the calls
         PEERS[peer](sock)
     time.sleep(0.1)
@@ -122,12 +144,20 @@ def _idle(sock: socket.socket) -> None:
     sock.recv(100)
 
 
+def _reads_later(sock: socket.socket) -> None:
+    time.sleep(LATER)
+    while sock.recv(_BUFFER):
+        time.sleep(FIRST)
+
+
 PEERS: Final = {
     "in recv": _in_recv,
     "in send": _in_send,
     "in poll": _in_poll,
     "idle": _idle,
     "blocked in send": _blocked_in_send,
+    "not accepted": _in_recv,
+    "reads later": _reads_later,
 }
 _CRASHES: Final = ("SIGKILL", "SIGSEGV", "os._exit", "exit without close")
 
@@ -169,44 +199,83 @@ def _variants() -> tuple[Variant, ...]:
         _variant(settings)
         for settings in each(crash=_CRASHES, unread=("data",), peer=("blocked in send",))
     ]
+    found += [
+        _variant(settings)
+        for settings in each(crash=_CRASHES, unread=("data", "none"), peer=("not accepted",))
+    ]
+    found += [
+        _variant(settings)
+        for settings in each(
+            crash=_CRASHES, unread=("data", "none"), peer=("reads later",), unsent=("data",)
+        )
+    ]
     return tuple(found)
 
 
 def answer(runs: Mapping[str, Trace]) -> Answer:
     """Read from every run what the dead process's host sent last, and what the peer's call gave."""
-    fins = resets = 0
+    fins = resets = queued = taken = 0
     ended_by: dict[str, list[int]] = {"eof": [], "reset": []}
+    delivered: dict[bool, set[int]] = {False: set(), True: set()}
     for variant in _variants():
         trace = runs[variant.name]
+        unread, peer = variant.settings["unread"] == "data", variant.settings["peer"]
+        if variant.settings.get("unsent") == "data":
+            taken = _taken(trace)
+            delivered[unread].add(taken - _read(trace, ends_well=not unread))
+            continue
         first = _first_after_death(trace)
-        unread = variant.settings["unread"] == "data"
-        assert bool(first.seg.flags & RST) == unread, "an RST is sent exactly where data was unread"
-        assert bool(first.seg.flags & FIN) != unread, (
-            "a FIN is sent exactly where nothing was unread"
+        reset = unread or peer == "not accepted"
+        assert bool(first.seg.flags & RST) == reset, (
+            "an RST is sent exactly where data was unread, or the connection not accepted"
         )
-        fins, resets = fins + (not unread), resets + unread
+        assert bool(first.seg.flags & FIN) != reset, "in all other runs a FIN is sent"
+        fins, resets = fins + (not reset), resets + reset
+        queued += reset and not unread
         told = _told(trace, first)
-        if variant.settings["peer"] in {"in recv", "in poll"}:
+        if peer in {"in recv", "in poll"}:
             kind = "reset" if told.errno == "ECONNRESET" else "eof"
             assert kind == ("reset" if unread else "eof"), "the peer's recv tells FIN from RST"
             assert told.returned_ns is not None, "the peer's recv returned"
             ended_by[kind].append(told.returned_ns - first.t_ns)
+    assert delivered[False] == {0}, "all is delivered that was written before a FIN"
+    (lost,) = delivered[True]
+    assert lost > 0, "an RST does not wait for what was written"
     return Answer(
         verdict="refuted",
         text=(
             f"Yes. Its host's kernel closes the socket at once, however the process ended: a FIN "
             f"in {fins} of {fins + resets} runs, an RST in the {resets} where it had left data "
-            f"unread. A peer that waits in recv is told {span(ended_by['eof'])} after that FIN "
-            f'left, by b"", and {span(ended_by["reset"])} after the RST, by ECONNRESET.'
+            f"unread, or not yet accepted the connection (without data: {queued}). A peer that "
+            f"waits in recv is told {span(ended_by['eof'])} after that FIN "
+            f'left, by b"", and {span(ended_by["reset"])} after the RST, by ECONNRESET. What the '
+            "process had written is still sent before a FIN; before an RST it is not (of "
+            f"{taken} bytes {lost} were lost)."
         ),
         zh=(
             "会。不论进程怎样结束，它所在主机的内核都立即关闭套接字："
             f"{fins + resets} 次运行中有 {fins} 次发出 FIN，"
-            f"有 {resets} 次因为还留有未读数据而发出 RST。"
+            f"有 {resets} 次因为还留有未读数据，或者连接还没有被 accept"
+            f"（其中没有数据的 {queued} 次），而发出 RST。"
             f'等在 recv 里的对端在 FIN 发出 {span_zh(ended_by["eof"])} 后得知，得到 b""；'
             f"在 RST 发出 {span_zh(ended_by['reset'])} 后得知，得到 ECONNRESET。"
+            "进程已经写入的数据，在 FIN 之前仍会发完；在 RST 之前则不会"
+            f"（{taken} 字节中丢失 {lost} 字节）。"
         ),
     )
+
+
+def _taken(trace: Trace) -> int:
+    """How many bytes the kernel took from the process that was to crash."""
+    sends = calls(trace, process="server", call="send")
+    return sum(call.result for call in sends if isinstance(call.result, int))
+
+
+def _read(trace: Trace, *, ends_well: bool) -> int:
+    """How many bytes the peer read in the end."""
+    reads = calls(trace, process="client", call="recv")
+    assert reads[-1].errno == (None if ends_well else "ECONNRESET"), "the last call tells the end"
+    return sum(call.result["len"] for call in reads if isinstance(call.result, dict))
 
 
 def _first_after_death(trace: Trace) -> Seen:

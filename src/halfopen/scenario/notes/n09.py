@@ -1,6 +1,7 @@
 """N09: write after the peer crashed; an RST, a timeout, or an ICMP message."""
 
 import contextlib
+import socket
 import time
 from collections.abc import Mapping
 from typing import Final
@@ -15,9 +16,14 @@ from halfopen.scenario.notes.reading import segments_from, span, span_zh
 from halfopen.wire.tcp import RST
 
 HORIZON_NS: Final = 7 * S
+#: Whoever is told at once is told before this; a silent router's word comes later.
+ASKED_NS: Final = 5 * S
 #: With three retries an unanswered write lasts 3 s and some.
 SHORT: Final = {"net.ipv4.tcp_retries2": 3}
 BETWEEN: Final = 0.4
+BETWEEN_NS: Final = round(BETWEEN * S)
+#: Linux in.h; Python's ``socket`` has no name for it.
+IP_RECVERR: Final = 11
 
 #: What a router on the way says of every packet to a host without power (code of ICMP type 3).
 ROUTERS: Final = {"silent": None, "host unreachable": 1, "port unreachable": 3, "prohibited": 13}
@@ -26,6 +32,8 @@ ROUTERS: Final = {"silent": None, "host unreachable": 1, "port unreachable": 3, 
 def client(lab: Lab) -> None:
     """Write after the server's end, several times, and then read what there is to be told."""
     sock = crashed.connected(lab)
+    if lab.settings.get("IP_RECVERR") == "on":
+        sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
     time.sleep(crashed.AFTER)
     lab.mark("writes")
     for _ in range(int(lab.settings["writes"])):
@@ -48,7 +56,7 @@ def _variant(settings: Mapping[str, str], *, default: bool = False) -> Variant:
     return crashed.variant(
         settings,
         client,
-        horizon_ns=HOUR if default else HORIZON_NS,
+        horizon_ns=HOUR if default else ASKED_NS if "IP_RECVERR" in settings else HORIZON_NS,
         steps=steps,
         sysctl={} if default else SHORT,
         kernel=not default,
@@ -66,6 +74,15 @@ _HOST: Final = tuple(
         **{"server ends by": ("host off",)}, writes=("1", "3"), router=tuple(ROUTERS)
     )
 )
+_ASKED: Final = tuple(
+    _variant(settings)
+    for settings in each(
+        **{"server ends by": ("host off",)},
+        writes=("1", "3"),
+        router=tuple(ROUTERS),
+        IP_RECVERR=("on",),
+    )
+)
 _DEFAULT: Final = tuple(
     _variant(settings, default=True)
     for settings in each(
@@ -75,7 +92,7 @@ _DEFAULT: Final = tuple(
         durations=("default",),
     )
 )
-_VARIANTS: Final[tuple[Variant, ...]] = (*_PROCESS, *_HOST, *_DEFAULT)
+_VARIANTS: Final[tuple[Variant, ...]] = (*_PROCESS, *_HOST, *_ASKED, *_DEFAULT)
 
 
 def answer(runs: Mapping[str, Trace]) -> Answer:
@@ -99,6 +116,21 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
         gave.setdefault(last.errno, []).append(_returned(last) - first.t_ns)
         silent = variant.settings["router"] == "silent"
         assert (last.errno == "ETIMEDOUT") == silent, "a router's word is told instead"
+    asked = set()
+    for variant in _ASKED:
+        trace = runs[variant.name]
+        first, told = _writes(trace)[0], _last(trace)
+        assert first.errno is None, "the first write succeeds"
+        if variant.settings["router"] == "silent":
+            assert told.errno == "ETIMEDOUT", "who is sent no ICMP has nothing to be told"
+            continue
+        assert told.t_ns - first.t_ns == BETWEEN_NS, "the next call is told"
+        assert told.blocked_ns == 0, "it is told at once"
+        asked.add(told.errno)
+        later = [seen for seen in segments_from(trace, "client") if seen.t_ns > told.t_ns]
+        assert later, "the connection goes on"
+        assert not any(seen.seg.flags & RST for seen in later), "the connection is not given up"
+    assert asked == set(gave) - {"ETIMEDOUT"}, "it is told what others are told at the end"
     default = [
         show_duration(_returned(_last(runs[v.name])) - _writes(runs[v.name])[0].t_ns)
         for v in _DEFAULT
@@ -112,7 +144,8 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             "RST. The write succeeds too, the kernel sends again and again, and gives up after "
             f"{default[0]} with ETIMEDOUT ({span(gave['ETIMEDOUT'])} with tcp_retries2 = 3). ICMP "
             f"does not end it sooner ({default[1]} with a router that answers every packet); it "
-            f"changes only what is told at the end: {words}."
+            f"changes only what is told at the end: {words}. Whoever asked for it (IP_RECVERR) is "
+            f"told by the next call, {span([BETWEEN_NS])} later here, and the connection goes on."
         ),
         zh=(
             "进程崩溃：write 不阻塞，并且成功；对方主机的内核 "
@@ -120,6 +153,8 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             f"write 同样成功，内核一次次重传，{default[0]} 后放弃，得到 ETIMEDOUT"
             f"（tcp_retries2 = 3 时 {span_zh(gave['ETIMEDOUT'])}）。ICMP 不会让它更早结束"
             f"（路由器对每个包都回应时 {default[1]}），只改变最后得到的错误：{words}。"
+            f"设置了 IP_RECVERR 的一方，下一次调用（这里是 {span_zh([BETWEEN_NS])} 后）就会得知，"
+            "而连接继续存在。"
         ),
     )
 

@@ -4,6 +4,7 @@ import contextlib
 import socket
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from halfopen.base.units import HOUR, MS, S, show_duration
@@ -24,6 +25,7 @@ from halfopen.scenario.model import (
     Answer,
     Host,
     Lab,
+    Lan,
     Link,
     Note,
     OnMark,
@@ -54,6 +56,15 @@ SHORT: Final = {"net.ipv4.tcp_retries2": 3}
 IN_TIME_NS: Final = 1200 * MS
 TOO_LATE_NS: Final = 4600 * MS
 HORIZON_NS: Final = 7 * S
+
+#: On a LAN: a neighbour is believed for 1.1 s to 3.3 s, longer than it counts as used, so that
+#: it is not asked then; at its next use it is doubted for a second, then asked three times.
+NEIGH: Final = {
+    "net.ipv4.neigh.eth0.base_reachable_time_ms": 2200,
+    "net.ipv4.neigh.eth0.delay_first_probe_time": 1,
+    "net.ipv4.neigh.eth0.retrans_time_ms": 100,
+}
+UNTIL_STALE: Final = 3.6
 
 CUTS: Final[dict[str, Fault]] = {
     "host off": PowerOff(host="server"),
@@ -102,6 +113,8 @@ def client(lab: Lab) -> None:
     time.sleep(0.05)
     sock.sendall(PING)
     sock.recv(100)
+    if lab.settings.get("neighbour") == "stale":
+        time.sleep(UNTIL_STALE)
     lab.mark("all is well")
     with contextlib.suppress(OSError):
         PEERS[lab.settings["peer"]](sock)
@@ -187,6 +200,20 @@ def _variant(settings: dict[str, str]) -> Variant:
     )
 
 
+def _on_lan(settings: dict[str, str]) -> Variant:
+    sysctl = SHORT | (NEIGH if settings["neighbour"] == "stale" else {})
+    return replace(
+        _variant(settings),
+        hosts=(
+            Host(name="client", addresses=("10.0.0.1",), sysctl=sysctl),
+            Host(name="server", addresses=("10.0.0.2",), sysctl=sysctl),
+        ),
+        links=(),
+        lans=(Lan(hosts=("client", "server")),),
+        horizon_ns=HORIZON_NS + (round(UNTIL_STALE * S) if settings["neighbour"] == "stale" else 0),
+    )
+
+
 def _variants() -> tuple[Variant, ...]:
     """Build the product; with the system's own durations, nothing is plugged in again."""
     found = [
@@ -220,6 +247,16 @@ def _variants() -> tuple[Variant, ...]:
             durations=("default",),
         )
     ]
+    found += [
+        _on_lan(settings)
+        for settings in each(
+            cut=("host off",),
+            peer=("reads", "writes", "writes once and waits"),
+            again=("never",),
+            durations=("short",),
+            neighbour=("fresh", "stale"),
+        )
+    ]
     return tuple(found)
 
 
@@ -229,6 +266,7 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
         "ETIMEDOUT": [],
         "ECONNRESET": [],
         "ENETUNREACH": [],
+        "EHOSTUNREACH": [],
         "default": [],
     }
     unaware = went_on = 0
@@ -264,7 +302,9 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             "answers the next retransmission with an RST: ECONNRESET "
             f"({span(times['ECONNRESET'])} after the cut). One's own interface down, or one's own "
             "address gone: the same, but what was already on its way is told as ENETUNREACH "
-            f"({span(times['ENETUNREACH'])} after the cut)."
+            f"({span(times['ENETUNREACH'])} after the cut). On a LAN a host whose hardware "
+            "address has become doubtful is asked for it, in vain, and the same write gives "
+            f"EHOSTUNREACH ({span(times['EHOSTUNREACH'])} after the cut)."
         ),
         zh=(
             "不一样。没有谁替断电的主机发送任何东西：没有 FIN，也没有 RST。只读的对端永远不会知道"
@@ -274,7 +314,9 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             f"及时插回网线，连接就继续（{went_on} 次运行）；重新启动的主机对下一次重传以 RST 回应："
             f"ECONNRESET（断开后 {span_zh(times['ECONNRESET'])}）。自己的网络接口被关闭，"
             "或者自己的地址被删除：结果相同，只是已经在途中的数据会以 ENETUNREACH 报告"
-            f"（断开后 {span_zh(times['ENETUNREACH'])}）。"
+            f"（断开后 {span_zh(times['ENETUNREACH'])}）。在局域网上，"
+            "若对方的硬件地址已不再可信，内核会徒劳地查询它，同样的 write 得到 EHOSTUNREACH"
+            f"（断开后 {span_zh(times['EHOSTUNREACH'])}）。"
         ),
     )
 
@@ -283,6 +325,8 @@ def _expected(settings: Mapping[str, str]) -> str:
     """Name the one error by which a shortened run that is given up is told."""
     if settings["cut"] == "host off" and settings["again"] == "in time":
         return "ECONNRESET"
+    if settings.get("neighbour") == "stale":
+        return "EHOSTUNREACH"
     if settings["cut"] in OWN and settings["peer"] == "writes just before":
         return "ENETUNREACH"
     return "ETIMEDOUT"

@@ -3,17 +3,19 @@
 import socket
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
-from halfopen.base.units import HOUR, S, show_duration
+from halfopen.base.units import HOUR, MS, S, show_duration
 from halfopen.record.query import Call, calls
 from halfopen.record.trace import Trace
-from halfopen.scenario.model import Answer, Lab, Note, Variant, each
+from halfopen.scenario.model import Answer, Lab, Note, OnMark, Process, Variant, each
 from halfopen.scenario.notes import rebooted
 from halfopen.scenario.notes.reading import segments_from, span, span_zh
-from halfopen.wire.tcp import RST
+from halfopen.wire.tcp import RST, SYN
 
 HORIZON_NS: Final = 3 * S
+OWN_PORT: Final = 4000
 
 
 def client(lab: Lab) -> None:
@@ -38,6 +40,54 @@ def client(lab: Lab) -> None:
     sock.close()
 
 
+def called(lab: Lab) -> None:
+    """Be connected to, wait for what is said, and take the next connection after the error."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.bind((lab.address("client"), rebooted.PORT))
+    listener.listen(5)
+    lab.mark("listening")
+    for _ in range(2):
+        conn, _ = listener.accept()
+        conn.recv(100)
+        conn.sendall(rebooted.PONG)
+        lab.mark("all is well")
+        rebooted.told(conn)
+        conn.close()
+
+
+def caller(lab: Lab) -> None:
+    """Connect from a port of one's own, the same one after every boot."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    sock.bind((lab.address("server"), OWN_PORT))
+    sock.connect((lab.address("client"), rebooted.PORT))
+    sock.sendall(rebooted.PING)
+    sock.recv(100)
+    time.sleep(30)
+
+
+def _called_again(settings: Mapping[str, str]) -> Variant:
+    """Let the host that reboots be the one that had connected."""
+    usual = rebooted.variant(settings, called, horizon_ns=HORIZON_NS)
+    return replace(
+        usual,
+        processes=(
+            Process(host="client", name="client", program=called),
+            Process(
+                host="server",
+                name="server",
+                program=caller,
+                start=OnMark(process="client", name="listening", delay_ns=20 * MS),
+                boots=True,
+            ),
+        ),
+    )
+
+
+_AGAIN: Final = tuple(
+    _called_again(settings)
+    for settings in each(peer=("connected to, and again from the same port",))
+)
+
 _VARIANTS: Final[tuple[Variant, ...]] = (
     *(
         rebooted.variant(settings, client, horizon_ns=HORIZON_NS)
@@ -61,6 +111,7 @@ _VARIANTS: Final[tuple[Variant, ...]] = (
         )
         for settings in each(peer=("idle, keepalive by default",), service=("does not",))
     ),
+    *_AGAIN,
 )
 
 
@@ -68,7 +119,11 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     """Read from every run by what, and how long after the boot, this end was told."""
     unaware = 0
     after: dict[str, list[int]] = {"sends": [], "probes": [], "default": []}
+    (again,) = _AGAIN
+    told, through = _connected_again(runs[again.name])
     for variant in _VARIANTS:
+        if variant is again:
+            continue
         trace, peer = runs[variant.name], variant.settings["peer"]
         back_at = rebooted.back_at(trace)
         resets = [seen for seen in segments_from(trace, "server") if seen.seg.flags & RST]
@@ -96,7 +151,10 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             f"whether the service runs again or not: ECONNRESET {span(after['sends'])} after the "
             "boot for an end that sent. A keepalive probe is sent too, by the kernel: "
             f"{span(after['probes'])} after the boot with one a second, {show_duration(default)} "
-            "with the system's 7200 s."
+            "with the system's 7200 s. A booted host that connects from the port that it had "
+            f"before gets through ({show_duration(through)}): its SYN is answered with the old "
+            "connection's ACK, its RST to that ends the old connection (ECONNRESET "
+            f"{show_duration(told)} after the boot), and it sends its SYN once more."
         ),
         zh=(
             f"不会知道：空闲的一端什么也没有察觉（{unaware} 次运行）。"
@@ -105,8 +163,29 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             f"{span_zh(after['sends'])} 得到 ECONNRESET。保活探测也算发送，由内核发出："
             f"每秒一次时在重启后 {span_zh(after['probes'])}，"
             f"用系统的 7200 s 时在 {show_duration(default)}。"
+            f"重启后的主机从原来的端口再次连接，也能连上（{show_duration(through)}）："
+            "旧连接用自己的 ACK 回应它的 SYN，它再用 RST 回应，旧连接就此结束"
+            f"（重启后 {show_duration(told)} 得到 ECONNRESET），然后它重发 SYN。"
         ),
     )
+
+
+def _connected_again(trace: Trace) -> tuple[int, int]:
+    """Give when the old connection's end was told, and when the new connection was there.
+
+    Both in ns after the boot.
+    """
+    back_at = rebooted.back_at(trace)
+    sent = [seen for seen in segments_from(trace, "server") if seen.t_ns >= back_at]
+    assert [seen.seg.flags for seen in sent[:3]] == [SYN, RST, SYN], "a SYN, an RST, a SYN"
+    assert sent[0].seg.seq == sent[2].seg.seq, "it is the same SYN once more"
+    old = [call for call in calls(trace, process="client", call="recv") if call.errno is not None]
+    assert old[0].errno == "ECONNRESET", "the old connection was reset"
+    new = [call for call in calls(trace, process="server", call="connect") if call.t_ns >= back_at]
+    assert new[0].errno is None, "the new connection is there"
+    assert old[0].returned_ns is not None, "the read returned"
+    assert new[0].returned_ns is not None, "connect returned"
+    return old[0].returned_ns - back_at, new[0].returned_ns - back_at
 
 
 def _last_recv(trace: Trace) -> Call:
