@@ -6,10 +6,26 @@ from typing import Final
 from halfopen.sockets import constants as c
 from halfopen.sockets.epoll import Epoll
 from halfopen.sockets.errors import fail
+from halfopen.sockets.sock import File
 from halfopen.sockets.table import FdTable
 from halfopen.sockets.waiting import Blocked, Wait, WaitQueue
 
 _ALWAYS: Final = c.POLLERR | c.POLLHUP
+
+
+class Polled:
+    """What a poll that waits holds on to: files, and their queues (Linux struct poll_wqueues)."""
+
+    def __init__(self, files: list[File], queues: list[WaitQueue]) -> None:
+        self.files = files
+        self.queues = tuple(queues)
+        for file in files:
+            file.calls += 1
+
+    def let_go(self, now: int) -> None:
+        """It waits no longer."""
+        for file in self.files:
+            file.let_go(now)
 
 
 def poll(
@@ -21,25 +37,48 @@ def poll(
     """
     if len(asked) > table.nofile_max:
         raise fail(errno.EINVAL)
+    found = _look(table, asked)
+    limit = None if timeout_ns is None or timeout_ns < 0 else wait.started_at + timeout_ns
+    if found or (limit is not None and now >= limit):
+        _over(table, wait, now)
+        return found
+    return _wait(table, asked, limit, wait)
+
+
+def _look(table: FdTable, asked: list[tuple[int, int]]) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
     for fd, events in asked:
         if fd < 0:
             continue
         file = table.files.get(fd)
-        if file is None:
-            found.append((fd, c.POLLNVAL))
-            continue
-        revents = file.poll_mask() & (events | _ALWAYS)
+        revents = c.POLLNVAL if file is None else file.poll_mask() & (events | _ALWAYS)
         if revents:
             found.append((fd, revents))
-    limit = None if timeout_ns is None or timeout_ns < 0 else wait.started_at + timeout_ns
-    if found or (limit is not None and now >= limit):
-        return found
-    queues: list[WaitQueue] = []
-    for fd, events in asked:
-        if fd >= 0:
-            queues.extend(table.files[fd].poll_queues(events))
-    return Blocked(tuple(queues), limit, "an event")
+    return found
+
+
+def _wait(table: FdTable, asked: list[tuple[int, int]], limit: int | None, wait: Wait) -> Blocked:
+    """Wait where the call began to: a file that another thread closes meanwhile is held."""
+    polled = wait.holder
+    if polled is None:
+        files: list[File] = []
+        queues: list[WaitQueue] = []
+        for fd, events in asked:
+            if fd >= 0:
+                file = table.files[fd]
+                files.append(file)
+                queues.extend(file.poll_queues(events))
+        polled = Polled(files, queues)
+        table.keep(polled, wait)
+    assert isinstance(polled, Polled), "a poll went on with another call's Wait"
+    return Blocked(polled.queues, limit, "an event")
+
+
+def _over(table: FdTable, wait: Wait, now: int) -> None:
+    """Let go of what the call held."""
+    if wait.holder is not None:
+        table.abandon(wait, now)
+        table.kernel.settle(now)
 
 
 def select(
@@ -53,7 +92,8 @@ def select(
 ) -> tuple[list[int], list[int], list[int]] | Blocked:
     """Return which descriptors are ready for what.
 
-    Raises OSError EBADF for one that is not open (Linux do_select).
+    Raises OSError EBADF for one that is not open; one that another thread closes while the call
+    waits is ready. An ERR or HUP that nobody asked for does not end it. Linux do_select.
     """
     asked: dict[int, int] = {}
     for fds, events in (
@@ -62,12 +102,10 @@ def select(
         (exceptional, c.POLLEX_SET),
     ):
         for fd in fds:
-            table.get(fd)
+            if wait.holder is None:
+                table.get(fd)
             asked[fd] = asked.get(fd, 0) | events
-    found = poll(table, list(asked.items()), timeout_ns, wait, now)
-    if isinstance(found, Blocked):
-        return found
-    ready = dict(found)
+    ready = dict(_look(table, list(asked.items())))
     result = (
         [fd for fd in reading if ready.get(fd, 0) & c.POLLIN_SET],
         [fd for fd in writing if ready.get(fd, 0) & c.POLLOUT_SET],
@@ -75,12 +113,9 @@ def select(
     )
     limit = None if timeout_ns is None else wait.started_at + timeout_ns
     if any(result) or (limit is not None and now >= limit):
+        _over(table, wait, now)
         return result
-    # An ERR or HUP that nobody asked for does not end a select: wait on.
-    queues: list[WaitQueue] = []
-    for fd, events in asked.items():
-        queues.extend(table.files[fd].poll_queues(events))
-    return Blocked(tuple(queues), limit, "an event")
+    return _wait(table, list(asked.items()), limit, wait)
 
 
 def epoll_create(table: FdTable, now: int) -> int:  # noqa: ARG001  as every call

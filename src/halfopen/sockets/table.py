@@ -9,7 +9,7 @@ from halfopen.sockets.udp import UdpSock
 
 if TYPE_CHECKING:
     from halfopen.sockets.kernel import Kernel
-    from halfopen.sockets.waiting import Wait
+    from halfopen.sockets.waiting import Holder, Wait
 
 FD_BASE: Final = 1 << 16
 #: As ``ulimit -n`` says on most systems.
@@ -98,9 +98,13 @@ class FdTable:
     def hold(self, file: File, wait: "Wait") -> None:
         """Let a blocked call hold the socket, whoever closes its descriptor (Linux fdget)."""
         if wait.holder is None:
-            wait.holder = file
             file.calls += 1
-            self.blocked.append(wait)
+            self.keep(file, wait)
+
+    def keep(self, holder: "Holder", wait: "Wait") -> None:
+        """Remember what a blocked call holds on to, so that it lets go of it at its end."""
+        wait.holder = holder
+        self.blocked.append(wait)
 
     def abandon(self, wait: "Wait", now: int) -> None:
         """End a blocked call for good: done, interrupted, or its thread is gone."""

@@ -305,6 +305,7 @@ class UdpSock:
     def recv(self, size: int, flags: int, wait: Wait, now: int) -> tuple[bytes, Address] | Blocked:
         """Take one datagram, cut off at ``size``, and where it is from (Linux udp_recvmsg).
 
+        Who waits longest gets the next one (__skb_wait_for_more_packets).
         With MSG_TRUNC it is as long as it was: what is cut off are zeros.
         """
         error = self.take_error()
@@ -325,7 +326,7 @@ class UdpSock:
         limit = time_limit(self.kernel, wait, self.options.rcvtimeo_ns, now)
         if self.nonblock or flags & c.MSG_DONTWAIT or expired(limit, now):
             raise fail(errno.EAGAIN)
-        return Blocked((self.read_wait,), limit, "data")
+        return Blocked((self.read_wait,), limit, "data", exclusive=True)
 
     def shutdown(self, how: int) -> None:
         """End one direction, or both. Raises OSError ENOTCONN where it is not connected."""
