@@ -2,11 +2,12 @@
 
 from bisect import bisect_right
 from collections import defaultdict
+from dataclasses import replace
 from typing import TypeAlias
 
 from halfopen.compare.names import Names, Renaming
 from halfopen.compare.pairs import Armed, Side
-from halfopen.compare.rules import TIMED_CALLS, TIMED_ERRNOS
+from halfopen.compare.rules import EVERYBODY_WOKEN, TIMED_CALLS, TIMED_ERRNOS
 from halfopen.record.events import ProcessStarted
 from halfopen.record.query import Call, calls
 from halfopen.record.shapes import POLLS
@@ -14,30 +15,71 @@ from halfopen.record.trace import Trace
 
 #: A process, which of its lives (a reboot begins the next), and a thread of it, by number.
 Key: TypeAlias = tuple[str, int, int]
+Threads: TypeAlias = dict[Key, list[Call]]
 
 
 def compare_calls(world: Trace, kernel: Trace, names: Names, side: Side) -> None:
     """Hold every thread's calls against each other, up to its first difference."""
-    ours, theirs = _threads(world), _threads(kernel)
+    ours = _threads(world)
+    theirs = _dealt(ours, _threads(kernel))
     for key in ours | theirs:
         fds = names.fds(*key[:2])
         _compare_thread(ours.get(key, []), theirs.get(key, []), names, fds, side)
 
 
-def _threads(trace: Trace) -> dict[Key, list[Call]]:
+def _threads(trace: Trace) -> Threads:
     """Group calls by process, life and thread, numbered in the order of their first calls."""
     starts: dict[str, list[int]] = defaultdict(list)
     for event in trace.events:
         if isinstance(event, ProcessStarted):
             starts[event.process].append(event.t_ns)
     numbers: dict[tuple[str, int, str], int] = {}
-    threads: dict[Key, list[Call]] = {}
+    threads: Threads = {}
     for call in calls(trace):
         life = bisect_right(starts[call.process], call.t_ns)
         known = sum(1 for key in numbers if key[:2] == (call.process, life))
         number = numbers.setdefault((call.process, life, call.thread), known)
         threads.setdefault((call.process, life, number), []).append(call)
     return threads
+
+
+def _dealt(ours: Threads, theirs: Threads) -> Threads:
+    """Give threads that wait in one and the same call the kernel's outcomes in the world's order.
+
+    Which of them is served first is nobody's decision but the scheduler's.
+    """
+    dealt = dict(theirs)
+    waiting = _waiting_alike(theirs)
+    for alike in _waiting_alike(ours):
+        if alike not in waiting:
+            continue
+        outcomes = sorted((theirs[key][0] for key in alike), key=_outcome)
+        for key, outcome in zip(
+            sorted(alike, key=lambda each: _outcome(ours[each][0])), outcomes, strict=True
+        ):
+            dealt[key] = [
+                replace(
+                    theirs[key][0],
+                    returned_ns=outcome.returned_ns,
+                    result=outcome.result,
+                    errno=outcome.errno,
+                )
+            ]
+    return dealt
+
+
+def _waiting_alike(threads: Threads) -> list[list[Key]]:
+    """Group threads of one process that make one call each, the same in all of them."""
+    groups: dict[tuple[object, ...], list[Key]] = defaultdict(list)
+    for key, made in threads.items():
+        first = made[0]
+        if len(made) == 1 and first.call in EVERYBODY_WOKEN:
+            groups[(*key[:2], first.call, first.fd, first.args)].append(key)
+    return [alike for alike in groups.values() if len(alike) > 1]
+
+
+def _outcome(call: Call) -> tuple[str, int]:
+    return (str(call.errno or call.result), call.returned_ns or 0)
 
 
 def _compare_thread(

@@ -32,6 +32,8 @@ WHEEL_MAX_NS: Final = 16384 * MS
 TIMED_ERRNOS: Final = frozenset({"EAGAIN", "EINPROGRESS"})
 #: Calls that wait by such a timer without saying so: SO_SNDTIMEO after a part, SO_LINGER.
 TIMED_CALLS: Final = frozenset({"send", "sendall", "close", "shutdown"})
+#: Calls in which Linux wakes everybody who waits for the same; only one of them finds it.
+EVERYBODY_WOKEN: Final = ("connect", "recv", "send")
 #: A kernel takes a killed process apart: mostly in a millisecond; the world's takes no time.
 KILL_NS: Final = 10 * MS
 #: An interpreter finalizes, and has to wait its turn for it, where nobody measured how long. A
@@ -88,6 +90,11 @@ ALLOWED: Final = (
         f"this run ({EXIT_NS // MS} ms where that is not known); {KILL_NS // MS} ms where a signal "
         "ends it",
         why="an interpreter finalizes, a kernel takes a killed process apart",
+    ),
+    Allowance(
+        what="which of several threads that wait in one and the same call is served first",
+        how=f"what they are given is compared, not which of them ({', '.join(EVERYBODY_WOKEN)})",
+        why="Linux wakes them all (sk_data_ready, sk_write_space), and the scheduler picks",
     ),
     Allowance(
         what="segments of a host whose own carrier is lost",

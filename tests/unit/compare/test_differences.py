@@ -25,6 +25,7 @@ from tests.unit.compare.story import (
 
 from halfopen.base.units import MS, S
 from halfopen.compare.traces import differences
+from halfopen.record.events import Json
 from halfopen.record.faults import CableIn, CableOut, Kill
 from halfopen.wire.icmp import Icmp
 from halfopen.wire.tcp import ACK, FIN, PSH, RST, URG
@@ -283,6 +284,48 @@ def test_a_descriptor_is_free_again_once_it_is_closed() -> None:
     assert found(add("recv of next", the_same), world=world) == []
     alter("close", name="shutdown")(world)
     assert found(add("recv of next", the_same), world=world)
+
+
+def two_threads(call: str, *given: str, then: str = "") -> Story:
+    """Two threads of the server that make one call at once, and what each of them is given."""
+    steps: Story = {}
+    for number, head in enumerate(given):
+        until = (2000 + 100 * int(head == "two")) * MS
+        result: Json = {"len": len(head), "head": head}
+        steps[f"thread {number}"] = Call(
+            (1000 + 50 * number) * MS,
+            until,
+            "server",
+            call,
+            fd=1,
+            args="100",
+            result=result,
+            thread=f"t{number}",
+        )
+        if then and not number:
+            steps["then"] = Call(3 * S, 3 * S, "server", then, fd=1, thread="t0")
+    return steps
+
+
+@pytest.mark.parametrize(
+    ("call", "then", "given", "seen"),
+    [
+        ("recv", "", ("one", "two"), False),
+        ("recv", "", ("two", "one"), False),
+        ("recv", "", ("two", "two"), True),
+        ("recv", "", ("two", "six"), True),
+        ("recv", "close", ("two", "one"), True),
+        ("accept", "", ("two", "one"), True),
+        ("recv", "", ("one",), True),
+    ],
+)
+def test_which_of_two_threads_is_served_first_is_not_compared(
+    call: str, then: str, given: tuple[str, ...], *, seen: bool
+) -> None:
+    """Where both wait in one and the same call, make no other, and Linux wakes both."""
+    world = story() | two_threads(call, "one", "two", then=then)
+    kernel = story() | two_threads(call, *given, then=then)
+    assert bool(differences(VARIANT, tell(world, WORLD), tell(kernel, KERNEL))) == seen
 
 
 CARRIER = CableOut(link="client-server", seen_by=("client",))
