@@ -56,7 +56,10 @@ _OPTIONS: Final = {
     "6, 12": "TCP_QUICKACK",
     "6, 18": "TCP_USER_TIMEOUT",
 }
-_POLL_BITS: Final = ((1, "IN"), (2, "PRI"), (4, "OUT"), (8, "ERR"), (16, "HUP"), (0x2000, "RDHUP"))
+_POLL_BITS: Final = (
+    *((1, "IN"), (2, "PRI"), (4, "OUT"), (8, "ERR")),
+    *((0x10, "HUP"), (0x20, "NVAL"), (0x2000, "RDHUP")),
+)
 _TEXT_MAX: Final = 12
 
 #: A call that took less did not wait for anybody: a real kernel needs some time for it.

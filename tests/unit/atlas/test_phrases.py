@@ -28,6 +28,7 @@ from halfopen.record.faults import Kill, PowerOff
         ("connect_ex", "10.0.0.2:80", 0, None, "ok"),
         ("getsockopt", "1, 8", 131072, None, "131072"),
         ("poll", "5000", [[3, 17]], None, "IN|HUP"),
+        ("poll", "5000", [[3, 32]], None, "NVAL"),
         ("poll", "5000", [], None, "nothing ready"),
         ("select", "...", [[3], [], []], None, "1 ready, 0 ready, 0 ready"),
     ],
