@@ -141,8 +141,8 @@ def get_port(sock: TcpSock, port: int) -> bool:
 def connect(table: FdTable, fd: int, address: Address, wait: Wait, now: int) -> Blocked | None:
     """Open a connection (Linux __inet_stream_connect).
 
-    Raises OSError: what ended the attempt, once; ECONNABORTED where it was told already; EISCONN,
-    EALREADY, EINPROGRESS; ENETUNREACH, EADDRNOTAVAIL.
+    Raises OSError: what ended the attempt, once; ECONNABORTED where it was told already, and EPIPE
+    to others who wait for it; EISCONN, EALREADY, EINPROGRESS; ENETUNREACH, EADDRNOTAVAIL.
     """
     file = table.entered(fd, wait)
     if isinstance(file, UdpSock):
@@ -159,14 +159,18 @@ def connect(table: FdTable, fd: int, address: Address, wait: Wait, now: int) -> 
 def _connect(sock: TcpSock, address: Address, wait: Wait, now: int) -> Blocked | None:
     if wait.holder is None:
         wait.error = _begin(sock, address, now)
+    elif sock.was_disconnected(wait):
+        raise fail(errno.EPIPE)
     if sock.sk_state in CONNECTING:
         limit = time_limit(sock.kernel, wait, sock.options.sndtimeo_ns, now)
         if sock.nonblock or expired(limit, now):
             raise fail(wait.error)
+        wait.disconnects = sock.disconnects
         return Blocked((sock.read_wait, sock.write_wait), limit, "the handshake")
     if sock.sk_state is State.CLOSED:
         error = sock.take_error() or errno.ECONNABORTED
         sock.ss = SS_UNCONNECTED
+        sock.disconnects += 1
         if sock.tcb is not None:  # else another thread's shutdown has done so
             sock.disconnect(now)
         raise fail(error)

@@ -10,6 +10,7 @@ from halfopen.sockets.limits import expired, time_limit
 from halfopen.sockets.names import Address, show
 from halfopen.sockets.sock import SS_CONNECTED, SS_UNCONNECTED, TcpSock
 from halfopen.sockets.table import FdTable
+from halfopen.sockets.udp import UdpSock
 from halfopen.sockets.waiting import Blocked, Wait
 from halfopen.tcp.states import State
 
@@ -42,33 +43,43 @@ def listen(table: FdTable, fd: int, backlog: int, now: int) -> None:
 
 
 def accept(table: FdTable, fd: int, wait: Wait, now: int) -> tuple[int, Address] | Blocked:
-    """Take the first connection whose handshake is over (Linux inet_csk_accept).
+    """Take the first connection whose handshake is over (Linux __sys_accept4, inet_csk_accept).
 
-    Raises OSError: EINVAL where nobody listens (any more), EOPNOTSUPP for UDP. One that was reset
-    meanwhile is still given; its first recv says so.
+    Raises OSError: EINVAL where nobody listens (any more), EOPNOTSUPP for UDP, EMFILE before it
+    waits. One that was reset meanwhile is still given; its first recv says so.
     """
     file = table.entered(fd, wait)
+    if wait.fd < 0:
+        wait.fd = table.reserve()
+    child: TcpSock | None = None
     blocked = False
     try:
-        if not isinstance(file, TcpSock):
-            raise fail(errno.EOPNOTSUPP)
-        listening = file.listening
-        if listening is None:
-            raise fail(errno.EINVAL)
-        if not listening.ready:
-            limit = time_limit(file.kernel, wait, file.options.rcvtimeo_ns, now)
-            if file.nonblock or expired(limit, now):
-                raise fail(errno.EAGAIN)
+        found = _accept(file, wait, now)
+        if isinstance(found, Blocked):
             blocked = True
-            return Blocked((file.read_wait,), limit, "a connection", exclusive=True)
-        return _take(table, listening.ready.popleft().user)
+            return found
+        child = found
+        assert child.peer is not None, "a connection that is ready has a peer"
+        host, port = child.peer
+        return wait.fd, show(child.v6, host, port)
     finally:
+        if not blocked:
+            table.fill(wait.fd, child)
         table.left(file, wait, now, blocked=blocked)
 
 
-def _take(table: FdTable, child: object) -> tuple[int, Address]:
+def _accept(file: TcpSock | UdpSock, wait: Wait, now: int) -> TcpSock | Blocked:
+    if not isinstance(file, TcpSock):
+        raise fail(errno.EOPNOTSUPP)
+    listening = file.listening
+    if listening is None:
+        raise fail(errno.EINVAL)
+    if not listening.ready:
+        limit = time_limit(file.kernel, wait, file.options.rcvtimeo_ns, now)
+        if file.nonblock or expired(limit, now):
+            raise fail(errno.EAGAIN)
+        return Blocked((file.read_wait,), limit, "a connection", exclusive=True)
+    child = listening.ready.popleft().user
     assert isinstance(child, TcpSock), "a connection that is ready has a socket"
-    assert child.peer is not None, "a connection that is ready has a peer"
     child.ss = SS_CONNECTED
-    host, port = child.peer
-    return table.install(child), show(child.v6, host, port)
+    return child

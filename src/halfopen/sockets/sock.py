@@ -20,7 +20,7 @@ from halfopen.sockets.constants import (
 from halfopen.sockets.epoll import Epoll, Interest, forget_all
 from halfopen.sockets.options import Options
 from halfopen.sockets.udp import UdpSock
-from halfopen.sockets.waiting import WaitQueue
+from halfopen.sockets.waiting import Wait, WaitQueue
 from halfopen.tcp import calls, urgent
 from halfopen.tcp.errqueue import Report, next_error
 from halfopen.tcp.listening import Listening
@@ -56,6 +56,8 @@ class TcpSock:
         self.nonblock = False
         self.descriptors = 0
         self.calls = 0  # blocked calls that hold it
+        self.disconnects = 0  # attempts that failed: who still waits is told (Linux sk_disconnects)
+        self.write_pending = 0  # sends that wait for the handshake (Linux sk_write_pending)
         self.watchers: list[Interest] = []
         self.read_wait = WaitQueue()
         self.write_wait = WaitQueue()
@@ -148,6 +150,19 @@ class TcpSock:
         """Make everybody look again (Linux sock_def_wakeup)."""
         self.read_wait.wake_all()
         self.write_wait.wake_all()
+
+    def pend(self, sends: int) -> None:
+        """So many more sends wait for the handshake, or fewer."""
+        self.write_pending += sends
+        if self.tcb is not None:
+            self.tcb.write_waits = self.write_pending > 0
+
+    def was_disconnected(self, wait: Wait) -> bool:
+        """Whether another thread found the attempt failed that this call waits for.
+
+        Linux sk_wait_event, __inet_stream_connect.
+        """
+        return wait.holder is not None and wait.disconnects != self.disconnects
 
     def inherit(self, tcb: Tcb) -> None:
         """Hand the options down to a connection that has come."""

@@ -26,6 +26,7 @@ class FdTable:
         self.nofile_max = nofile_max
         self.files: dict[int, File] = {}
         self.blocked: list[Wait] = []
+        self._reserved: list[int] = []  # of calls that will give a descriptor
         self._lowest = FIRST  # no lower number is free
 
     def install(self, file: File, at_least: int = FIRST) -> int:
@@ -33,17 +34,39 @@ class FdTable:
 
         Raises OSError EMFILE where the process has as many as it may.
         """
+        fd = self._free(at_least)
+        self.files[fd] = file
+        file.descriptors += 1
+        return fd
+
+    def _free(self, at_least: int) -> int:
         files = self.files
         fd = max(self._lowest, at_least)
-        while fd in files:
+        while fd in files or fd in self._reserved:
             fd += 1
         if fd >= FD_BASE + self.nofile_max:
             raise fail(EMFILE)
         if at_least <= self._lowest:
             self._lowest = fd + 1
-        files[fd] = file
-        file.descriptors += 1
         return fd
+
+    def reserve(self) -> int:
+        """Keep the lowest free number for later (Linux get_unused_fd_flags).
+
+        Raises OSError EMFILE.
+        """
+        fd = self._free(FIRST)
+        self._reserved.append(fd)
+        return fd
+
+    def fill(self, fd: int, file: File | None) -> None:
+        """Give a reserved number to a file; None: it is free again."""
+        self._reserved.remove(fd)
+        if file is None:
+            self._lowest = min(self._lowest, fd)
+        else:
+            self.files[fd] = file
+            file.descriptors += 1
 
     def get(self, fd: int) -> File:
         """Return what the number stands for.

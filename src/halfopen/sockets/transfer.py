@@ -70,14 +70,17 @@ def sendto(
 def _send(sock: TcpSock, data: bytes, flags: int, wait: Wait, now: int) -> int | Blocked:
     if flags & c.MSG_FASTOPEN:
         raise NotSimulatedError("send with MSG_FASTOPEN is not simulated")
+    if wait.connecting:
+        wait.connecting = False
+        sock.pend(-1)
     tcb = sock.tcb
-    if tcb is None:
-        raise fail(sock.take_error() or errno.EPIPE)
+    if tcb is None or sock.was_disconnected(wait):
+        return _broken(sock, wait)
     if tcb.state not in MAY_SEND:
         if tcb.so_error and not wait.done:
             raise fail(sock.take_error())
         if tcb.state in CONNECTING:
-            return _wait_to_send(sock, tcb, flags, wait, now, "the handshake")
+            return _wait_to_connect(sock, tcb, flags, wait, now)
     while True:
         if tcb.so_error or tcb.snd_shutdown or tcb.state not in MAY_SEND:
             return _broken(sock, wait)
@@ -113,6 +116,14 @@ def _broken(sock: TcpSock, wait: Wait) -> int:
     raise fail(sock.take_error() or errno.EPIPE)
 
 
+def _wait_to_connect(sock: TcpSock, tcb: Tcb, flags: int, wait: Wait, now: int) -> int | Blocked:
+    """Wait for the handshake, whose last segment waits for the data (sk_stream_wait_connect)."""
+    blocked = _wait_to_send(sock, tcb, flags, wait, now, "the handshake")
+    wait.connecting = True
+    sock.pend(1)
+    return blocked
+
+
 def _wait_to_send(
     sock: TcpSock, tcb: Tcb, flags: int, wait: Wait, now: int, what: str
 ) -> int | Blocked:
@@ -121,6 +132,7 @@ def _wait_to_send(
     if sock.nonblock or flags & c.MSG_DONTWAIT or expired(limit, now):
         return _unsent(wait)
     wait.slept = True
+    wait.disconnects = sock.disconnects
     return Blocked((sock.write_wait,), limit, what)
 
 
@@ -195,6 +207,8 @@ def recvmsg(
 
 
 def _recv(sock: TcpSock, size: int, flags: int, wait: Wait, now: int) -> bytes | Blocked:
+    if sock.was_disconnected(wait):
+        raise fail(errno.EPIPE)
     tcb = sock.tcb
     if tcb is None:
         return _recv_unconnected(sock, flags)
@@ -300,6 +314,7 @@ def _impatient(sock: TcpSock, flags: int, wait: Wait, now: int) -> bool:
 
 def _wait_to_recv(sock: TcpSock, wait: Wait, now: int) -> Blocked:
     limit = time_limit(sock.kernel, wait, sock.options.rcvtimeo_ns, now)
+    wait.disconnects = sock.disconnects
     return Blocked((sock.read_wait,), limit, "data")
 
 

@@ -92,6 +92,9 @@ class Wait:
         self.slept = False  # it waited for room
         self.taken: list[bytes] | None = None  # what MSG_WAITALL has received so far
         self.error = 0  # what connect returns where its time is up
+        self.disconnects = 0  # how often the socket had been disconnected when the wait began
+        self.connecting = False  # a send that waits for the handshake
+        self.fd = -1  # the number that accept will give
         self.msg_flags = 0  # what recvmsg says of the message
         self.control: list[Control] = []
         self.holder: Holder | None = None  # the socket, while the call is blocked
