@@ -79,14 +79,19 @@ def data_received(tcb: Tcb, octets: int, flags: int, now: int) -> None:
         window.grow(tcb, octets, reassembly.cost(tcb, octets))
 
 
-def early_received(tcb: Tcb, octets: int, flags: int, *, kept: bool) -> None:
+def early_received(tcb: Tcb, octets: int, flags: int, *, takes: int) -> None:
     """Note the arrival of text before its turn (Linux tcp_data_queue_ofo).
 
-    Without SACK the window must not move: the sender takes only equal ACKs for duplicates.
+    ``takes``: what is kept of it takes so much memory, -1: nothing is kept. It is charged once the
+    window has grown. Without SACK the window must not move: the sender takes only equal ACKs for
+    duplicates.
     """
     _measure_mss(tcb, octets, flags)
-    if kept and tcb.sack_ok:
+    if takes < 0:
+        return
+    if tcb.sack_ok:
         window.grow(tcb, octets, reassembly.cost(tcb, octets))
+    reassembly.charge(tcb, takes)
 
 
 def _measure_mss(tcb: Tcb, octets: int, flags: int) -> None:

@@ -180,9 +180,10 @@ def peek(tcb: Tcb, size: int) -> bytes:
     return b"".join(pieces)
 
 
-def insert(tcb: Tcb, seq: int, text: bytes, *, fin: bool) -> bool:
-    """Keep a segment that lies beyond RCV.NXT, and return whether it brought anything.
+def insert(tcb: Tcb, seq: int, text: bytes, *, fin: bool) -> int:
+    """Keep a segment that lies beyond RCV.NXT, and return what it takes of SO_RCVBUF.
 
+    Charging it is left to the caller. -1: it brought nothing, and is not kept.
     What it repeats becomes the D-SACK of the next ACK (RFC 2883 4; Linux tcp_data_queue_ofo).
     """
     edge = seq + len(text) + fin  # a FIN takes a number
@@ -197,7 +198,7 @@ def insert(tcb: Tcb, seq: int, text: bytes, *, fin: bool) -> bool:
             if tcb.sack_ok:
                 tcb.dsack = (seq, edge)
             _remember(tcb, seq)
-            return False
+            return -1
         elif seq <= begin and tail <= edge:
             uncharge(tcb, cost(tcb, len(old)))
         elif begin < seq:  # its end overlaps our beginning
@@ -206,14 +207,15 @@ def insert(tcb: Tcb, seq: int, text: bytes, *, fin: bool) -> bool:
         else:  # its beginning overlaps our end
             kept.append(piece)
             stop = begin
+    takes = 0
     if at < stop:
         fresh = text[at - seq : stop - seq]
         kept.append((at, at + len(fresh), fresh, fin and stop == edge))
-        charge(tcb, cost(tcb, len(fresh)))
+        takes = cost(tcb, len(fresh))
     kept.sort(key=_begin)
     tcb.ooo = kept
     _remember(tcb, seq)
-    return True
+    return takes
 
 
 def join(tcb: Tcb) -> bool:

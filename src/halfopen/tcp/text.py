@@ -117,8 +117,8 @@ def _early(tcb: Tcb, seg: Segment, *, seq: int) -> None:
         enter_quickack(tcb)
         return
     tcb.predicts = False
-    kept = reassembly.insert(tcb, seq, seg.text, fin=bool(seg.flags & FIN))
-    early_received(tcb, len(seg.text), seg.flags, kept=kept)
+    takes = reassembly.insert(tcb, seq, seg.text, fin=bool(seg.flags & FIN))
+    early_received(tcb, len(seg.text), seg.flags, takes=takes)
 
 
 def check_fin(tcb: Tcb, now: int) -> None:

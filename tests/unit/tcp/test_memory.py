@@ -352,3 +352,15 @@ def test_after_a_pause_slow_start_begins_again(idle_ms: int, cwnd: int) -> None:
     assert end.held().cwnd == cwnd
     if cwnd == 10:
         assert end.held().ssthresh == (1 << 62), "no loss was seen: it only falls"
+
+
+def test_the_window_grows_before_what_came_early_is_charged() -> None:
+    """Linux tcp_data_queue_ofo: tcp_grow_window, and then skb_set_owner_r."""
+    end = Ours(Options(sack_ok=True), sysctl={"net.ipv4.tcp_rmem": "4096 16384 16384"})
+    reach.established(end)
+    end.arrives(ACK, SEQ, NXT, bytes(1448), wnd=10_000)
+    end.read()
+    assert end.held().rcv_ssthresh < end.held().window_clamp
+    end.arrives(ACK, SEQ + 2 * 1448, NXT, bytes(1448), wnd=10_000)
+    assert end.held().rcv_ssthresh == end.held().window_clamp
+    assert end.held().rmem, "it is charged afterwards"
