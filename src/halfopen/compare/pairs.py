@@ -54,6 +54,8 @@ class Side:
     def __init__(self, world: Trace) -> None:
         self.pairs: list[Pair] = []
         self.differences: list[Difference] = []
+        # When an interpreter began to end, by host, and how much later that may go on.
+        self.ending: dict[tuple[str, int], int] = {}
         self._orders = {_key(event): number for number, event in enumerate(world.events)}
 
     def pair(  # noqa: PLR0913  a moment has as many sides as Pair has fields

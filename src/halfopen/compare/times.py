@@ -55,6 +55,7 @@ def compare_times(side: Side, fired: Timers, *, wire_late_ns: int) -> None:
     """Report every moment that no cause explains, and what happened in another order."""
     pairs = sorted(side.pairs, key=lambda pair: pair.order)
     past = _Past(pairs, fired, wire_late_ns)
+    past.ends |= side.ending
     for pair in pairs:
         causes = list(past.causes(pair)) or [past.beginning()]
         if all(_excess(pair, cause) > 0 for cause in causes):

@@ -83,13 +83,28 @@ def _compare_ends(world: Trace, kernel: Trace, side: Side) -> None:
     lives: Counter[str] = Counter()  # of Python programs that came to their own end
     for w, k in _by_process(world, kernel, ProcessEnded):
         if w is not None and k is not None and w.how == k.how:
-            took = _finalizing(kernel, k, lives)
-            _pair(side, "end", w, k, f"{w.process} ends ({w.how})", late_ns=ending(w.how, took))
+            late = ending(w.how, _finalizing(kernel, k, lives))
+            _pair(side, "end", w, k, f"{w.process} ends ({w.how})", late_ns=late)
+            for over_ns in _waited_at_its_end(world, w):
+                side.ending[w.host, over_ns] = late
             continue
         known = _either(w, k)
         ended = [f"ends ({end.how})" if end else "does not end" for end in (w, k)]
         text = f"{known.process} {ended[0]} in the world and {ended[1]} on the kernel"
         side.differ(known.t_ns, "process", text)
+
+
+def _waited_at_its_end(world: Trace, end: ProcessEnded) -> list[int]:
+    """Read since when a program was over whose interpreter then waited: a list of one, or none."""
+    found = []
+    noted = world.meta.get("over_ns")
+    for each in noted if isinstance(noted, list) else ():
+        match each:
+            case [process, int(over_ns), end_ns] if (process, end_ns) == (end.process, end.t_ns):
+                found.append(over_ns)
+            case _:
+                pass
+    return found
 
 
 def _finalizing(kernel: Trace, end: ProcessEnded, lives: Counter[str]) -> int | None:

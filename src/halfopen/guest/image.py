@@ -162,8 +162,18 @@ class Image:
     def _main(self, body: Callable[[], None]) -> None:
         importlib.import_module("warnings")  # as C's code finds it
         status, how = self._guarded(body)
+        over_ns = self.world.now
         self._guarded(self._shutdown)
+        self._note_waiting(over_ns)
         self.exit(status, how)
+
+    def _note_waiting(self, over_ns: int) -> None:
+        """Keep it where the interpreter waited at its end: for a thread, or in a close."""
+        trace, now = self.world.trace, self.world.now
+        if trace is not None and now > over_ns:
+            noted = trace.meta.setdefault("over_ns", [])
+            assert isinstance(noted, list), "as it was made here"
+            noted.append([self.name, over_ns, now])
 
     def _guarded(self, body: Callable[[], None]) -> tuple[int, str]:
         """Run guest code to its end, and say what it makes of the process's status."""

@@ -4,6 +4,7 @@ import pytest
 from tests.unit.compare.changes import (
     alter,
     both,
+    drop,
     found,
     returns_later,
     shift,
@@ -250,6 +251,26 @@ def test_an_exit_may_be_as_late_as_its_interpreter_took(
     told = tell(kernel, KERNEL)
     told.meta["finalizing_ns"] = {"client": [took_ms * MS]}
     assert (differences(VARIANT, tell(story(), WORLD), told) == []) is fits
+
+
+@pytest.mark.parametrize(
+    ("process", "end_ms", "fits"),
+    [("client", 900, True), ("client", 800, False), ("server", 900, False)],
+)
+def test_what_an_interpreter_sends_before_it_waits_is_sent_by_its_end(
+    process: str, end_ms: int, fits: bool
+) -> None:
+    """A close that lingers: the FIN leaves when the interpreter lets go of the socket."""
+    world, kernel = story(), story()
+    for steps in (world, kernel):
+        drop("close")(steps)
+        shift(480 * MS, "client ends")(steps)
+    shift(100 * MS, "client ends", "FIN", "ACK of FIN", "poll")(kernel)
+    alter("recv again", until=530 * MS)(kernel)
+    ours, theirs = tell(world, WORLD), tell(kernel, KERNEL)
+    theirs.meta["finalizing_ns"] = {"client": [580 * MS]}
+    ours.meta["over_ns"] = [[process, 420 * MS, end_ms * MS]]
+    assert (differences(VARIANT, ours, theirs) == []) is fits
 
 
 def test_what_follows_from_a_fault_follows_on_every_host() -> None:

@@ -142,6 +142,11 @@ def test_the_end_joins_threads_and_then_calls_what_was_registered_last_first() -
     stage = alone(ends_in_order)
     assert stage.lines("ends_in_order") == ["body", "thread", "registered last", "registered first"]
     assert stage.world.now == S
+    assert stage.trace.meta == {"over_ns": [["ends_in_order", 0, S]]}, "it is told apart"
+
+
+def test_an_end_that_waits_for_nothing_is_not_told_apart() -> None:
+    assert alone(returns).trace.meta == {}
 
 
 def leaves_a_daemon() -> None:
