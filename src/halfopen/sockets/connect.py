@@ -162,8 +162,9 @@ def _connect(sock: TcpSock, address: Address, wait: Wait, now: int) -> Blocked |
     elif sock.was_disconnected(wait):
         raise fail(errno.EPIPE)
     if sock.sk_state in CONNECTING:
-        limit = time_limit(sock.kernel, wait, sock.options.sndtimeo_ns, now)
-        if sock.nonblock or expired(limit, now):
+        patience = sock.options.sndtimeo_ns
+        limit = time_limit(sock.kernel, wait, patience, now, at_once=sock.nonblock)
+        if expired(limit, now):
             raise fail(wait.error)
         wait.disconnects = sock.disconnects
         return Blocked((sock.read_wait, sock.write_wait), limit, "the handshake")

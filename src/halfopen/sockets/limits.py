@@ -9,12 +9,21 @@ if TYPE_CHECKING:
     from halfopen.sockets.waiting import Wait
 
 
-def time_limit(kernel: "Kernel", wait: "Wait", timeout_ns: int | None, now: int) -> int | None:
+def time_limit(
+    kernel: "Kernel", wait: "Wait", timeout_ns: int | None, now: int, *, at_once: bool = False
+) -> int | None:
     """Return when a call that waits from now on gives up: at a tick of the kernel; None: never.
+
+    How patient it is was fixed when it was entered; what another thread sets meanwhile is for the
+    next call (Linux sock_rcvtimeo, sock_sndtimeo). ``at_once``: it does not wait at all.
 
     After every wake-up the kernel sets its timer anew for what is left, and the less that is, the
     more precisely it fires (Linux schedule_timeout).
     """
+    if not wait.timed:
+        wait.timed = True
+        wait.timeout_ns = 0 if at_once else timeout_ns
+    timeout_ns = wait.timeout_ns
     if timeout_ns is None:
         return None
     if not timeout_ns:

@@ -75,8 +75,9 @@ def _accept(file: TcpSock | UdpSock, wait: Wait, now: int) -> TcpSock | Blocked:
     if listening is None:
         raise fail(errno.EINVAL)
     if not listening.ready:
-        limit = time_limit(file.kernel, wait, file.options.rcvtimeo_ns, now)
-        if file.nonblock or expired(limit, now):
+        patience = file.options.rcvtimeo_ns
+        limit = time_limit(file.kernel, wait, patience, now, at_once=file.nonblock)
+        if expired(limit, now):
             raise fail(errno.EAGAIN)
         return Blocked((file.read_wait,), limit, "a connection", exclusive=True)
     child = listening.ready.popleft().user

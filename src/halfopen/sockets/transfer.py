@@ -128,8 +128,9 @@ def _wait_to_send(
     sock: TcpSock, tcb: Tcb, flags: int, wait: Wait, now: int, what: str
 ) -> int | Blocked:
     tcb.no_room = True
-    limit = time_limit(sock.kernel, wait, sock.options.sndtimeo_ns, now)
-    if sock.nonblock or flags & c.MSG_DONTWAIT or expired(limit, now):
+    at_once = sock.nonblock or bool(flags & c.MSG_DONTWAIT)
+    limit = time_limit(sock.kernel, wait, sock.options.sndtimeo_ns, now, at_once=at_once)
+    if expired(limit, now):
         return _unsent(wait)
     wait.slept = True
     wait.disconnects = sock.disconnects
@@ -307,9 +308,9 @@ def _over(sock: TcpSock, flags: int, wait: Wait, now: int) -> bool:
 
 
 def _impatient(sock: TcpSock, flags: int, wait: Wait, now: int) -> bool:
-    if sock.nonblock or flags & c.MSG_DONTWAIT:
-        return True
-    return expired(time_limit(sock.kernel, wait, sock.options.rcvtimeo_ns, now), now)
+    at_once = sock.nonblock or bool(flags & c.MSG_DONTWAIT)
+    patience = sock.options.rcvtimeo_ns
+    return expired(time_limit(sock.kernel, wait, patience, now, at_once=at_once), now)
 
 
 def _wait_to_recv(sock: TcpSock, wait: Wait, now: int) -> Blocked:

@@ -323,8 +323,9 @@ class UdpSock:
             return data, show(self.v6, received.source, received.sport)
         if self.shut & c.RCV_SHUTDOWN:
             return b"", show(self.v6, self.wildcard, 0)
-        limit = time_limit(self.kernel, wait, self.options.rcvtimeo_ns, now)
-        if self.nonblock or flags & c.MSG_DONTWAIT or expired(limit, now):
+        at_once = self.nonblock or bool(flags & c.MSG_DONTWAIT)
+        limit = time_limit(self.kernel, wait, self.options.rcvtimeo_ns, now, at_once=at_once)
+        if expired(limit, now):
             raise fail(errno.EAGAIN)
         return Blocked((self.read_wait,), limit, "data", exclusive=True)
 

@@ -90,6 +90,8 @@ class Wait:
         self.started_at = started_at
         self.done = 0  # bytes already sent or received
         self.slept = False  # it waited for room
+        self.timed = False  # how long it may wait is known
+        self.timeout_ns: int | None = None
         self.taken: list[bytes] | None = None  # what MSG_WAITALL has received so far
         self.error = 0  # what connect returns where its time is up
         self.disconnects = 0  # how often the socket had been disconnected when the wait began

@@ -6,9 +6,14 @@ import struct
 import time
 
 from tests.unit.guest.guests import Stage
+from tests.unit.sockets.socks import IRS, Socks
 
 from halfopen.base.units import MS, S
+from halfopen.sockets import calls
+from halfopen.sockets import constants as c
+from halfopen.sockets.waiting import Blocked, Wait
 from halfopen.tcp.jiffies import fires_at, ticks_left
+from halfopen.wire.tcp import ACK, PSH, Segment
 
 #: SO_SNDTIMEO in µs: long enough for a coarse slot of the timer wheel.
 PATIENCE_US = 700_000
@@ -64,3 +69,50 @@ def test_what_is_left_after_a_wake_up_is_waited_for_more_precisely() -> None:
 
 def test_nothing_is_left_of_a_delay_that_is_over() -> None:
     assert ticks_left(0, 100 * MS, 104 * MS, 0) <= 0
+
+
+def receiving(socks: Socks, fd: int, wait: Wait) -> bytes | Blocked:
+    return calls.recv(socks.table, fd, 8, c.MSG_WAITALL, wait, socks.now)
+
+
+def four_octets_come(socks: Socks) -> None:
+    seg = Segment(socks.peers_flow(), IRS + 1, socks.tcb().snd_nxt, PSH | ACK, 60_000, text=b"news")
+    socks.arrives(seg)
+
+
+def limit(socks: Socks, fd: int, seconds: int) -> None:
+    timeval = struct.pack("@qq", seconds, 0)
+    calls.setsockopt(socks.table, fd, c.SOL_SOCKET, c.SO_RCVTIMEO, timeval, socks.now)
+
+
+def test_what_is_set_while_a_call_waits_is_for_the_next_one() -> None:
+    """Linux sock_rcvtimeo: asked once, when the call is entered."""
+    socks = Socks()
+    fd = socks.opened()
+    calls.setblocking(socks.table, fd, True)
+    wait = Wait(socks.now)
+    assert isinstance(receiving(socks, fd, wait), Blocked)
+    limit(socks, fd, 1)
+    socks.now += 2 * S
+    calls.setblocking(socks.table, fd, False)
+    four_octets_come(socks)
+    woken = receiving(socks, fd, wait)
+    assert isinstance(woken, Blocked)
+    assert woken.deadline is None
+    calls.setblocking(socks.table, fd, True)
+    again = receiving(socks, fd, Wait(socks.now))
+    assert isinstance(again, Blocked)
+    assert again.deadline is not None
+
+
+def test_a_limit_taken_back_while_a_call_waits_still_ends_it() -> None:
+    socks = Socks()
+    fd = socks.opened()
+    calls.setblocking(socks.table, fd, True)
+    limit(socks, fd, 1)
+    wait = Wait(socks.now)
+    assert isinstance(receiving(socks, fd, wait), Blocked)
+    limit(socks, fd, 0)
+    four_octets_come(socks)
+    socks.now += 2 * S
+    assert receiving(socks, fd, wait) == b"news"
