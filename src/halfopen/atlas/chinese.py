@@ -32,7 +32,12 @@ class Chinese:
     calls = "调用："
     also = "另见："
     see = "参看："
-    original = "原文："
+    heading = "套接字笔记：由运行给出的答案"
+    contents = "目录"
+    names = "调用、选项和错误"
+    runs = "运行"
+    colon = "："
+    stop = "。"
 
     def section(self, line: Line) -> str:
         """Name the section of a row."""
@@ -50,9 +55,9 @@ class Chinese:
         """Say what the line of the notes says."""
         return line.note_zh
 
-    def the_note(self, line: Line) -> str:
-        """Quote the line of the notes as such."""
-        return f"{self.original}{line.note_zh}"
+    def notes(self, line: Line) -> tuple[tuple[str, str], ...]:
+        """Give what the line says in each language, behind what leads it; the reader's first."""
+        return ("原文", line.note_zh), ("英文", line.note)
 
     def verdict(self, name: str) -> str:
         """Name a verdict."""
@@ -142,9 +147,17 @@ class Chinese:
         """Say how many calls are left out."""
         return f"…… 还有 {count} 个（--json 里有全部）"
 
-    def why(self, places: Sequence[str]) -> str:
-        """Name the places to read on at."""
-        return f"依据：{'; '.join(places)}"
+    def why(self, places: Sequence[str]) -> tuple[str, str]:
+        """Name the places to read on at, behind what leads them."""
+        return "依据", "; ".join(places)
+
+    def preface(self, form: str) -> str:
+        """Say what a document is, and which option of ``ask`` wrote it."""
+        return (
+            "一位工程师的 TCP 套接字笔记，逐行列出它的说法和疑问，以及每一行在模拟世界和 Linux "
+            "内核上运行的结果。所有数字都来自运行。由 "
+            f"`halfopen ask {form}{self.option}` 写成。"
+        )
 
 
 CHINESE: Final[Language] = Chinese()

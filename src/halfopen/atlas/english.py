@@ -24,7 +24,12 @@ class English:
     calls = "Calls:"
     also = "Also:"
     see = "See: "
-    original = "In Chinese: "
+    heading = "Notes on sockets, answered by runs"
+    contents = "Contents"
+    names = "Calls, options and errors"
+    runs = "Runs"
+    colon = ": "
+    stop = "."
 
     def section(self, line: Line) -> str:
         """Name the section of a row."""
@@ -42,9 +47,9 @@ class English:
         """Say what the line of the notes says."""
         return line.note
 
-    def the_note(self, line: Line) -> str:
-        """Quote the line of the notes as such."""
-        return f"The note: {line.note}"
+    def notes(self, line: Line) -> tuple[tuple[str, str], ...]:
+        """Give what the line says in each language, behind what leads it; the reader's first."""
+        return ("The note", line.note), ("In Chinese", line.note_zh)
 
     def verdict(self, name: str) -> str:
         """Name a verdict."""
@@ -64,7 +69,9 @@ class English:
 
     def rows(self, count: int, verdicts: Sequence[tuple[str, int]]) -> str:
         """Count rows by their verdicts."""
-        return f"{count} rows: " + ", ".join(f"{number} {name}" for name, number in verdicts)
+        return f"{count} row{'' if count == 1 else 's'}: " + ", ".join(
+            f"{number} {name}" for name, number in verdicts
+        )
 
     def ran(self, variants: int, cpu_s: float, hours: str, kernel: str) -> str:
         """Say what the runs took, and where the kernel's column comes from."""
@@ -135,9 +142,17 @@ class English:
         """Say how many calls are left out."""
         return f"... and {count} more (--json has them all)"
 
-    def why(self, places: Sequence[str]) -> str:
-        """Name the places to read on at."""
-        return f"Why: {'; '.join(places)}"
+    def why(self, places: Sequence[str]) -> tuple[str, str]:
+        """Name the places to read on at, behind what leads them."""
+        return "Why", "; ".join(places)
+
+    def preface(self, form: str) -> str:
+        """Say what a document is, and which option of ``ask`` wrote it."""
+        return (
+            "What an engineer's notes claim and ask of TCP sockets, line by line, and what came of "
+            "it when each line was run in the simulated world and on the Linux kernel. Every "
+            f"figure is of a run. Written by `halfopen ask {form}`."
+        )
 
 
 ENGLISH: Final[Language] = English()

@@ -7,8 +7,8 @@ from typing import Final
 from rich.cells import cell_len
 
 #: What may not begin a line, and what may not end one.
-_CLOSING: Final = frozenset("，。、；：！？）」』》”’,.;:!?)]}…")
-_OPENING: Final = frozenset("（「『《“‘([{")
+_NEVER_FIRST: Final = "，。、；：！？）」』》”’,.;:!?)]}…"
+_NEVER_LAST: Final = "（「『《“‘([{"
 
 
 def pad(text: str, width: int) -> str:
@@ -22,7 +22,7 @@ def fold(text: str, width: int, *, first: str = "", then: str = "") -> list[str]
     A line breaks at blanks, and on either side of a wide character, but not before what closes nor
     behind what opens.
     """
-    if cell_len(text) == len(text):
+    if all(cell_len(part) == len(part) for part in (text, first, then)):
         return wrap(text, width, initial_indent=first, subsequent_indent=then)
     lines, line, taken = [], first, False
     for unit in _units(text):
@@ -48,4 +48,4 @@ def _may_break(left: str, right: str) -> bool:
     if " " in {left, right}:
         return right != " "
     wide = cell_len(left) > 1 or cell_len(right) > 1
-    return wide and left not in _OPENING and right not in _CLOSING
+    return wide and left not in _NEVER_LAST and right not in _NEVER_FIRST

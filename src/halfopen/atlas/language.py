@@ -1,4 +1,4 @@
-"""What the sheet and a row's page say around the runs, whatever the language.
+"""What the sheet, a row's page and the documents say around the runs, whatever the language.
 
 What is a name everywhere is in none: settings, calls, time lines, tables of variants.
 """
@@ -38,7 +38,12 @@ class Language(Protocol):
     calls: str  # heads the list of a run's calls
     also: str  # heads further rows
     see: str  # leads the commands that show more
-    original: str  # leads what the notes say in their own words
+    heading: str  # of a document
+    contents: str  # heads a document's list of rows
+    names: str  # heads a document's list of calls, options and errors
+    runs: str  # leads how many ran, and agree
+    colon: str
+    stop: str
 
     def section(self, line: Line) -> str:
         """Name the section of a row."""
@@ -52,8 +57,8 @@ class Language(Protocol):
     def note(self, line: Line) -> str:
         """Say what the line of the notes says."""
 
-    def the_note(self, line: Line) -> str:
-        """Quote the line of the notes as such."""
+    def notes(self, line: Line) -> tuple[tuple[str, str], ...]:
+        """Give what the line says in each language, behind what leads it; the reader's first."""
 
     def verdict(self, name: str) -> str:
         """Name a verdict."""
@@ -103,5 +108,8 @@ class Language(Protocol):
     def more_calls(self, count: int) -> str:
         """Say how many calls are left out."""
 
-    def why(self, places: Sequence[str]) -> str:
-        """Name the places to read on at."""
+    def why(self, places: Sequence[str]) -> tuple[str, str]:
+        """Name the places to read on at, behind what leads them."""
+
+    def preface(self, form: str) -> str:
+        """Say what a document is, and which option of ``ask`` wrote it."""

@@ -30,12 +30,12 @@ def row_page(
     if row.note is None:
         return [*lines, "", *fold(language.note(row.line), _WIDTH), "", language.unanswered]
     lines += fold(language.answer(row), _WIDTH)
-    lines += ["", *fold(language.the_note(row.line), _WIDTH)]
+    lines += ["", *fold(language.colon.join(language.notes(row.line)[0]), _WIDTH)]
     lines += ["", *_variants(row, language)]
     number, most = (variant, "") if variant is not None else choose(row.runs, asked)
     drawn = row.runs[number - 1]
     lines += ["", *_run(drawn, most, language, full=variant is not None)]
-    lines += ["", *fold(language.why(row.note.why), _WIDTH, then="     ")]
+    lines += ["", *fold(language.colon.join(language.why(row.note.why)), _WIDTH, then="     ")]
     other = drawn.number % len(row.runs) + 1
     lines.append(f"{language.see}halfopen ask {row.line.id} --pcap out/")
     if other != drawn.number:

@@ -75,7 +75,10 @@ def _replay(row: RowRun, language: Language) -> list[str]:
 
 
 def _summary(rows: Sequence[RowRun], cpu_s: float, language: Language) -> list[str]:
-    return [*counts(rows, cpu_s, language), *_next(language)]
+    worlds = [run.world for row in rows for run in row.runs if run.world is not None]
+    hours = _hours(sum(world.ended_ns for world in worlds))
+    said = language.ran(len(worlds), cpu_s, hours, kernel_note(rows, language))
+    return [*fold(counted(rows, language), _WIDTH), *fold(said, _WIDTH), *_next(language)]
 
 
 def _next(language: Language) -> list[str]:
@@ -88,18 +91,30 @@ def _next(language: Language) -> list[str]:
     ]
 
 
-def counts(rows: Sequence[RowRun], cpu_s: float, language: Language) -> list[str]:
-    """Count rows by verdict, and say what the runs took and where the kernel's come from."""
+def counted(rows: Sequence[RowRun], language: Language) -> str:
+    """Count rows by their verdicts."""
     verdicts = Counter(row.verdict for row in rows)
-    counted = [
+    named = [
         (language.verdict(verdict), verdicts[verdict])
         for verdict in _VERDICTS
         if verdicts[verdict] or verdict != "failed"
     ]
-    worlds = [run.world for row in rows for run in row.runs if run.world is not None]
-    hours = _hours(sum(world.ended_ns for world in worlds))
-    said = language.ran(len(worlds), cpu_s, hours, kernel_note(rows, language))
-    return [*fold(language.rows(len(rows), counted), _WIDTH), *fold(said, _WIDTH)]
+    return language.rows(len(rows), named)
+
+
+def in_order(rows: Sequence[RowRun]) -> list[RowRun]:
+    """Put rows into the order of the sheet, each section's together."""
+    return sorted(rows, key=lambda row: row.line.id)
+
+
+def standing(rows: Sequence[RowRun], language: Language) -> list[str]:
+    """Say in sentences how many rows came to which verdict, and where the kernel's runs are from.
+
+    What differs from one writing to the next is left out.
+    """
+    said = kernel_note(rows, language)
+    sentences = counted(rows, language), said[0].upper() + said[1:]
+    return [sentence + language.stop for sentence in sentences]
 
 
 def _hours(ns: int) -> str:

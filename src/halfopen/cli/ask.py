@@ -1,7 +1,7 @@
 """``halfopen ask``: the answer sheet, one row in full, or the row that some words mean."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
@@ -32,6 +32,7 @@ SEED: Final = 1
 #: Words that find a row, as a shell wants them.
 EXAMPLE: Final = '"power cut in recv"'
 _ALSO_MAX: Final = 5
+_DOCUMENTS: Final = ("--markdown", "--vimhelp")
 
 
 class Lang(StrEnum):
@@ -57,15 +58,22 @@ def ask(  # noqa: PLR0913  each is an option of the command
     variant: Annotated[int | None, typer.Option(help="Draw this variant of the row.")] = None,
     pcap: Annotated[Path | None, typer.Option(help="Write captures for Wireshark here.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON instead of text.")] = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="Write a Markdown document.")
+    ] = False,
+    as_vimhelp: Annotated[
+        bool, typer.Option("--vimhelp", help="Write a help file of vim.")
+    ] = False,
     lang: Annotated[Lang, typer.Option(help="In English, or in Chinese.")] = Lang.EN,
     seed: Annotated[int, typer.Option(help="What chance is drawn from.")] = SEED,
 ) -> int:
     """Ask the notes: every row, or one in full."""
     texts = words or []
     language = _LANGUAGES[lang]
+    form = _form({"--json": as_json, "--markdown": as_markdown, "--vimhelp": as_vimhelp})
     asked = state_first(" ".join(texts))
     if is_state(asked):
-        if as_json or pcap is not None or variant is not None or language is not ENGLISH:
+        if form or pcap is not None or variant is not None or language is not ENGLISH:
             raise MisuseError("a state is shown as text, in English: the options are for rows")
         from halfopen.atlas.cells import lookup
 
@@ -75,20 +83,45 @@ def ask(  # noqa: PLR0913  each is an option of the command
     one_row = len(found) == 1 or (texts and parse_rows(texts) is None)
     wanted = found[:1] if one_row else found
     if variant is not None:
+        if form in _DOCUMENTS:
+            raise MisuseError(f"{form} writes rows as a whole, without --variant")
         _check_variant(wanted, variant)
     rows, cpu_s = _run(wanted, seed=seed)
     if pcap is not None:
-        _write_captures(rows, variant, pcap, quiet=as_json)
-    if as_json:
-        from halfopen.atlas.as_json import rows_json
-
-        print(json.dumps(rows_json(rows, language), indent=1))
+        _write_captures(rows, variant, pcap, quiet=bool(form))
+    if form:
+        _write(form, rows, language)
     elif one_row:
         _show_row(rows[0], variant, asked, language)
         _show_also(found[1:], language)
     else:
         _show_sheet(rows, cpu_s, language)
     return FINDING if any(map(_is_finding, rows)) else EXPECTED
+
+
+def _form(wanted: Mapping[str, bool]) -> str:
+    """Find the option that wants another form than text; "" where none does."""
+    forms = [option for option, is_wanted in wanted.items() if is_wanted]
+    if len(forms) > 1:
+        raise MisuseError(f"one form at a time: {' or '.join(forms)}")
+    return "".join(forms)
+
+
+def _write(form: str, rows: Sequence[RowRun], language: Language) -> None:
+    """Write rows in another form than text."""
+    match form:
+        case "--markdown":
+            from halfopen.atlas.markdown import markdown
+
+            print("\n".join(markdown(rows, language)))
+        case "--vimhelp":
+            from halfopen.atlas.vimhelp import vimhelp
+
+            print("\n".join(vimhelp(rows, language)))
+        case _:
+            from halfopen.atlas.as_json import rows_json
+
+            print(json.dumps(rows_json(rows, language), indent=1))
 
 
 def _rows(texts: Sequence[str]) -> list[Line]:

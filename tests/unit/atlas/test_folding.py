@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from halfopen.atlas.folding import fold, pad
+from halfopen.atlas.folding import _units, fold, pad
 
 
 @pytest.mark.parametrize(
@@ -35,13 +35,14 @@ def test_lines_break_where_they_may(text: str, width: int, lines: list[str]) -> 
 
 def test_indents_are_of_the_width() -> None:
     assert fold("内核回应", 8, first="是  ", then="  ") == ["是  内核", "  回应"]
+    assert fold("ab cd ef", 8, first="是  ", then="  ") == ["是  ab", "  cd ef"]
 
 
 @given(st.text("内核，。（） ab", min_size=1), st.integers(8, 40))
 def test_nothing_is_lost_and_no_line_is_too_wide(text: str, width: int) -> None:
     lines = fold(f"回{text}", width)
     assert "".join("".join(lines).split()) == "".join(f"回{text}".split())
-    longest = max(map(cell_len, f"回{text}".replace("内", " ").replace("核", " ").split()))
+    longest = max(cell_len(unit.rstrip()) for unit in _units(f"回{text}"))
     assert all(cell_len(line) <= max(width, longest) for line in lines)
 
 

@@ -102,6 +102,24 @@ class TestAsk:
         assert row["answer"] == "4 次运行得到 ECONNREFUSED。"
         assert row["scenarios"][0]["question"] == "connect 一个没有进程监听的端口"
 
+    def test_markdown_holds_the_whole_sheet(self) -> None:
+        done = halfopen("ask", "--markdown")
+        assert done.exit_code == 0
+        assert done.stdout.startswith("# Notes on sockets")
+        assert done.stdout.count("\n### N") == 50
+
+    def test_vimhelp_holds_the_rows_that_were_asked_for(self) -> None:
+        done = halfopen("ask", "N17-N18", "--vimhelp", "--lang", "zh")
+        assert done.exit_code == 0
+        assert done.stdout.startswith("*halfopen.txt*\t")
+        assert "\nN18  connect 一个没有进程监听的端口 ~\n" in done.stdout
+        assert "*N19*" not in done.stdout
+
+    @pytest.mark.parametrize("form", ["--json", "--markdown", "--vimhelp"])
+    def test_captures_say_nothing_in_a_document(self, form: str, tmp_path: Path) -> None:
+        done = halfopen("ask", "N18", form, "--pcap", str(tmp_path))
+        assert "captures written" not in done.stdout
+
     def test_captures_are_written(self, tmp_path: Path) -> None:
         folder = tmp_path / "out"
         done = halfopen("ask", "N18", "--pcap", str(folder))
@@ -125,6 +143,12 @@ class TestAsk:
             (["N18", "--variant", "0"], "halfopen: no variant 0 of N18; it has 1 to 4."),
             (["N01", "--variant", "1"], "halfopen: no variant 1 of N01; it has none yet"),
             (["--variant", "1"], "halfopen: --variant needs one row"),
+            (["--json", "--vimhelp"], "halfopen: one form at a time: --json or --vimhelp"),
+            (
+                ["N18", "--variant", "1", "--markdown"],
+                "halfopen: --markdown writes rows as a whole",
+            ),
+            (["SYN_SENT", "--lang", "zh"], "halfopen: a state is shown as text, in English"),
         ],
     )
     def test_misuse_is_told_in_few_lines_and_by_status_2(
