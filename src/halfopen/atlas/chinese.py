@@ -28,6 +28,7 @@ class Chinese:
     world = "模拟"
     open = VERDICTS["open"]
     next = "接着看："
+    example = "断电"
     unanswered = "还没有场景回答它。"
     calls = "调用："
     also = "另见："

@@ -20,6 +20,7 @@ class English:
     world = "world"
     open = "open"
     next = "Next: "
+    example = '"power cut in recv"'
     unanswered = "No scenario answers it yet."
     calls = "Calls:"
     also = "Also:"

@@ -34,6 +34,7 @@ class Language(Protocol):
     world: str  # heads the world's column
     open: str  # where no kernel was looked at
     next: str  # leads the commands that may follow
+    example: str  # words that find a row, as a shell wants them
     unanswered: str
     calls: str  # heads the list of a run's calls
     also: str  # heads further rows

@@ -86,7 +86,7 @@ def _next(language: Language) -> list[str]:
     lead = language.next
     return [
         f"{lead}halfopen ask N07{language.option}",
-        f'{" " * cell_len(lead)}halfopen ask "power cut in recv"{language.option}',
+        f"{' ' * cell_len(lead)}halfopen ask {language.example}{language.option}",
         f"{' ' * cell_len(lead)}halfopen explore FILE",
     ]
 

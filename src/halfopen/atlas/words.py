@@ -13,6 +13,8 @@ _ROW: Final = re.compile(r"^[nN](\d{1,3})$")
 _SPAN: Final = re.compile(r"^[nN](\d{1,3})-[nN]?(\d{1,3})$")
 _SEGMENT: Final = re.compile(r"^(SYN|FIN|RST|ACK)([,-](SYN|FIN|RST|ACK))*$")
 _WORD: Final = re.compile(r"[a-z0-9_]+")
+#: Chinese has no blanks between words: any two characters in a row may be one.
+_CHINESE: Final = re.compile(r"(?=([\u4e00-\u9fff]{2}))")
 _STOP: Final = frozenset(
     [
         "a",
@@ -228,12 +230,16 @@ def _alike_words(text: str, line: Line) -> float:
 
 def _words(text: str) -> list[str]:
     """Split into words; ``so_keepalive`` is also ``keepalive``."""
-    words = _WORD.findall(text.lower())
-    return words + [part for word in words if "_" in word for part in word.split("_")]
+    words: list[str] = _WORD.findall(text.lower())
+    words += [part for word in words if "_" in word for part in word.split("_")]
+    return words + _CHINESE.findall(text)
 
 
 def _stands(word: str, line: Line, note: Note | None) -> int:
     """Say how well a word stands for a row: where, and how exactly."""
+    if not word.isascii():
+        asked = f"{line.title_zh} {note.question_zh if note is not None else ''}"
+        return max(4 * _strength(word, asked), 2 * _strength(word, line.note_zh))
     title = f"{line.id} {line.title}"
     words = settings = ""
     if note is not None:

@@ -29,8 +29,6 @@ from halfopen.scenario.lines import BY_ID, LINES, Line
 from halfopen.scenario.notes import all_notes, load
 
 SEED: Final = 1
-#: Words that find a row, as a shell wants them.
-EXAMPLE: Final = '"power cut in recv"'
 _ALSO_MAX: Final = 5
 _DOCUMENTS: Final = ("--markdown", "--vimhelp")
 
@@ -159,7 +157,7 @@ def _unknown(asked: str) -> MisuseError:
     return MisuseError(
         f"no row knows {asked!r}, and none is near.\n"
         "  Every row: halfopen ask\n"
-        f"  By words:  halfopen ask {EXAMPLE}"
+        f"  By words:  halfopen ask {ENGLISH.example}"
     )
 
 

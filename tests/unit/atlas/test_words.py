@@ -52,6 +52,11 @@ def test_all_is_every_row() -> None:
         ("unanswered write", "N10"),
         ("how long does an unanswered write last by default", "N10"),
         ("killed with unread data", "N07"),
+        ("断电", "N10"),
+        ("拔网线", "N10"),
+        ("崩溃后read返回什么", "N08"),
+        ("没有进程监听", "N18"),
+        ("Nagle算法", "N46"),
     ],
 )
 def test_rows_by_words(words: str, first: str) -> None:
