@@ -1,13 +1,13 @@
-"""One page for each line of the notes that has a scenario: written before the pages are read."""
+"""One page for each row that has a scenario: written before the pages are read."""
 
 from pathlib import Path
 
 from sphinx.application import Sphinx
 
 from halfopen.oracle.witnesses import recorded
-from halfopen.scenario.lines import LINES, Line
+from halfopen.scenario.lines import Line
 from halfopen.scenario.model import Note
-from halfopen.scenario.notes import all_notes
+from halfopen.scenario.notes import all_notes, catalogue
 
 _PAGE = """# {id}: {question}
 
@@ -30,7 +30,7 @@ def write_pages(app: Sphinx) -> None:
     """Write ``answers/n07.md`` and its like, and leave a file alone that would stay the same."""
     folder = Path(app.srcdir) / "answers"
     notes = all_notes()
-    for line in LINES:
+    for line in catalogue().values():
         if line.id in notes:
             path = folder / f"{line.id.lower()}.md"
             page = _page(line, notes[line.id])

@@ -38,6 +38,7 @@ class Chinese:
     names = "调用、选项和错误"
     runs = "运行"
     colon = "："
+    semicolon = "；"
     stop = "。"
 
     def section(self, line: Line) -> str:
@@ -79,6 +80,10 @@ class Chinese:
     def rows(self, count: int, verdicts: Sequence[tuple[str, int]]) -> str:
         """Count rows by their verdicts."""
         return f"{count} 行：" + "，".join(f"{number} {name}" for name, number in verdicts)
+
+    def since(self, verdicts: Sequence[tuple[str, int]]) -> str:
+        """Count the rows that the notes don't have."""
+        return "后来的问题：" + "，".join(f"{number} {name}" for name, number in verdicts)
 
     def ran(self, variants: int, cpu_s: float, hours: str, kernel: str) -> str:
         """Say what the runs took, and where the kernel's column comes from."""

@@ -30,6 +30,7 @@ class English:
     names = "Calls, options and errors"
     runs = "Runs"
     colon = ": "
+    semicolon = "; "
     stop = "."
 
     def section(self, line: Line) -> str:
@@ -73,6 +74,10 @@ class English:
         return f"{count} row{'' if count == 1 else 's'}: " + ", ".join(
             f"{number} {name}" for name, number in verdicts
         )
+
+    def since(self, verdicts: Sequence[tuple[str, int]]) -> str:
+        """Count the rows that the notes don't have."""
+        return "asked since: " + ", ".join(f"{number} {name}" for name, number in verdicts)
 
     def ran(self, variants: int, cpu_s: float, hours: str, kernel: str) -> str:
         """Say what the runs took, and where the kernel's column comes from."""

@@ -44,6 +44,7 @@ class Language(Protocol):
     names: str  # heads a document's list of calls, options and errors
     runs: str  # leads how many ran, and agree
     colon: str
+    semicolon: str
     stop: str
 
     def section(self, line: Line) -> str:
@@ -72,6 +73,9 @@ class Language(Protocol):
 
     def rows(self, count: int, verdicts: Sequence[tuple[str, int]]) -> str:
         """Count rows by their verdicts."""
+
+    def since(self, verdicts: Sequence[tuple[str, int]]) -> str:
+        """Count the rows that the notes don't have."""
 
     def ran(self, variants: int, cpu_s: float, hours: str, kernel: str) -> str:
         """Say what the runs took, and where the kernel's column comes from."""

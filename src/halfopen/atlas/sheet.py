@@ -11,6 +11,7 @@ from halfopen.atlas.folding import fold, pad
 from halfopen.atlas.language import Language
 from halfopen.atlas.runs import RowRun, is_recorded, kernel_name
 from halfopen.base.units import HOUR
+from halfopen.scenario.lines import ASKED_SINCE
 
 _WIDTH: Final = 80
 _WORLD: Final = 56  # the world's column begins here
@@ -92,14 +93,22 @@ def _next(language: Language) -> list[str]:
 
 
 def counted(rows: Sequence[RowRun], language: Language) -> str:
-    """Count rows by their verdicts."""
-    verdicts = Counter(row.verdict for row in rows)
+    """Count rows by their verdicts; those that the notes don't have for themselves."""
+    of_notes = [row for row in rows if row.line.section != ASKED_SINCE]
+    verdicts = Counter(row.verdict for row in of_notes)
     named = [
         (language.verdict(verdict), verdicts[verdict])
         for verdict in _VERDICTS
         if verdicts[verdict] or verdict != "failed"
     ]
-    return language.rows(len(rows), named)
+    said = [language.rows(len(of_notes), named)] if of_notes else []
+    if len(of_notes) < len(rows):
+        later = Counter(row.verdict for row in rows if row not in of_notes)
+        named = [
+            (language.verdict(verdict), later[verdict]) for verdict in _VERDICTS if later[verdict]
+        ]
+        said.append(language.since(named))
+    return language.semicolon.join(said)
 
 
 def in_order(rows: Sequence[RowRun]) -> list[RowRun]:

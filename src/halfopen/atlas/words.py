@@ -6,8 +6,9 @@ from difflib import SequenceMatcher
 from math import log2
 from typing import Final
 
-from halfopen.scenario.lines import BY_ID, LINES, Line
+from halfopen.scenario.lines import Line
 from halfopen.scenario.model import Note
+from halfopen.scenario.notes import catalogue
 
 _ROW: Final = re.compile(r"^[nN](\d{1,3})$")
 _SPAN: Final = re.compile(r"^[nN](\d{1,3})-[nN]?(\d{1,3})$")
@@ -143,7 +144,7 @@ def _is_name(word: str) -> bool:
 
 def _vocabulary(notes: Mapping[str, Note]) -> frozenset[str]:
     """Every word of the notes."""
-    texts = [f"{line.title} {line.note}" for line in LINES]
+    texts = [f"{line.title} {line.note}" for line in catalogue().values()]
     for note in notes.values():
         texts += [note.question, *note.words]
         texts += [setting for variant in note.variants for setting in variant.settings.values()]
@@ -155,7 +156,7 @@ def parse_rows(texts: Sequence[str]) -> list[str] | None:
     found: list[str] = []
     for text in texts:
         if text == "all":
-            found += [line.id for line in LINES]
+            found += catalogue()
         elif match := _ROW.match(text):
             found.append(_id(match[1]))
         elif match := _SPAN.match(text):
@@ -175,13 +176,14 @@ def search(words: str, notes: Mapping[str, Note]) -> list[Line]:
     A word counts the more the fewer rows know it.
     """
     wanted = dict.fromkeys(word for word in _words(words) if word not in _STOP)
-    scores = dict.fromkeys(BY_ID, 0.0)
+    lines = catalogue()
+    scores = dict.fromkeys(lines, 0.0)
     for word in wanted:
-        stands = {line.id: _stands(word, line, notes.get(line.id)) for line in LINES}
+        stands = {id_: _stands(word, line, notes.get(id_)) for id_, line in lines.items()}
         knowing = sum(each > 0 for each in stands.values())
         for id_, strength in stands.items():
-            scores[id_] += strength and strength * log2(1 + len(LINES) / knowing)
-    scored = [(scores[line.id], line) for line in LINES]
+            scores[id_] += strength and strength * log2(1 + len(lines) / knowing)
+    scored = [(scores[id_], line) for id_, line in lines.items()]
     best = max(score for score, _ in scored)
     found = [(score, line) for score, line in scored if score and score * 2 >= best]
     return [line for _, line in sorted(found, key=lambda pair: (-pair[0], pair[1].id))]
@@ -197,20 +199,20 @@ def variants_with(words: str, names: Sequence[str]) -> list[int]:
 def nearest(text: str) -> str:
     """Name the rows that lie nearest to what is no row: ``N07 (a process crashes), N17 (...)``."""
     if match := _ROW.match(text):
-        by_distance = sorted(BY_ID, key=lambda id_: (-_alike(_id(match[1]), id_), id_))
+        by_distance = sorted(catalogue(), key=lambda id_: (-_alike(_id(match[1]), id_), id_))
         return _named(by_distance[:_NEAREST])
     return _named(near_rows(text))
 
 
 def near_rows(text: str) -> list[str]:
     """Find the rows that know a word like one of these; none where no word is."""
-    likeness = {id_: _alike_words(text, line) for id_, line in BY_ID.items()}
+    likeness = {id_: _alike_words(text, line) for id_, line in catalogue().items()}
     near = [id_ for id_ in likeness if likeness[id_] >= _WORD_ALIKE]
     return sorted(near, key=lambda id_: (-likeness[id_], id_))[:_NEAREST]
 
 
 def _named(ids: Sequence[str]) -> str:
-    return ", ".join(f"{id_} ({_lower(BY_ID[id_].title)})" for id_ in sorted(ids))
+    return ", ".join(f"{id_} ({_lower(catalogue()[id_].title)})" for id_ in sorted(ids))
 
 
 def _lower(title: str) -> str:

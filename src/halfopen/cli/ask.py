@@ -25,8 +25,8 @@ from halfopen.atlas.words import (
 from halfopen.base.errors import MisuseError
 from halfopen.cli.console import progress, show
 from halfopen.cli.leaving import EXPECTED, FINDING, leaves_with_status
-from halfopen.scenario.lines import BY_ID, LINES, Line
-from halfopen.scenario.notes import all_notes, load
+from halfopen.scenario.lines import Line
+from halfopen.scenario.notes import all_notes, catalogue, load
 
 SEED: Final = 1
 _ALSO_MAX: Final = 5
@@ -128,14 +128,14 @@ def _rows(texts: Sequence[str]) -> list[Line]:
     Raises MisuseError, naming the nearest, where there are none.
     """
     if not texts:
-        return list(LINES)
+        return list(catalogue().values())
     asked = " ".join(texts)
     ids = parse_rows(texts) or parse_rows(asked.split())
     if ids is not None:
         for id_ in ids:
-            if id_ not in BY_ID:
+            if id_ not in catalogue():
                 raise MisuseError(f"no row {id_}. Nearest: {nearest(id_)}.")
-        return [BY_ID[id_] for id_ in ids]
+        return [catalogue()[id_] for id_ in ids]
     notes = all_notes()
     if states := near_states(asked, notes):
         from halfopen.atlas.cells import unknown_state  # with the stack below it

@@ -23,9 +23,8 @@ from halfopen.cli.console import progress, show
 from halfopen.cli.leaving import EXPECTED, FINDING, leaves_with_status
 from halfopen.record.query import calls, packets
 from halfopen.record.trace import Trace
-from halfopen.scenario.lines import BY_ID
 from halfopen.scenario.model import Note, Variant
-from halfopen.scenario.notes import load
+from halfopen.scenario.notes import catalogue, load
 
 SEED: Final = 1
 
@@ -103,7 +102,7 @@ def _notes(texts: Sequence[str]) -> list[Note]:
         raise MisuseError("compare takes rows, as in: halfopen compare N07 N10-N13, or: all")
     found = []
     for id_ in ids:
-        if id_ not in BY_ID:
+        if id_ not in catalogue():
             raise MisuseError(f"no row {id_}. Nearest: {nearest(id_)}.")
         note = load(id_)
         if note is not None:

@@ -155,6 +155,11 @@ N50 Does linger tell a normal end?
 """
 
 
+#: The section of what the notes don't ask, but readers of the answers do.
+ASKED_SINCE: Final = "Asked since"
+_ASKED_SINCE_ZH: Final = "后来的问题"
+
+
 @value
 class Line:
     """One line of the notes, in English and in Chinese; ``note_zh`` is the original."""
@@ -166,6 +171,19 @@ class Line:
     section_zh: str
     title_zh: str
     note_zh: str
+
+
+def asked_since(*, id_: str, title: str, note: str, title_zh: str, note_zh: str) -> Line:
+    """Make a line that the notes don't have; its own file holds it (``scenario/notes/n51.py``)."""
+    return Line(
+        id=id_,
+        section=ASKED_SINCE,
+        title=title,
+        note=note,
+        section_zh=_ASKED_SINCE_ZH,
+        title_zh=title_zh,
+        note_zh=note_zh,
+    )
 
 
 def _read() -> Iterator[Line]:

@@ -10,7 +10,7 @@ from halfopen.atlas.row import row_page
 from halfopen.atlas.runs import RowRun, run_row, short_release
 from halfopen.atlas.sheet import kernel_cell, sheet
 from halfopen.record.trace import Trace
-from halfopen.scenario.lines import BY_ID, LINES
+from halfopen.scenario.lines import BY_ID, LINES, asked_since
 from halfopen.scenario.model import Answer
 
 SECOND = "server=nobody listens connect=non-blocking"
@@ -43,6 +43,21 @@ def test_sheet_shows_every_row_once_and_counts_them() -> None:
     assert "recorded 2026-11-22 on Linux 6.18" in " ".join(text.split())
     headings = [line.split("  ")[0] for line in lines if "world   kernel 6.18" in line]
     assert headings == ["Receive buffer", "How a connection ends", "Calls", "Names", "Options"]
+
+
+def later() -> RowRun:
+    line = asked_since(id_="N51", title="And now?", note="?", title_zh="然后呢？", note_zh="？")
+    return run_row(line, None, None, seed=1)
+
+
+def test_what_the_notes_do_not_ask_is_counted_for_itself() -> None:
+    text = "\n".join(sheet([*all_rows(MadeArms()), later()], cpu_s=0))
+    assert "\nAsked since  " in text
+    assert (
+        "50 rows: 1 confirmed, 0 refuted, 0 qualified, 0 answered, 49 open; asked since: 1 open"
+        in (" ".join(text.split()))
+    )
+    assert "\nasked since: 1 open\n" in "\n".join(sheet([later()], cpu_s=0))
 
 
 def test_answered_row_says_verdict_and_how_well_it_is_known() -> None:

@@ -12,8 +12,7 @@ from halfopen.atlas.words import (
     state_first,
     variants_with,
 )
-from halfopen.scenario.lines import LINES
-from halfopen.scenario.notes import all_notes
+from halfopen.scenario.notes import all_notes, catalogue
 
 
 @pytest.mark.parametrize(
@@ -33,7 +32,7 @@ def test_rows_by_id(texts: list[str], ids: list[str] | None) -> None:
 
 
 def test_all_is_every_row() -> None:
-    assert parse_rows(["all"]) == [line.id for line in LINES]
+    assert parse_rows(["all"]) == list(catalogue())
 
 
 @pytest.mark.parametrize(
