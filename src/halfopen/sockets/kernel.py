@@ -210,8 +210,7 @@ class Kernel:
         assert isinstance(listener, TcpSock), "a listener without a socket"
         tcb = embryo.tcb
         address, port, peer, peer_port = tcb.flow
-        listener.options.shared = True
-        sock = TcpSock(self, listener.options, v6=listener.v6)
+        sock = TcpSock(self, listener.bequest(), v6=listener.v6)
         sock.v6only = listener.v6only
         sock.bound_if = zone_of(address)
         sock.tcb = tcb

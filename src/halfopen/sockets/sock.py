@@ -165,9 +165,25 @@ class TcpSock:
         return wait.holder is not None and wait.disconnects != self.disconnects
 
     def inherit(self, tcb: Tcb) -> None:
-        """Hand the options down to a connection that has come."""
+        """Hand the options down to a connection that has come, and to the socket it may have."""
         self.options.apply(tcb)
+        child = tcb.user
+        if isinstance(child, TcpSock) and child is not self:
+            child.options = self.bequest()
         self.mark(tcb)
+
+    def bequest(self) -> Options:
+        """Return the options of a socket that accept will give: all but SO_PRIORITY.
+
+        Linux sk_clone.
+        """
+        options = self.options
+        if options.priority:
+            options = options.copy(self.kernel.config)
+            options.priority = 0
+        else:
+            options.shared = True
+        return options
 
     def remark(self) -> None:
         """Let the segments of its connection have the hop limit and class of the options."""

@@ -13,6 +13,7 @@ from halfopen.tcp.tcb import (
     MSS_DEFAULT,
     RETRANSMIT,
     RTO_FALLBACK,
+    TCP_HEADER,
     TIMESTAMP_OPTION,
     Tcb,
     enter,
@@ -78,8 +79,13 @@ def send_synack(tcb: Tcb, now: int) -> None:
 def hatched(tcb: Tcb, seg: Segment, now: int, *, answered_at: int | None) -> None:
     """Make a connection of an embryo whose SYN,ACK was acknowledged.
 
-    Linux tcp_create_openreq_child. ``answered_at`` is when that SYN,ACK left, if it is known.
+    It has the listener's options of this moment, not of the SYN's (Linux tcp_create_openreq_child).
+    ``answered_at`` is when that SYN,ACK left, if it is known.
     """
+    assert tcb.listening is not None, "an embryo without a listener"
+    tcb.listening.user.inherit(tcb)
+    tcb.adv_mss = tcb.mtu - tcb.ip_header - TCP_HEADER
+    bound_mss(tcb)
     tcb.snd_una = tcb.snd_nxt
     tcb.snd_sml = tcb.pushed_seq = tcb.snd_up = tcb.rtt_seq = tcb.high_seq = tcb.snd_una
     tcb.acked_from = tcb.snd_una

@@ -385,6 +385,50 @@ def test_accept_that_waits_is_woken_by_the_end_of_a_handshake() -> None:
     assert taken[1] == (PEER, 40_000)
 
 
+def test_a_connection_has_the_options_that_its_listener_had_when_the_handshake_ended() -> None:
+    """Linux tcp_create_openreq_child, of the listener as it is then."""
+    program = alone()
+    fd = program.listener()
+    flow = (PEER, 40_000, HERE, 80)
+    keepalive = (c.SOL_SOCKET, c.SO_KEEPALIVE)
+    maxseg = (c.IPPROTO_TCP, c.TCP_MAXSEG)
+
+    def comes(seg: Segment) -> None:
+        program.kernel.receive(Packet(PEER, HERE, PROTO_TCP, seg), 0, program.now)
+
+    syn = Segment(flow, 7_000, 0, SYN, 60_000)
+    syn.mss = 1_460
+    comes(syn)
+    (answer,) = program.leaves()
+    assert isinstance(answer.body, Segment)
+    assert answer.body.mss == 1_460
+    program.set(fd, *keepalive, 1)
+    program.set(fd, *maxseg, 1_000)
+    comes(Segment(flow, 7_001, answer.body.seq + 1 & 0xFFFFFFFF, ACK, 60_000))
+    program.set(fd, *keepalive, 0)
+    taken = calls.accept(program.table, fd, program.wait(), program.now)
+    assert not isinstance(taken, Blocked)
+    assert program.get(taken[0], *keepalive) == 1
+    assert program.get(fd, *keepalive) == 0
+    assert program.tcb(taken[0]).keepalive_at is not None
+    assert program.tcb(taken[0]).adv_mss == 1_000
+    assert program.get(taken[0], *maxseg) == 1_460, "what we send was agreed on by the SYN"
+
+
+def test_a_priority_is_not_handed_down() -> None:
+    """Linux sk_clone."""
+    program = alone()
+    fd, client = program.listener(), program.stream(nonblock=True)
+    program.set(fd, c.SOL_SOCKET, c.SO_PRIORITY, 3)
+    program.set(fd, c.SOL_SOCKET, c.SO_KEEPALIVE, 1)
+    assert error(lambda: program.connect(client, HERE)) == EINPROGRESS
+    taken = calls.accept(program.table, fd, program.wait(), program.now)
+    assert not isinstance(taken, Blocked)
+    assert program.get(taken[0], c.SOL_SOCKET, c.SO_PRIORITY) == 0
+    assert program.get(taken[0], c.SOL_SOCKET, c.SO_KEEPALIVE) == 1
+    assert program.get(fd, c.SOL_SOCKET, c.SO_PRIORITY) == 3
+
+
 def test_poll_says_writeable_while_a_third_of_the_buffer_is_free() -> None:
     """Linux __sk_stream_is_writeable; a writer is woken when it is so again."""
     program = alone()
