@@ -202,6 +202,7 @@ class Kernel:
         """Make the queues of a socket that begins to listen."""
         listening = Listening(sock, self.config, self.effects, self.secret, backlog=backlog)
         listening.syn_retries = sock.options.syncnt
+        listening.defer_accept = sock.options.defer_accept
         return listening
 
     def _give_socket(self, embryo: Embryo) -> None:

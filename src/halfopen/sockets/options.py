@@ -41,6 +41,7 @@ FIELDS: Final = (
     "hops",
     "tclass",
     "quickack",
+    "defer_accept",
 )
 
 
@@ -81,6 +82,7 @@ class Options:
         self.hops = -1  # IPV6_UNICAST_HOPS; -1: as the host does
         self.tclass = 0  # IPV6_TCLASS
         self.quickack = True
+        self.defer_accept = 0  # in timeouts of a SYN,ACK
 
     def copy(self, config: Config) -> "Options":
         """Make a second set that says the same."""
@@ -103,6 +105,7 @@ class Options:
         tcb.user_mss = self.maxseg
         tcb.oobinline = self.oobinline
         tcb.recverr = self.recverr
+        tcb.defer_accept = self.defer_accept
         if not self.quickack:
             tcb.pingpong = tcb.config.pingpong_thresh
         if self.rcvbuf_locked:

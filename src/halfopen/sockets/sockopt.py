@@ -30,6 +30,9 @@ SNDBUF_MIN: Final = 2 * RCVBUF_MIN
 #: A longer timeout is none (MAX_SCHEDULE_TIMEOUT).
 _TIMEO_MAX_S: Final = ((1 << 63) - 1) // HZ - 1
 _FIN_TIMEOUT_MAX_S: Final = 120
+#: Of a SYN,ACK, as TCP_DEFER_ACCEPT counts: an octet full, none longer than two minutes.
+_TIMEOUTS_MAX: Final = 255
+_TIMEOUT_MAX_S: Final = 120
 
 
 class Number:
@@ -214,6 +217,24 @@ def _get_syncnt(sock: "TcpSock") -> int:
     return sock.options.syncnt or sock.kernel.config.syn_retries
 
 
+def _set_defer_accept(sock: "TcpSock", value: int, now: int) -> None:  # noqa: ARG001  a row of the table
+    """Keep seconds as timeouts of a SYN,ACK: as many as last so long (Linux secs_to_retrans)."""
+    timeouts = lasts = 0
+    while lasts < value and timeouts < _TIMEOUTS_MAX:
+        lasts += min(1 << timeouts, _TIMEOUT_MAX_S)
+        timeouts += 1
+    own(sock).defer_accept = timeouts
+    if sock.tcb is not None:
+        sock.tcb.defer_accept = timeouts
+    if sock.listening is not None:
+        sock.listening.defer_accept = timeouts
+
+
+def _get_defer_accept(sock: "TcpSock") -> int:
+    """Tell how long that is (Linux retrans_to_secs)."""
+    return sum(min(1 << number, _TIMEOUT_MAX_S) for number in range(sock.options.defer_accept))
+
+
 def _set_quickack(sock: "TcpSock", value: int, now: int) -> None:
     """Linux __tcp_sock_set_quickack: for now, not for ever."""
     tcb = sock.tcb
@@ -301,6 +322,7 @@ SET: Final[dict[tuple[int, int], "Callable[[TcpSock, int, int], None]"]] = {
     (c.IPPROTO_TCP, c.TCP_MAXSEG): _set_maxseg,
     (c.IPPROTO_TCP, c.TCP_SYNCNT): _set_syncnt,
     (c.IPPROTO_TCP, c.TCP_LINGER2): _set_linger2,
+    (c.IPPROTO_TCP, c.TCP_DEFER_ACCEPT): _set_defer_accept,
     (c.IPPROTO_TCP, c.TCP_QUICKACK): _set_quickack,
 }
 GET: Final[dict[tuple[int, int], "Callable[[TcpSock], int]"]] = {
@@ -316,11 +338,11 @@ GET: Final[dict[tuple[int, int], "Callable[[TcpSock], int]"]] = {
     (c.IPPROTO_TCP, c.TCP_MAXSEG): _get_maxseg,
     (c.IPPROTO_TCP, c.TCP_SYNCNT): _get_syncnt,
     (c.IPPROTO_TCP, c.TCP_LINGER2): _get_linger2,
+    (c.IPPROTO_TCP, c.TCP_DEFER_ACCEPT): _get_defer_accept,
     (c.IPPROTO_TCP, c.TCP_QUICKACK): _get_quickack,
 }
 #: Linux knows them and we don't: a loud error instead of a wrong answer.
 NOT_SIMULATED: Final[dict[tuple[int, int], str]] = {
-    (c.IPPROTO_TCP, c.TCP_DEFER_ACCEPT): "TCP_DEFER_ACCEPT",
     (c.IPPROTO_TCP, c.TCP_WINDOW_CLAMP): "TCP_WINDOW_CLAMP",
     (c.IPPROTO_TCP, c.TCP_CONGESTION): "TCP_CONGESTION",
     (c.IPPROTO_IP, c.IP_TOS): "IP_TOS",

@@ -9,7 +9,7 @@ from typing import Final
 
 from halfopen.record.events import Timer
 from halfopen.tcp import acking, emit, output, recovery, timers
-from halfopen.tcp.arrives.syn_received import resend_synack
+from halfopen.tcp.arrives.syn_received import resend_synack, set_synack_timer
 from halfopen.tcp.rtt import model_timeout
 from halfopen.tcp.states import CONNECTING, State
 from halfopen.tcp.tcb import (
@@ -89,17 +89,20 @@ def _transmit_passed(tcb: Tcb, now: int) -> None:
 def _synack_passed(tcb: Tcb, now: int) -> None:
     """Repeat the SYN,ACK with twice the wait, so often as the listener says.
 
-    Linux reqsk_timer_handler.
+    One whose ACK has come, but no text, is repeated only when TCP_DEFER_ACCEPT's time is up: the
+    answer then makes it a connection. Linux reqsk_timer_handler, syn_ack_recalc.
     """
     listening = tcb.listening
     assert listening is not None, "an embryo without a listener"
-    if listening.closed or tcb.retransmits >= listening.synack_retries:
+    deferred = listening.defer_accept if tcb.acked else 0
+    if listening.closed or tcb.retransmits >= max(listening.synack_retries, deferred):
         done(tcb, now, why="SYN,ACK unanswered")
         listening.forget(tcb)
         return
-    resend_synack(tcb, now)
+    if tcb.retransmits >= deferred - 1:
+        resend_synack(tcb, now)
     tcb.retransmits += 1
-    timers.set_xmit(tcb, RETRANSMIT, tcb.rto_ns << tcb.retransmits, now)
+    set_synack_timer(tcb, now)
 
 
 # Retransmission.

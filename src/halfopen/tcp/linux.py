@@ -33,6 +33,12 @@ TAGS: Final[dict[str, Departure]] = {
         kernel="Linux tcp_rcv_synsent_state_process",
         witness="test_crossed_opens_keep_the_scale_that_was_offered",
     ),
+    "defer-accept": Departure(
+        rfc="RFC 9293 3.10.7.4 fifth: an acceptable ACK of our SYN,ACK opens the connection",
+        does="under TCP_DEFER_ACCEPT one without text is dropped, until the time is up",
+        kernel="Linux tcp_check_req, syn_ack_recalc",
+        witness="N47",
+    ),
     "fin-wait-2-ends": Departure(
         rfc="RFC 9293 3.6: an end that has closed waits for the peer's FIN for ever",
         does="where no descriptor is left, FIN-WAIT-2 ends after tcp_fin_timeout, or TCP_LINGER2",

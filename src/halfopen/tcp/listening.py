@@ -37,6 +37,7 @@ class Listening:
         self.secret = secret
         self.backlog = backlog
         self.syn_retries = 0  # by TCP_SYNCNT; 0: tcp_synack_retries
+        self.defer_accept = 0  # by TCP_DEFER_ACCEPT; so many timeouts long text is waited for
         self.embryos: dict[Tcb, None] = {}
         self.ready: deque[Tcb] = deque()
         self.closed = False

@@ -69,6 +69,7 @@ class Tcb:
 
     __slots__ = (
         "ack_pending",
+        "acked",
         "acked_from",
         "adv_mss",
         "ato_ns",
@@ -83,6 +84,7 @@ class Tcb:
         "cwnd_limited",
         "cwnd_seq",
         "cwnd_used",
+        "defer_accept",
         "delack_at",
         "departed_at",
         "dsack",
@@ -249,6 +251,9 @@ class Tcb:
         self.keepintvl_ns = config.keepalive_intvl_ns
         self.keepcnt = config.keepalive_probes
         self.user_timeout_ns = 0
+        self.defer_accept = (
+            0  # TCP_DEFER_ACCEPT of who connects: the handshake's ACK waits for text
+        )
         self.syn_retries = config.syn_retries
         self.syn_sent_at = 0  # the first SYN left
         self.write_waits = False  # a send waits for the handshake
@@ -394,6 +399,7 @@ class Tcb:
         self.minisock = False
         self.embryo = False  # in a listener's SYN queue (Linux request_sock)
         self.listening: Listening | None = None  # whom it came to, while an embryo
+        self.acked = False  # its SYN,ACK was, and is waited for text (Linux inet_rsk acked)
 
     @property
     def in_flight(self) -> int:

@@ -415,6 +415,19 @@ def test_a_connection_has_the_options_that_its_listener_had_when_the_handshake_e
     assert program.get(taken[0], *maxseg) == 1_460, "what we send was agreed on by the SYN"
 
 
+def test_who_connects_with_tcp_defer_accept_lets_the_ack_wait_for_text() -> None:
+    """Linux tcp_rcv_synsent_state_process; after 200 ms it goes alone."""
+    program = alone()
+    fd = program.stream(nonblock=True)
+    program.set(fd, c.IPPROTO_TCP, c.TCP_DEFER_ACCEPT, 1)
+    assert error(lambda: program.connect(fd)) == EINPROGRESS
+    program.leaves()
+    hears(program, fd, SYN | ACK, seq=7_000)
+    assert program.tcb(fd).state is State.ESTABLISHED
+    assert program.leaves() == []
+    assert program.tcb(fd).delack_at is not None
+
+
 def test_a_priority_is_not_handed_down() -> None:
     """Linux sk_clone."""
     program = alone()

@@ -8,6 +8,7 @@ from tests.unit.sockets.socks import HERE, PEER, Socks
 from halfopen.base.units import S
 from halfopen.sockets import calls
 from halfopen.sockets import constants as c
+from halfopen.sockets.sock import TcpSock
 from halfopen.wire.tcp import SYN, Segment
 
 
@@ -70,3 +71,41 @@ def test_tcp_syncnt_of_a_connection_counts_at_once() -> None:
     fd = socks.opened()
     syncnt(socks, fd, 4)
     assert socks.tcb().syn_retries == 4
+
+
+def defer(socks: Socks, fd: int, value: int) -> int | bytes:
+    """Set TCP_DEFER_ACCEPT, and read it."""
+    key = (c.IPPROTO_TCP, c.TCP_DEFER_ACCEPT)
+    calls.setsockopt(socks.table, fd, *key, value, socks.now)
+    return calls.getsockopt(socks.table, fd, *key, 0, socks.now)
+
+
+def test_tcp_defer_accept_is_kept_in_timeouts_of_a_syn_ack() -> None:
+    """Rounded up; an octet holds no more, and none is longer than two minutes."""
+    socks = Socks()
+    fd = socks.socket()
+    asked = (0, -1, 1, 2, 3, 4, 15, 16, 127, 128, 1_000_000)
+    told = [defer(socks, fd, seconds) for seconds in asked]
+    assert told == [0, 0, 1, 3, 3, 7, 15, 31, 127, 247, 127 + 248 * 120]
+
+
+def test_a_listener_hears_of_tcp_defer_accept_before_and_afterwards() -> None:
+    socks = Socks()
+    fd = socks.socket()
+    calls.bind(socks.table, fd, (HERE, 80), socks.now)
+    defer(socks, fd, 3)
+    calls.listen(socks.table, fd, 5, socks.now)
+    file = socks.table.files[fd]
+    assert isinstance(file, TcpSock)
+    assert file.listening is not None
+    assert file.listening.defer_accept == 2
+    defer(socks, fd, 0)
+    assert file.listening.defer_accept == 0
+
+
+def test_a_connection_hears_of_tcp_defer_accept_too() -> None:
+    socks = Socks()
+    fd = socks.opened()
+    assert socks.tcb().defer_accept == 0
+    defer(socks, fd, 1)
+    assert socks.tcb().defer_accept == 1

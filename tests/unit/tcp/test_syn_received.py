@@ -218,6 +218,70 @@ def test_an_embryo_whose_listener_is_gone_ends_at_its_timer() -> None:
     assert end.state is CLOSED
 
 
+def deferring(timeouts: int, *, sysctl: dict[str, int | str] | None = None) -> Ours:
+    """An embryo whose listener has TCP_DEFER_ACCEPT."""
+    end = Ours(sysctl=sysctl)
+    end.listen()
+    assert end.listening is not None
+    end.listening.defer_accept = timeouts
+    end.arrives(SYN, IRS)
+    end.sent()
+    return end
+
+
+def test_a_deferred_embryo_drops_a_bare_ack_and_waits_for_text() -> None:
+    """Linux tcp_check_req: TCP_DEFER_ACCEPT."""
+    end = deferring(2)
+    end.arrives(ACK, SEQ, OUR_ACK)
+    assert end.sent() == []
+    assert end.state is SYN_RECEIVED
+    end.arrives(ACK | PSH, SEQ, OUR_ACK, b"text")
+    assert end.state is ESTABLISHED
+
+
+def test_a_fin_ends_the_deferral_as_text_does() -> None:
+    end = deferring(2)
+    end.arrives(ACK, SEQ, OUR_ACK)
+    end.arrives(ACK | FIN, SEQ, OUR_ACK)
+    assert end.state is CLOSE_WAIT
+
+
+def test_when_a_deferral_ends_the_answer_is_repeated_and_a_bare_ack_will_do() -> None:
+    """The first timeout says nothing; Linux syn_ack_recalc."""
+    end = deferring(2)
+    end.arrives(ACK, SEQ, OUR_ACK)
+    assert timeline(end, 5 * S) == [(At(3), AGAIN)]
+    end.arrives(ACK, SEQ, OUR_ACK)
+    assert end.state is ESTABLISHED
+
+
+def test_a_deferred_embryo_whose_peer_is_gone_is_forgotten() -> None:
+    """As any other, but for the deferral; the longer of the two counts."""
+    end = deferring(2)
+    end.arrives(ACK, SEQ, OUR_ACK)
+    assert timeline(end, 100 * S) == [(At(at), AGAIN) for at in (3, 7, 15, 31)]
+    assert end.state is LISTEN
+    end = deferring(3, sysctl={"net.ipv4.tcp_synack_retries": 1})
+    end.arrives(ACK, SEQ, OUR_ACK)
+    assert timeline(end, 100 * S) == [(At(7), AGAIN)]
+    assert end.state is LISTEN
+
+
+def test_a_deferral_does_not_count_where_no_ack_has_come() -> None:
+    end = deferring(3, sysctl={"net.ipv4.tcp_synack_retries": 1})
+    assert timeline(end, 100 * S) == [(At(1), AGAIN)]
+    assert end.state is LISTEN
+
+
+def test_an_answer_is_never_more_than_two_minutes_away() -> None:
+    """Linux TCP_RTO_MAX in reqsk_timeout."""
+    end = Ours(sysctl={"net.ipv4.tcp_synack_retries": 9})
+    reach.syn_received(end)
+    end.sent()
+    ends = (1, 3, 7, 15, 31, 63, 127, 247, 367)
+    assert timeline(end, 600 * S) == [(At(at), AGAIN) for at in ends]
+
+
 def test_crossed_opens_repeat_their_syn_ack() -> None:
     """tcp_syn_retries counts for it; here, without linear timeouts (Linux tcp_retransmit_timer)."""
     end = Ours(sysctl={"net.ipv4.tcp_syn_retries": 2})

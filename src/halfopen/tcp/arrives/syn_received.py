@@ -5,12 +5,18 @@ no window of its own yet. A connection that came to SYN-RECEIVED from SYN-SENT (
 at once) is not an embryo; ``synchronized`` has it.
 """
 
+from typing import Final
+
+from halfopen.base.units import S
 from halfopen.tcp import challenge, handshake, paws, timers
 from halfopen.tcp.emit import refuse, send_ack, send_syn
 from halfopen.tcp.tcb import RETRANSMIT, Tcb, done
 from halfopen.tcp.window import in_window
-from halfopen.wire.seq import unwrap
+from halfopen.wire.seq import unwrap, wrap
 from halfopen.wire.tcp import ACK, RST, SYN, Segment
+
+#: Linux TCP_RTO_MAX; it does not know tcp_rto_max_ms here.
+TIMEOUT_MAX: Final = 120 * S
 
 
 def segment_arrives(tcb: Tcb, seg: Segment, now: int) -> bool:
@@ -37,7 +43,7 @@ def check_syn_again(tcb: Tcb, seg: Segment, seq: int, now: int) -> bool:
         return False
     if challenge.allows(tcb, seg, now):
         resend_synack(tcb, now)
-        timers.set_xmit(tcb, RETRANSMIT, tcb.rto_ns << tcb.retransmits, now)
+        set_synack_timer(tcb, now)
     return True
 
 
@@ -96,22 +102,35 @@ def check_syn(tcb: Tcb, seg: Segment, seq: int, now: int) -> bool:
 
 
 def check_ack(tcb: Tcb, seg: Segment, now: int) -> bool:
-    """Fifth: the ACK of our SYN makes it a connection, if it can wait for accept."""
+    """Fifth: the ACK of our SYN makes it a connection, if it can wait for accept.
+
+    Under TCP_DEFER_ACCEPT one without text is dropped, while text is waited for.
+    """
     listening = tcb.listening
     assert listening is not None, "an embryo without a listener"
+    if seg.ts_val >= 0 and tcb.ts_ok:
+        paws.update(tcb, seg, unwrap(seg.seq, tcb.rcv_nxt), now)
     if not seg.flags & ACK:
+        return False
+    if tcb.retransmits < listening.defer_accept and wrap(seg.seq + seg.seq_len) == wrap(
+        tcb.rcv_nxt
+    ):
+        tcb.acked = True  # LINUX(defer-accept)
         return False
     if listening.accept_queue_full:
         if tcb.config.abort_on_overflow:
             refuse(seg, tcb.effects)
             done(tcb, now, why="the accept queue is full")
         return False
-    if seg.ts_val >= 0 and tcb.ts_ok:
-        paws.update(tcb, seg, unwrap(seg.seq, tcb.rcv_nxt), now)
     # Which of several SYN,ACKs it acknowledges is not clear (RFC 6298 3).
     handshake.hatched(tcb, seg, now, answered_at=None if tcb.total_retrans else tcb.sent_at)
     listening.hatch(tcb)
     return True
+
+
+def set_synack_timer(tcb: Tcb, now: int) -> None:
+    """Wait twice as long after every timeout, two minutes at most (Linux reqsk_timeout)."""
+    timers.set_xmit(tcb, RETRANSMIT, min(tcb.rto_ns << tcb.retransmits, TIMEOUT_MAX), now)
 
 
 def resend_synack(tcb: Tcb, now: int) -> None:

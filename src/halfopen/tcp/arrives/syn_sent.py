@@ -74,7 +74,8 @@ def _open(tcb: Tcb, seg: Segment, now: int) -> None:
     tcb.snd_wnd = seg.wnd  # the window of a SYN is never scaled (RFC 7323 2.2)
     tcb.rcv_data_at = now
     handshake.established(tcb, now, why="SYN,ACK received")
-    if tcb.write_waits or in_pingpong(tcb):  # Linux: the ACK rides on the data that will follow
+    if tcb.write_waits or tcb.defer_accept or in_pingpong(tcb):
+        # Linux: the ACK rides on the data that will follow
         tcb.ack_pending |= ACK_SCHED
         enter_quickack(tcb)
         timers.set_delack(tcb, DELACK_MAX, now)
