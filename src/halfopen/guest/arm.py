@@ -4,10 +4,12 @@ from collections.abc import Mapping
 
 from halfopen.guest import programs
 from halfopen.guest.image import Image
+from halfopen.guest.libc.etc import Etc
 from halfopen.guest.programs import Reference
 from halfopen.guest.runs import uncollected
 from halfopen.record.faults import Fault, describe_fault
 from halfopen.record.trace import Trace
+from halfopen.scenario.etc import etc_of
 from halfopen.scenario.model import At, OnExit, OnMark, Process, Variant
 from halfopen.world import process as lifecycle
 from halfopen.world.faults import inject
@@ -50,6 +52,10 @@ class Run:
         self.trace = Trace({"arm": "world", "seed": seed})
         self.world = World(seed, self.trace)
         self.addresses = {host.name: host.addresses for host in variant.hosts}
+        self.etc: dict[str, Etc] = {}  # of each host, since it booted
+        self._files = {
+            host.name: etc_of(host.name, self.addresses, host.files) for host in variant.hosts
+        }
         self._programs: dict[str, Reference] = {
             process.name: programs.function(process.program) for process in variant.processes
         }
@@ -80,7 +86,8 @@ class Run:
         return self.trace
 
     def _boot(self, host: Host, now: int) -> None:
-        """Start again what is started at every boot, after the first."""
+        """Name the host, and start again what is started at every boot, after the first."""
+        self.etc[host.name] = Etc(host.name, self._files[host.name])
         if host.boots > 1:
             for process in self.variant.processes:
                 if process.boots and process.host == host.name:
@@ -122,7 +129,10 @@ class Run:
         started = host.start(process.name, now)
         reference = self._programs[process.name]
         image = Image(
-            started, names=self.addresses, argv=(reference.path,), path=(programs.root(reference),)
+            started,
+            etc=self.etc[host.name],
+            argv=(reference.path,),
+            path=(programs.root(reference),),
         )
         lab = WorldLab(self.variant.settings, self.addresses, started)
         image.start(lambda: _run_program(reference, lab))

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from halfopen.base.rng import Rng
 from halfopen.guest import fence, modules, places, stdio, tasks
+from halfopen.guest.libc.etc import Etc
+from halfopen.guest.libc.state import Libc
 from halfopen.guest.standins import STANDINS
 from halfopen.guest.standins.signal import NAMES, Signals
 from halfopen.guest.standins.thread import Handle, Lock
@@ -32,14 +34,14 @@ MAIN: Final = "main"
 class Image:
     """One process of the world with Python in it.
 
-    ``names`` are the host names that it can resolve, each with its addresses.
+    ``etc``: its host, as the C library sees it.
     """
 
     def __init__(
         self,
         process: Process,
         *,
-        names: Mapping[str, tuple[str, ...]],
+        etc: Etc,
         argv: tuple[str, ...] = (),
         path: tuple[str, ...] = (),
         echo: stdio.Echo | None = None,
@@ -48,7 +50,7 @@ class Image:
         self.process = process
         self.world = process.world
         self.fds: FdTable = process.table
-        self.names = names
+        self.etc = etc
         self.echo = echo
         self.over = False
         self.recording = True
@@ -64,6 +66,7 @@ class Image:
         self.lock_type: type[Lock] = Lock
         self.handle_type: type[Handle] = Handle
         self.default_timeout_ns: int | None = None
+        self.libc = Libc(self)
         standins = {name: _maker(self, make) for name, make in STANDINS.items()}
         self.table = modules.Table(
             modules.first_modules(),

@@ -59,12 +59,18 @@ class Host:
     """A machine in a world. Made by ``World.host``."""
 
     def __init__(
-        self, world: "World", name: str, addresses: tuple[str, ...], sysctl: dict[str, int | str]
+        self,
+        world: "World",
+        name: str,
+        addresses: tuple[str, ...],
+        sysctl: dict[str, int | str],
+        files: dict[str, str | None],
     ) -> None:
         self.world = world
         self.name = name
         self.addresses = addresses
         self.sysctl = sysctl
+        self.files = files
         self.programs: list[Started] = []
 
     @property
@@ -135,13 +141,18 @@ class World:
         self.checks: list[Callable[[Run], object]] = []
 
     def host(
-        self, name: str, *addresses: str, sysctl: Mapping[str, int | str] | None = None
+        self,
+        name: str,
+        *addresses: str,
+        sysctl: Mapping[str, int | str] | None = None,
+        files: Mapping[str, str | None] | None = None,
     ) -> Host:
         """Add a host. Its name is what others resolve, and its first address is what they get.
 
         Addresses are of IPv4 or IPv6, as ``10.0.0.1`` or ``2001:db8::1``. Without one the first
         host has 10.0.0.1, the second 10.0.0.2. ``sysctl`` sets what is to differ from Linux's
-        defaults, by the kernel's names.
+        defaults, by the kernel's names. ``files`` are texts below /etc, by their paths: what the C
+        library reads (hosts, resolv.conf, nsswitch.conf, services ...); None: there is none.
         """
         if name in self.hosts:
             msg = f"two hosts are named {name!r}; a host's name must be its own"
@@ -151,7 +162,12 @@ class World:
             self._check_address(name, address)
         changed = dict(sysctl or {})
         with_defaults(changed)
-        made = Host(self, name, given, changed)
+        texts = dict(files or {})
+        for path in texts:
+            if not path.startswith("/etc/"):
+                msg = f"host {name!r}: {path!r} is not below /etc, where the C library looks"
+                raise MisuseError(msg)
+        made = Host(self, name, given, changed, texts)
         self.hosts[name] = made
         return made
 

@@ -35,10 +35,12 @@ def recorded(
     *,
     show: Callable[..., tuple[object, ...]] | None = None,
     give: Callable[[Any, Any], object] | None = None,
+    is_point: bool = True,
 ) -> Callable[[Callable[Concatenate[R, P], T]], Callable[Concatenate[R, P], T]]:
     """Make a method a call in the trace.
 
     ``show`` picks what to write of its arguments, ``give`` what of (itself, the result).
+    ``is_point``: where it begins and ends, something may go wrong.
     """
 
     def decorate(method: Callable[Concatenate[R, P], T]) -> Callable[Concatenate[R, P], T]:
@@ -56,16 +58,16 @@ def recorded(
                 if not image.recording:
                     return method(self, *args, **named)
                 shown = (*args, *named.values()) if show is None else show(*args, **named)
-                number = _enter(thread, name, self.descriptor(), shown)
+                number = _enter(thread, name, self.descriptor(), shown, is_point=is_point)
                 try:
                     result = method(self, *args, **named)
                 except BaseException as error:
-                    _leave(thread, number, None, errno_name(error))
+                    _leave(thread, number, None, errno_name(error), is_point=is_point)
                     if image.signals is not None:  # SIGPIPE comes with EPIPE, before it is seen
                         image.signals.run_pending()
                     raise
                 value = result if give is None else give(self, result)
-                _leave(thread, number, result_to_json(name, value), None)
+                _leave(thread, number, result_to_json(name, value), None, is_point=is_point)
                 return result
             finally:
                 thread.call, thread.subject = outer
@@ -75,7 +77,9 @@ def recorded(
     return decorate
 
 
-def _enter(thread: tasks.Thread, name: str, fd: int | None, shown: tuple[object, ...]) -> int:
+def _enter(
+    thread: tasks.Thread, name: str, fd: int | None, shown: tuple[object, ...], *, is_point: bool
+) -> int:
     world = thread.world
     trace = world.trace
     number = 0
@@ -94,15 +98,24 @@ def _enter(thread: tasks.Thread, name: str, fd: int | None, shown: tuple[object,
                 where=places.show(*places.innermost(sys._getframe(2))),  # noqa: SLF001  as above
             )
         )
-    _point(thread, "call", number)
+    if is_point:
+        _point(thread, "call", number)
     return number
 
 
-def _leave(thread: tasks.Thread, number: int, result: Any, errno: str | None) -> None:  # noqa: ANN401  JSON
+def _leave(
+    thread: tasks.Thread,
+    number: int,
+    result: Any,  # noqa: ANN401  JSON
+    errno: str | None,
+    *,
+    is_point: bool,
+) -> None:
     world = thread.world
     if world.trace is not None:
         world.trace.add(CallReturn(t_ns=world.now, call_id=number, result=result, errno=errno))
-    _point(thread, "return", number)
+    if is_point:
+        _point(thread, "return", number)
 
 
 def _point(thread: tasks.Thread, kind: str, number: int) -> None:

@@ -2,11 +2,13 @@
 
 from halfopen.guest import programs
 from halfopen.guest.image import Image
+from halfopen.guest.libc.etc import Etc
 from halfopen.guest.public import Started, World
 from halfopen.guest.ran import Run
 from halfopen.guest.runs import uncollected
 from halfopen.record.events import Json
 from halfopen.record.trace import Trace
+from halfopen.scenario.etc import etc_of
 from halfopen.world import world as moving
 from halfopen.world.host import Host
 
@@ -19,7 +21,11 @@ class Stage:
         self.plan = plan
         self.trace = Trace({"arm": "world", "seed": seed, "processes": names})
         self.world = moving.World(seed, self.trace)
-        self.addresses = {host.name: host.addresses for host in plan.hosts.values()}
+        addresses = {host.name: host.addresses for host in plan.hosts.values()}
+        self.etc: dict[str, Etc] = {}  # of each host, since it booted
+        self._files = {
+            host.name: etc_of(host.name, addresses, host.files) for host in plan.hosts.values()
+        }
         for host in plan.hosts.values():
             self.world.host(host.name, host.addresses, host.sysctl)
         for link in plan.links:
@@ -42,7 +48,8 @@ class Stage:
         return Run(self.trace, self.world.waiting())
 
     def _boot(self, host: Host, now: int) -> None:
-        """Start again what is started at every boot, after the first."""
+        """Name the host, and start again what is started at every boot, after the first."""
+        self.etc[host.name] = Etc(host.name, self._files[host.name])
         if host.boots > 1:
             for started in self.plan.hosts[host.name].programs:
                 if started.boot:
@@ -60,7 +67,7 @@ class Stage:
         given = () if reference.function else tuple(map(str, started.args))
         image = Image(
             host.start(started.name, now),
-            names=self.addresses,
+            etc=self.etc[host.name],
             argv=(reference.path, *given),
             path=(programs.root(reference),),
         )

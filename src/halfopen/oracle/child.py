@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Final
 
-from halfopen.oracle import namespaces, recording
+from halfopen.oracle import etc, namespaces, recording
 from halfopen.record.events import Json
 
 #: A write to a pipe up to this length is never mixed with another thread's (PIPE_BUF).
@@ -77,6 +77,7 @@ def main(parent: int, events_fd: int) -> None:
     os.set_inheritable(events_fd, False)
     namespaces.run_later()
     task = json.loads(sys.stdin.readline())
+    etc.enter(task["etc"], task["nodename"])
     events = Events(events_fd)
     # What the interpreter does with open sockets when it ends is no call of the program: the first
     # function registered is the last to be called.

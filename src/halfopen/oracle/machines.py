@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from halfopen.oracle import namespaces, netlink
+from halfopen.scenario.etc import etc_of, nodename_of
 from halfopen.scenario.model import Host, Lan, Link, Process, Variant
 from halfopen.wire.address import at_interface, at_link, is_v6
 from halfopen.wire.ethernet import mac_of
@@ -169,10 +170,14 @@ def start_child(process: Process, variant: Variant, machine: Machine, number: in
     os.close(theirs)
     assert popen.stdin is not None, "asked for above"
     program = process.program
+    addresses = {host.name: host.addresses for host in variant.hosts}
+    files = etc_of(machine.host.name, addresses, machine.host.files)
     task = {
         "program": f"{program.__module__}:{program.__qualname__}",
         "settings": dict(variant.settings),
         "addresses": {host.name: host.addresses[0] for host in variant.hosts},
+        "etc": files,
+        "nodename": nodename_of(machine.host.name, files),
     }
     popen.stdin.write(json.dumps(task).encode() + b"\n")
     popen.stdin.flush()

@@ -15,7 +15,11 @@ from typing import Final
 
 from halfopen.base.errors import NotPossibleHereError
 
+CLONE_NEWNS: Final = 0x00020000
+CLONE_NEWUTS: Final = 0x04000000
 CLONE_NEWUSER: Final = 0x10000000
+MS_NOSUID_NODEV: Final = 0x2 | 0x4
+MS_PRIVATE_BELOW: Final = (1 << 18) | 0x4000
 CLONE_NEWNET: Final = 0x40000000
 PR_SET_PDEATHSIG: Final = 1
 PR_SET_TIMERSLACK: Final = 29
@@ -41,6 +45,16 @@ def unshare(flags: int) -> None:
 def setns(fd: int) -> None:
     """Move the calling process into the network namespace that a descriptor holds."""
     _check(_libc.setns(fd, CLONE_NEWNET), "setns")
+
+
+def mount_over(directory: str) -> None:
+    """Lay an empty directory over one, seen by this process alone and gone with it.
+
+    Requires: mounts of its own (CLONE_NEWNS).
+    """
+    _check(_libc.mount(b"none", b"/", None, MS_PRIVATE_BELOW, None), "mount")
+    target = directory.encode()
+    _check(_libc.mount(b"tmpfs", target, b"tmpfs", MS_NOSUID_NODEV, b"mode=755"), "mount")
 
 
 def die_with_parent(parent: int) -> None:
@@ -148,6 +162,7 @@ def obstacle() -> str | None:
     steps = (
         ("a user namespace", become_root_of_own),
         ("a network namespace", new_namespace),
+        ("a mount namespace", lambda: unshare(CLONE_NEWNS | CLONE_NEWUTS)),
         ("/dev/net/tun", lambda: open_tun("try0")),
         ("sysctl", lambda: set_sysctl("net.ipv4.tcp_retries2", 15)),
     )

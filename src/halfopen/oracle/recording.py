@@ -1,4 +1,4 @@
-"""Records a program's socket calls at the boundary of the C modules.
+"""Records a program's calls of sockets and of names at the boundary of the C modules.
 
 ``install`` puts a recording subclass in the place of ``_socket.socket``, and wrappers in the place
 of what ``select`` offers, before the ``socket`` module is loaded: the pure-Python library above is
@@ -52,6 +52,14 @@ _METHODS: Final = {
         "settimeout",
     )
 }
+#: The functions of ``_socket`` that look names up.
+_NAMES: Final = (
+    "getaddrinfo",
+    "gethostbyname",
+    "gethostbyname_ex",
+    "gethostbyaddr",
+    "getnameinfo",
+)
 _OURS: Final = os.path.dirname(__file__)
 _LIBRARY: Final = os.path.dirname(os.__file__)
 
@@ -116,6 +124,8 @@ def install(sink: Sink) -> Callable[[], None]:
     assert not early, f"the recorder comes before what keeps the real classes: {early}"
     recorder = Recorder(sink)
     _socket.socket = _socket.SocketType = _recording_socket(recorder)  # type: ignore[misc]
+    for name in _NAMES:
+        setattr(_socket, name, _recording_function(recorder, name))
     _wrap_select(recorder)
     return recorder.stop
 
@@ -156,6 +166,16 @@ def _recording_method(
 
     method.__name__ = name
     return method
+
+
+def _recording_function(recorder: Recorder, name: str) -> Callable[..., Any]:
+    real: Callable[..., Any] = getattr(_socket, name)
+
+    def function(*args: object) -> Any:  # noqa: ANN401
+        return recorder.call(name, None, args, lambda: real(*args))
+
+    function.__name__ = name
+    return function
 
 
 def _wrap_select(recorder: Recorder) -> None:

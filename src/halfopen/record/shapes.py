@@ -1,5 +1,7 @@
 """How a call's arguments, result and error are written down: the same words in both arms."""
 
+import _socket
+from _socket import gaierror, herror
 from errno import errorcode
 from typing import Final
 
@@ -8,6 +10,15 @@ from halfopen.record.events import Json
 #: Calls that look at descriptors and change nothing; they give nothing where their time was up.
 POLLS: Final = frozenset({"poll", "select", "epoll_wait"})
 
+_EAI: Final = {number: name for name, number in vars(_socket).items() if name.startswith("EAI_")}
+_HERRNO: Final = {
+    -1: "NETDB_INTERNAL",
+    0: "NETDB_SUCCESS",
+    1: "HOST_NOT_FOUND",
+    2: "TRY_AGAIN",
+    3: "NO_RECOVERY",
+    4: "NO_DATA",
+}
 _HEAD: Final = 32
 _SHOWN_MAX: Final = 60
 
@@ -36,7 +47,14 @@ def show_args(args: tuple[object, ...]) -> str:
 
 
 def errno_name(error: BaseException) -> str:
-    """Name an error: the errno, ``timeout`` where Python gave up waiting, or its class."""
+    """Name an error: the errno, ``timeout`` where Python gave up waiting, or its class.
+
+    That of a name is named as in C: EAI_NONAME, or HOST_NOT_FOUND.
+    """
+    if isinstance(error, gaierror):
+        return _EAI.get(error.errno or 0, str(error.errno))
+    if isinstance(error, herror):
+        return _HERRNO.get(error.errno or 0, str(error.errno))
     if isinstance(error, OSError) and error.errno is not None:
         return errorcode.get(error.errno, str(error.errno))
     if isinstance(error, TimeoutError):

@@ -7,6 +7,7 @@ a network namespace.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import field
 from itertools import product
 from typing import Literal, Protocol, TypeAlias
 
@@ -66,12 +67,14 @@ When: TypeAlias = At | OnMark | OnExit
 class Host:
     """A host with its addresses; the first is the one that ``lab.address`` gives.
 
-    ``sysctl`` by kernel name.
+    ``sysctl`` by kernel name. ``files`` by path, below /etc; what is not given is as
+    ``scenario.etc`` has it, and what is None is not there.
     """
 
     name: str
     addresses: tuple[str, ...]
     sysctl: Mapping[str, int | str]
+    files: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @value

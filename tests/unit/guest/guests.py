@@ -5,9 +5,11 @@ from collections.abc import Callable
 from halfopen.base.units import MS
 from halfopen.guest import programs
 from halfopen.guest.image import Image
+from halfopen.guest.libc.etc import Etc
 from halfopen.guest.runs import uncollected
 from halfopen.record.events import Output, ProcessEnded
 from halfopen.record.trace import Trace
+from halfopen.scenario.etc import etc_of
 from halfopen.world.events import INSTANT_EVENTS_MAX
 from halfopen.world.host import Host
 from halfopen.world.world import Rest, World
@@ -43,7 +45,10 @@ class Stage:
         reference = programs.function(program)
         process = self.host(host).start(name or reference.name, self.world.now)
         image = Image(
-            process, names=ADDRESSES, argv=(reference.path,), path=(programs.root(reference),)
+            process,
+            etc=Etc(host, etc_of(host, ADDRESSES, {})),
+            argv=(reference.path,),
+            path=(programs.root(reference),),
         )
         image.start(lambda: _load_and_call(reference, args))
         return image

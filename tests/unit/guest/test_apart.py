@@ -180,13 +180,13 @@ def resolves(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "address"),
-    [("a", "10.0.0.1"), ("b", "10.0.0.2"), ("B", "10.0.0.2"), ("b.", "10.0.0.2")],
+    [("a", "10.0.0.1"), ("b", "10.0.0.2"), ("B", "10.0.0.2")],
 )
 def test_names_of_hosts_are_resolved(name: str, address: str) -> None:
     assert alone(resolves, name).output("resolves") == f"[('{address}', 80)]\n"
 
 
-@pytest.mark.parametrize("name", ["c", "example.com", "a.b", "300.1.1.1"])
+@pytest.mark.parametrize("name", ["c", "example.com", "a.b", "b.", "300.1.1.1"])
 def test_other_names_are_not(name: str) -> None:
     end = alone(resolves, name).end("resolves")
     assert end == "uncaught gaierror: [Errno -3] Temporary failure in name resolution"

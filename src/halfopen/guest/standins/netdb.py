@@ -2,39 +2,31 @@
 
 import _socket as real
 import errno
-from typing import TYPE_CHECKING, Final, SupportsFloat, SupportsIndex
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, SupportsFloat, SupportsIndex, TypeVar
 
-from halfopen.guest import tasks
-from halfopen.guest.libc import resolver
-from halfopen.guest.libc.resolver import Here
-from halfopen.guest.standins.numbers import to_ns
+from halfopen.guest import fence, tasks
+from halfopen.guest.libc import addrinfo, hostent, hosts, nameinfo, tables
+from halfopen.guest.libc.words import NameFailure, gaierror, herror
+from halfopen.guest.recording import recorded
+from halfopen.guest.standins.numbers import to_ns, whole
 from halfopen.sockets import calls
-from halfopen.sockets.names import Address, needs_zone
-from halfopen.wire.address import ANY, is_link_local, is_v6
+from halfopen.sockets.names import Address
+from halfopen.sockets.waiting import NotSimulatedError
+from halfopen.wire.address import BROADCAST
 
 if TYPE_CHECKING:
     from halfopen.guest.image import Image
-    from halfopen.guest.libc.resolver import Entry
+    from halfopen.guest.libc.addrinfo import Entry
+    from halfopen.guest.libc.hostent import Lookup
 
-#: The part of /etc/services and /etc/protocols that programs ask for.
-SERVICES: Final = {
-    "ftp": 21,
-    "ssh": 22,
-    "telnet": 23,
-    "smtp": 25,
-    "domain": 53,
-    "http": 80,
-    "pop3": 110,
-    "ntp": 123,
-    "imap2": 143,
-    "https": 443,
-}
-PROTOCOLS: Final = {"ip": 0, "icmp": 1, "tcp": 6, "udp": 17, "ipv6": 41, "ipv6-icmp": 58}
-_NUMERIC: Final = real.NI_NUMERICHOST
-_NUMERIC_SERVICE: Final = real.NI_NUMERICSERV
+T = TypeVar("T")
+
 _NS: Final = 10**9
 _PORT_MAX: Final = 0xFFFF
 FLOWINFO_MAX: Final = 0xFFFFF
+_HOSTNAME_MAX: Final = 64
+_LONG_MAX: Final = (1 << 63) - 1
 
 
 class Netdb:
@@ -63,6 +55,17 @@ class Netdb:
             raise ValueError("Timeout value out of range")
         self._image.default_timeout_ns = ns
 
+    # Names.
+
+    def descriptor(self) -> None:
+        """For the record: none of these calls is made on one."""
+
+    @property
+    def image(self) -> "Image":
+        """Whose calls they are."""
+        return self._image
+
+    @recorded("getaddrinfo", is_point=False)
     def getaddrinfo(  # noqa: PLR0913, PLR0917  as in C
         self,
         host: str | bytes | None,
@@ -73,123 +76,176 @@ class Netdb:
         flags: int = 0,
     ) -> "list[Entry]":
         """Where a name and a service lead."""
-        if not isinstance(host, str | bytes | None):
+        if host is None:
+            name = None
+        elif isinstance(host, str):
+            name = host.encode("idna").decode()
+        elif isinstance(host, bytes):
+            name = host.decode("latin-1")
+        else:
             raise TypeError("getaddrinfo() argument 1 must be string or None")
-        if not isinstance(port, str | bytes | int | None):
+        if port is None:
+            service = None
+        elif isinstance(port, bytes):
+            service = port.decode("latin-1")
+        elif isinstance(port, str):
+            service = port
+        elif isinstance(port, int):
+            if abs(port) > _LONG_MAX:
+                raise OverflowError("Python int too large to convert to C long")
+            service = str(int(port))
+        else:
             raise OSError("Int or String expected")
-        if isinstance(port, str | bytes):
-            name = port.decode() if isinstance(port, bytes) else port
-            port = SERVICES.get(name, port)
-        names, here = self._image.names, here_of(self._image)
-        return resolver.getaddrinfo(names, here, host, port, family, type, proto, flags)
+        return self._getaddrinfo(name, service, family, type, proto, flags)
 
+    @recorded("gethostbyname", is_point=False)
     def gethostbyname(self, hostname: str, /) -> str:
         """The first IPv4 address of a name."""
-        return self._addresses(_text(hostname, "gethostbyname"), real.AF_INET)[0]
+        return self.address(_text(hostname, "gethostbyname"), real.AF_INET)
 
+    @recorded("gethostbyname_ex", is_point=False)
     def gethostbyname_ex(self, hostname: str, /) -> tuple[str, list[str], list[str]]:
         """The name, its aliases, its addresses."""
         wanted = _text(hostname, "gethostbyname_ex")
-        return hostname, [], self._addresses(wanted, real.AF_INET)
+        self.address(wanted, real.AF_INET)
+        res = self._image.libc.res()
+        return self._given(_simulated(lambda: hostent.by_name(res, wanted)))
 
+    @recorded("gethostbyaddr", is_point=False)
     def gethostbyaddr(self, host: str, /) -> tuple[str, list[str], list[str]]:
-        """The name of an address.
+        """The name of an address; of a name, that of its first address.
 
-        Raises herror where no host of the world has it.
+        Raises herror where there is none.
         """
-        address = self._addresses(_text(host, "gethostbyaddr"), real.AF_UNSPEC)[0]
-        name = resolver.reverse(self._image.names, address)
-        if name is None:
-            raise real.herror(1, "Unknown host")
-        return name, [], [address]
+        address = self.address(_text(host, "gethostbyaddr"), real.AF_UNSPEC)
+        res = self._image.libc.res()
+        return self._given(_simulated(lambda: hostent.by_address(res, address)))
 
+    def _given(self, came: "Lookup") -> tuple[str, list[str], list[str]]:
+        found = came.found
+        if found is None:
+            raise herror(self._image.libc.res().h_errno)
+        return found.name, list(found.aliases), list(found.addresses)
+
+    @recorded("getnameinfo", is_point=False)
     def getnameinfo(self, sockaddr: Address, flags: int, /) -> tuple[str, str]:
         """The names of an address and a port; a zone is named behind the address."""
         if not isinstance(sockaddr, tuple):
             raise TypeError("getnameinfo() argument 1 must be a tuple")
-        flowinfo, zone = (*sockaddr[2:], 0, 0)[:2]
+        host, port, *rest = sockaddr
+        flowinfo, zone = (*rest, 0, 0)[:2]
         if not 0 <= flowinfo <= FLOWINFO_MAX:
             raise OverflowError("getnameinfo(): flowinfo must be 0-1048575.")
-        address, port = self._addresses(sockaddr[0], real.AF_UNSPEC)[0], int(sockaddr[1])
-        name = None if flags & _NUMERIC else resolver.reverse(self._image.names, address)
-        if name is None and flags & real.NI_NAMEREQD:
-            raise real.gaierror(real.EAI_NONAME, "Name or service not known")
-        service = "" if flags & _NUMERIC_SERVICE else _service_at(port)
-        if zone and is_v6(address):
-            address += f"%{self._zone_name(address, zone)}"
-        return name or address, service or str(port)
+        datagram, digits = int(real.SOCK_DGRAM), int(real.AI_NUMERICHOST)
+        found = self._getaddrinfo(host, str(int(port)), 0, datagram, 0, digits)
+        family, *_, there = found[0]
+        if family == real.AF_INET and rest:
+            raise OSError("IPv4 sockaddr must be 2 tuple")
+        zone = int(zone) if family == real.AF_INET6 else 0
+        res = self._image.libc.res()
+        return _named(lambda: nameinfo.getnameinfo(res, there[0], zone, there[1], int(flags)))
 
-    def _zone_name(self, address: str, zone: int) -> str:
-        """Write a zone (glibc __inet6_scopeid_ntop): by name where the address needs one."""
-        if needs_zone(address):
-            for name, number in here_of(self._image).interfaces.items():
-                if number == zone:
-                    return name
-        return str(zone)
+    def address(self, name: str, family: int) -> str:
+        """Find the first address of a name, as CPython does for every call (setipaddr)."""
+        if not name:
+            if not family:
+                raise OSError("wildcard resolved to multiple address")
+            return self._getaddrinfo(None, "0", family, int(real.SOCK_DGRAM), 0, 1)[0][-1][0]
+        if name in {"<broadcast>", BROADCAST}:
+            if family not in {0, real.AF_INET}:
+                raise OSError("address family mismatched")
+            return BROADCAST
+        for each in (real.AF_INET, real.AF_INET6):
+            if family in {0, each}:
+                digits = hosts.numeric(name, int(each))
+                if digits is not None:
+                    return digits
+        return self._getaddrinfo(name, None, family, 0, 0, 0)[0][-1][0]
+
+    def _getaddrinfo(  # noqa: PLR0913, PLR0917  as in C
+        self, name: str | None, service: str | None, family: int, kind: int, proto: int, flags: int
+    ) -> "list[Entry]":
+        res = self._image.libc.res()
+        return _named(
+            lambda: addrinfo.getaddrinfo(
+                res, name, service, int(family), int(kind), int(proto), int(flags)
+            )
+        )
 
     def if_nameindex(self) -> list[tuple[int, str]]:
         """The host's interfaces."""
-        return [(number, name) for name, number in here_of(self._image).interfaces.items()]
+        return [(number, name) for name, number in self._image.libc.interfaces().items()]
 
     def if_nametoindex(self, name: str, /) -> int:
         """The number of an interface."""
-        interfaces = here_of(self._image).interfaces
+        interfaces = self._image.libc.interfaces()
         if name not in interfaces:
             raise OSError("no interface with this name")
         return interfaces[name]
 
     def if_indextoname(self, index: int, /) -> str:
         """The name of an interface."""
-        for name, number in here_of(self._image).interfaces.items():
+        for name, number in self._image.libc.interfaces().items():
             if number == index:
                 return name
         raise OSError(errno.ENXIO, "No such device or address")
 
     def gethostname(self) -> str:
         """The host's name."""
-        return self._image.host
+        return self._image.etc.nodename
 
-    def getservbyname(self, servicename: str, protocolname: str = "tcp", /) -> int:  # noqa: ARG002  as in C
+    def sethostname(self, name: str | bytes, /) -> None:
+        """Name the host anew, until it boots.
+
+        Raises OSError EINVAL for a name that is longer than the kernel keeps.
+        """
+        text = name.decode() if isinstance(name, bytes) else name
+        if len(text.encode()) > _HOSTNAME_MAX:
+            raise OSError(errno.EINVAL, "Invalid argument")
+        self._image.etc.nodename = text
+
+    def getservbyname(self, servicename: str, protocolname: str | None = None, /) -> int:
         """The port of a service."""
-        if servicename not in SERVICES:
+        etc = self._image.etc
+        found = _simulated(lambda: tables.service_by_name(etc, servicename, protocolname))
+        if found is None:
             raise OSError("service/proto not found")
-        return SERVICES[servicename]
+        return found.port
 
-    def getservbyport(self, port: int, protocolname: str = "tcp", /) -> str:  # noqa: ARG002  as in C
+    def getservbyport(self, port: int, protocolname: str | None = None, /) -> str:
         """The service of a port."""
-        if not 0 <= port <= _PORT_MAX:
+        number = whole(port)
+        if not 0 <= number <= _PORT_MAX:
             raise OverflowError("getservbyport: port must be 0-65535.")
-        found = _service_at(port)
-        if not found:
+        etc = self._image.etc
+        found = _simulated(lambda: tables.service_by_port(etc, number, protocolname))
+        if found is None:
             raise OSError("port/proto not found")
-        return found
+        return found.name
 
     def getprotobyname(self, protocolname: str, /) -> int:
         """The number of a protocol."""
-        if protocolname not in PROTOCOLS:
+        etc = self._image.etc
+        found = _simulated(lambda: tables.protocol_by_name(etc, protocolname))
+        if found is None:
             raise OSError("protocol not found")
-        return PROTOCOLS[protocolname]
-
-    def _addresses(self, host: str, family: int) -> list[str]:
-        if not host:
-            return [ANY]
-        found = resolver.lookup(self._image.names, here_of(self._image), host, family)
-        return [address for address, _ in found]
+        return found.number
 
 
-def here_of(image: "Image") -> Here:
-    """Return what a process's kernel knows of ways and interfaces."""
-    ip = image.fds.kernel.ip
-    interfaces = {each.name: each.zone for each in (ip.routes.loopback, *ip.interfaces)}
-    return Here(
-        interfaces=interfaces,
-        usable=lambda address: ip.way(address) is not None,
-        families=frozenset(
-            resolver.family_of(address)
-            for address, interface in ip.routes.local.items()
-            if interface is not ip.routes.loopback and not is_link_local(address)
-        ),
-    )
+def _named(look: Callable[[], T]) -> T:
+    """Look up; what fails becomes Python's error."""
+    try:
+        return _simulated(look)
+    except NameFailure as failure:
+        raise gaierror(failure) from None
+
+
+def _simulated(look: Callable[[], T]) -> T:
+    """Look up; what is not simulated stops the world."""
+    try:
+        return look()
+    except NotSimulatedError as gap:
+        fence.refuse(str(gap))
 
 
 def _text(name: object, call: str) -> str:
@@ -200,8 +256,4 @@ def _text(name: object, call: str) -> str:
         kind = type(name).__name__
         msg = f"{call}() argument 1 must be str, bytes or bytearray, not {kind}"
         raise TypeError(msg)
-    return name
-
-
-def _service_at(port: int) -> str:
-    return next((name for name, number in SERVICES.items() if number == port), "")
+    return name.encode("idna").decode()

@@ -86,7 +86,7 @@ class Posix:
 
     def uname(self) -> object:
         """The host."""
-        return real.uname_result(("Linux", self._image.host, "6.18.0", "#1 SMP", "x86_64"))
+        return real.uname_result(("Linux", self._image.etc.nodename, "6.18.0", "#1 SMP", "x86_64"))
 
     def cpu_count(self) -> int:
         """Threads take turns."""

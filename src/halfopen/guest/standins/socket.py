@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias, TypeVar, cast
 
 from halfopen.base.units import MS
 from halfopen.guest import fence, tasks
-from halfopen.guest.libc import resolver
 from halfopen.guest.recording import recorded
 from halfopen.guest.standins.assemble import assemble
-from halfopen.guest.standins.netdb import FLOWINFO_MAX, Netdb, here_of
+from halfopen.guest.standins.netdb import FLOWINFO_MAX, Netdb
 from halfopen.guest.standins.numbers import INT_MAX, integer, to_ns, whole
 from halfopen.sockets import calls
 from halfopen.sockets.errors import fail
@@ -434,7 +433,7 @@ class Socket:
         return found, number, flowinfo, zone & 0xFFFFFFFF
 
     def _lookup(self, host: str, family: int) -> str:
-        return resolver.lookup(self.image.names, here_of(self.image), host, family)[0][0]
+        return Netdb(self.image).address(host, family)
 
     def _connect(self, there: Address) -> None:
         if self._timeout_ns in {None, 0}:
@@ -608,8 +607,8 @@ def make(image: "Image") -> ModuleType:
     own = Netdb(image)
     names = (
         "close dup getdefaulttimeout setdefaulttimeout getaddrinfo gethostbyname gethostbyname_ex "
-        "gethostbyaddr getnameinfo gethostname getservbyname getservbyport getprotobyname "
-        "if_nameindex if_nametoindex if_indextoname"
+        "gethostbyaddr getnameinfo gethostname sethostname getservbyname getservbyport "
+        "getprotobyname if_nameindex if_nametoindex if_indextoname"
     )
     offered: dict[str, object] = {name: getattr(own, name) for name in names.split()}
     offered |= {"socket": kind, "SocketType": kind, "has_ipv6": True, "error": OSError}
