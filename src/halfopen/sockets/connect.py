@@ -17,6 +17,8 @@ from halfopen.sockets.names import (
     host_in,
     is_any,
     show,
+    source_address,
+    source_to,
 )
 from halfopen.sockets.options import Options
 from halfopen.sockets.sock import (
@@ -70,6 +72,8 @@ def socket(table: FdTable, family: int, kind: int, proto: int, now: int) -> int:
 def bind(table: FdTable, fd: int, address: Address, now: int) -> None:  # noqa: ARG001  as every call
     """Give a socket its own address and port; port 0: the kernel picks one.
 
+    It does so at once, or with IP_BIND_ADDRESS_NO_PORT where the port is needed first.
+
     Raises OSError: EADDRNOTAVAIL for an address that is not the host's, EADDRINUSE, EINVAL where it
     has a port already, or where an IPv6 address does not go with the socket. The program is the
     superuser's: ports below 1024 are open to it. Linux __inet_bind, __inet6_bind.
@@ -96,7 +100,7 @@ def bind(table: FdTable, fd: int, address: Address, now: int) -> None:  # noqa: 
         raise fail(errno.EINVAL)
     before = file.v6only
     file.address, file.v6only = host, v6only
-    if not get_port(file, port):
+    if (port or not file.options.bind_address_no_port) and not get_port(file, port):
         file.address, file.v6only = file.wildcard, before
         raise fail(errno.EADDRINUSE)
     file.address_locked = host != file.wildcard
@@ -106,9 +110,9 @@ def bind(table: FdTable, fd: int, address: Address, now: int) -> None:  # noqa: 
 
 
 def may_bind(file: TcpSock | UdpSock, host: str) -> bool:
-    """Whether the address is the host's own, or stands for all.
+    """Whether the address is the host's own, stands for all, or may be another's.
 
-    Linux inet_addr_valid_or_nonlocal.
+    Linux inet_addr_valid_or_nonlocal, ipv6_can_nonlocal_bind.
     """
     kernel = file.kernel
     routes = kernel.ip.routes
@@ -118,6 +122,7 @@ def may_bind(file: TcpSock | UdpSock, host: str) -> bool:
         or routes.is_local(host)
         or is_multicast(host)
         or routes.is_broadcast(host)
+        or file.options.freebind
         or bool(integer(kernel.sysctl, f"net.{family}.ip_nonlocal_bind"))
     )
 
@@ -201,6 +206,7 @@ def _tcp_connect(sock: TcpSock, address: Address, now: int) -> None:
     host, dport = host_in(sock.v6, address, errno.EINVAL), address[1]
     host = destination(sock, host)
     routes = kernel.ip.routes
+    own = source_address(sock)
     if is_multicast(host) or routes.is_broadcast(host):
         raise fail(errno.ENETUNREACH)
     host = bind_zone(sock, host, address)
@@ -208,9 +214,7 @@ def _tcp_connect(sock: TcpSock, address: Address, now: int) -> None:
     if way is None:
         raise fail(kernel.no_way(sock.address) if is_v6(host) else errno.ENETUNREACH)
     check_source(sock, host)
-    source = way.source if is_any(sock.address) else sock.address
-    if is_loopback(source) and not is_v6(source) and not routes.is_local(host):
-        raise fail(errno.EINVAL)  # Linux ip_route_output_key_hash: such a packet must not leave
+    source = source_to(own, way)
     flow = _hash_connect(sock, source, host, dport, now)
     if flow is None:
         raise fail(errno.EADDRNOTAVAIL)

@@ -8,6 +8,7 @@ link-local one stands by itself.
 import errno
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from halfopen.net.interfaces import LOOPBACK as LOOPBACK_INDEX
 from halfopen.sockets.errors import fail
 from halfopen.wire.address import (
     ANY,
@@ -16,6 +17,7 @@ from halfopen.wire.address import (
     LOOPBACK6,
     bare,
     is_link_local,
+    is_loopback,
     is_multicast,
     is_v6,
     mapped,
@@ -25,6 +27,7 @@ from halfopen.wire.address import (
 )
 
 if TYPE_CHECKING:
+    from halfopen.net.routes import Way
     from halfopen.sockets.sock import TcpSock
     from halfopen.sockets.udp import UdpSock
 
@@ -108,6 +111,33 @@ def destination(sock: "TcpSock | UdpSock", host: str) -> str:
     if host == ANY:
         return LOOPBACK if is_any(bound) else bound
     return host
+
+
+def source_address(sock: "TcpSock | UdpSock") -> str:
+    """Return what a socket sends from; the wildcard where the way decides (Linux inet_saddr).
+
+    Raises OSError EINVAL for an IPv4 address that is not the host's, or no longer (Linux
+    ip_route_output_key_hash_rcu).
+    """
+    own = sock.address
+    routes = sock.kernel.ip.routes
+    if is_v6(own) or own == ANY or routes.is_local(own):
+        return own
+    if is_multicast(own) or routes.is_broadcast(own):
+        return ANY
+    raise fail(errno.EINVAL)
+
+
+def source_to(own: str, way: "Way") -> str:
+    """Return the source of what goes a way, from a socket that sends from ``own``.
+
+    Raises OSError EINVAL where the loopback's would leave the host (Linux __mkroute_output).
+    """
+    if is_any(own):
+        return way.source
+    if is_loopback(own) and not is_v6(own) and way.interface.index != LOOPBACK_INDEX:
+        raise fail(errno.EINVAL)
+    return own
 
 
 def check_source(sock: "TcpSock | UdpSock", host: str) -> None:

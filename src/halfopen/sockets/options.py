@@ -18,6 +18,8 @@ FIELDS: Final = (
     "dontroute",
     "oobinline",
     "recverr",
+    "freebind",
+    "bind_address_no_port",
     "priority",
     "rcvlowat",
     "rcvtimeo_ns",
@@ -59,6 +61,8 @@ class Options:
         self.dontroute = False
         self.oobinline = False
         self.recverr = False
+        self.freebind = False
+        self.bind_address_no_port = False
         self.priority = 0
         self.rcvlowat = 1
         self.rcvtimeo_ns: int | None = None

@@ -102,15 +102,15 @@ def _recverr_changed(sock: "TcpSock", now: int) -> None:  # noqa: ARG001  a row 
         sock.drop_reports()
 
 
-def _number(level: int, value: bytes) -> int:
-    """Read an option that is a number; IP takes an octet for one, and nothing for 0.
+def _number(level: int, name: int, value: bytes) -> int:
+    """Read an option that is a number; IP takes an octet for one, and mostly nothing for 0.
 
     Raises OSError EINVAL. Linux do_ip_setsockopt.
     """
     if len(value) < 4:
-        if level == c.IPPROTO_IP:
-            return value[0] if value else 0
-        raise fail(EINVAL)
+        if level != c.IPPROTO_IP or (not value and name == c.IP_FREEBIND):
+            raise fail(EINVAL)
+        return value[0] if value else 0
     number: int = struct.unpack_from("=i", value)[0]
     return number
 
@@ -126,6 +126,8 @@ KEPT: Final[dict[tuple[int, int], _Kept]] = {
     (c.SOL_SOCKET, c.SO_KEEPALIVE): (Flag("keepalive", "keepalive"), _keepalive_changed),
     (c.SOL_SOCKET, c.SO_PRIORITY): (Number("priority", "", low=-_INT_MAX - 1, high=_INT_MAX), None),
     (c.IPPROTO_IP, c.IP_RECVERR): (Flag("recverr", "recverr"), _recverr_changed),
+    (c.IPPROTO_IP, c.IP_FREEBIND): (Flag("freebind"), None),
+    (c.IPPROTO_IP, c.IP_BIND_ADDRESS_NO_PORT): (Flag("bind_address_no_port"), None),
     (c.IPPROTO_TCP, c.TCP_NODELAY): (Flag("nodelay"), _nodelay_changed),
     (c.IPPROTO_TCP, c.TCP_CORK): (Flag("cork"), _cork_changed),
     (c.IPPROTO_TCP, c.TCP_KEEPIDLE): (
@@ -347,6 +349,7 @@ NOT_SIMULATED: Final[dict[tuple[int, int], str]] = {
     (c.IPPROTO_TCP, c.TCP_CONGESTION): "TCP_CONGESTION",
     (c.IPPROTO_IP, c.IP_TOS): "IP_TOS",
     (c.IPPROTO_IP, c.IP_TTL): "IP_TTL",
+    (c.IPPROTO_IP, c.IP_TRANSPARENT): "IP_TRANSPARENT",
 }
 
 
@@ -435,7 +438,7 @@ def set_option(sock: "TcpSock", level: int, name: int, value: int | bytes, now: 
         raise NotSimulatedError("IP_RECVERR of an AF_INET6 socket is not simulated")
     if key in NOT_SIMULATED:
         raise NotSimulatedError(f"setsockopt {NOT_SIMULATED[key]} is not simulated")
-    number = _number(level, raw)
+    number = _number(level, name, raw)
     kept = KEPT.get(key)
     if kept is not None:
         _keep(sock, kept, number, now)
@@ -512,12 +515,12 @@ def set_udp_option(sock: "UdpSock", level: int, name: int, value: int | bytes) -
         return
     if sock.v6 and key == (c.IPPROTO_IP, c.IP_RECVERR):
         raise NotSimulatedError("IP_RECVERR of an AF_INET6 socket is not simulated")
-    number = _number(level, raw)
+    number = _number(level, name, raw)
     kept = KEPT.get(key)
     if key == (c.IPPROTO_IP, c.IP_RECVERR):
         own(sock).recverr = number != 0
         sock.recverr_changed()
-    elif kept is not None and level == c.SOL_SOCKET and isinstance(kept[0], Flag):
+    elif kept is not None and level in _UDP_LEVELS and isinstance(kept[0], Flag):
         setattr(own(sock), kept[0].field, number != 0)
     elif key == (c.SOL_SOCKET, c.SO_RCVBUF):
         largest = integer(sock.kernel.sysctl, "net.core.rmem_max")
@@ -538,9 +541,7 @@ def get_udp_option(sock: "UdpSock", level: int, name: int) -> bytes:
     if key in NOT_SIMULATED:
         raise NotSimulatedError(f"getsockopt {NOT_SIMULATED[key]} is not simulated on UDP")
     kept = KEPT.get(key)
-    if key == (c.IPPROTO_IP, c.IP_RECVERR):
-        return struct.pack("=i", int(sock.options.recverr))
-    if kept is not None and level == c.SOL_SOCKET and isinstance(kept[0], Flag):
+    if kept is not None and level in _UDP_LEVELS and isinstance(kept[0], Flag):
         return struct.pack("=i", int(getattr(sock.options, kept[0].field)))
     if level == c.IPPROTO_IPV6 and sock.v6:
         return get_ipv6(sock, name)
@@ -567,6 +568,8 @@ def _get_udp_number(sock: "UdpSock", level: int, name: int) -> int:
     return fixed[name]
 
 
+#: Whose flags a socket for datagrams has, too.
+_UDP_LEVELS: Final = (c.SOL_SOCKET, c.IPPROTO_IP)
 _UDP_TIMEOUTS: Final[dict[tuple[int, int], str]] = {
     (c.SOL_SOCKET, c.SO_RCVTIMEO): "rcvtimeo_ns",
     (c.SOL_SOCKET, c.SO_SNDTIMEO): "sndtimeo_ns",

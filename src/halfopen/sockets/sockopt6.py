@@ -20,6 +20,7 @@ _ECN: Final = 3
 #: The hop limit where the user says nothing (net.ipv6.conf.all.hop_limit).
 HOPS_DEFAULT: Final = 64
 
+_KNOWN: Final = frozenset({c.IPV6_V6ONLY, c.IPV6_UNICAST_HOPS, c.IPV6_TCLASS, c.IPV6_FREEBIND})
 #: What Linux 6.18 has no option for.
 _UNKNOWN: Final = frozenset({0, 7, 9, 10, 12, 13, 14, 15, 36, 37, 38, 39, 40, 41, 63, 71})
 _LAST: Final = 78
@@ -35,6 +36,8 @@ def set_ipv6(sock: "TcpSock | UdpSock", options: "Options", name: int, raw: byte
         if sock.num:
             raise fail(EINVAL)
         sock.v6only = number != 0
+    elif name == c.IPV6_FREEBIND:
+        options.freebind = number != 0
     elif name == c.IPV6_UNICAST_HOPS:
         if not -1 <= number <= _HOPS_MAX:
             raise fail(EINVAL)
@@ -53,6 +56,8 @@ def get_ipv6(sock: "TcpSock | UdpSock", name: int) -> bytes:
     options = sock.options
     if name == c.IPV6_V6ONLY:
         number = int(sock.v6only)
+    elif name == c.IPV6_FREEBIND:
+        number = int(options.freebind)
     elif name == c.IPV6_UNICAST_HOPS:
         number = HOPS_DEFAULT if options.hops < 0 else options.hops
     else:
@@ -62,7 +67,7 @@ def get_ipv6(sock: "TcpSock | UdpSock", name: int) -> bytes:
 
 def _check(name: int) -> None:
     """Raise for what Linux does not know, and for what we don't: a loud error for that."""
-    if name in (c.IPV6_V6ONLY, c.IPV6_UNICAST_HOPS, c.IPV6_TCLASS):
+    if name in _KNOWN:
         return
     if name in _UNKNOWN or not 0 <= name <= _LAST:
         raise fail(ENOPROTOOPT)

@@ -21,6 +21,8 @@ from halfopen.sockets.names import (
     is_any,
     needs_zone,
     show,
+    source_address,
+    source_to,
     zone_in,
 )
 from halfopen.sockets.options import Options
@@ -137,10 +139,15 @@ class UdpSock:
             raise fail(errno.EINVAL)
         before = self.end.v6only
         self.end.v6only = v6only
-        if port and self._conflict(host, port):
+        if not port and self.options.bind_address_no_port:
+            self.end.address = host
+            return
+        taken = port and self._conflict(host, port)
+        port = 0 if taken else port or self._pick(host)
+        if not port:
             self.end.v6only = before
             raise fail(errno.EADDRINUSE)
-        self._hold(host, port or self._pick(host))
+        self._hold(host, port)
 
     def connect(self, address: Address) -> None:
         """Take and give datagrams of one peer only; nothing is sent. What has come stays.
@@ -152,19 +159,29 @@ class UdpSock:
         host = bind_zone(self, destination(self, host), address)
         if is_v6(host) and is_multicast(host):
             raise NotSimulatedError("datagrams to a group of IPv6 are not simulated")
+        own = source_address(self)
         way = self.kernel.way_of(self.bound_if, host)
         if way is None:
             none = self.kernel.no_way(self.end.address) if is_v6(host) else errno.ENETUNREACH
             raise fail(none)
         check_source(self, host)
+        source = source_to(own, way)
         if is_any(self.end.address):
-            self.end.address = way.source
+            self.end.address = source
         self.end.peer = (host, port)
 
     def _autobind(self) -> None:
-        """Get a port before anything else is looked at (Linux inet_autobind)."""
-        if not self.end.port:
-            self._hold(self.wildcard, self._pick(self.wildcard))
+        """Get a port before anything else is looked at.
+
+        Raises OSError EAGAIN where none is free (Linux inet_autobind).
+        """
+        if self.end.port:
+            return
+        host = self.end.address
+        port = self._pick(host)
+        if not port:
+            raise fail(errno.EAGAIN)
+        self._hold(host, port)
 
     def _hold(self, host: str, port: int) -> None:
         self.end.address = host
@@ -186,7 +203,7 @@ class UdpSock:
         return False
 
     def _pick(self, host: str) -> int:
-        """Pick a port at random (Linux udp_lib_get_port). Raises OSError EADDRINUSE."""
+        """Pick a port at random (Linux udp_lib_get_port); 0: none is free."""
         ports = self.kernel.ports
         count = ports.high + 1 - ports.low
         first = ports.rng.below(count)
@@ -194,7 +211,7 @@ class UdpSock:
             port = ports.low + (first + step) % count
             if port not in ports.reserved and not self._conflict(host, port):
                 return port
-        raise fail(errno.EADDRINUSE)
+        return 0
 
     # Datagrams.
 
@@ -248,10 +265,13 @@ class UdpSock:
             host = self._on_link(host, zone_in(address))
         if is_v6(host) and is_multicast(host):
             raise NotSimulatedError("datagrams to a group of IPv6 are not simulated")
-        if self.kernel.way_of(self.bound_if, host) is None:
+        own = source_address(self)
+        way = self.kernel.way_of(self.bound_if, host)
+        if way is None:
             none = self.kernel.no_way(self.end.address) if is_v6(host) else errno.ENETUNREACH
             raise fail(none)
         check_source(self, host)
+        source_to(own, way)
         if self.kernel.ip.routes.is_broadcast(host) and not self.options.broadcast:
             raise fail(errno.EACCES)
         return (host, port)
@@ -275,7 +295,7 @@ class UdpSock:
         way = self.kernel.way_of(self.bound_if, host)
         if way is None:
             raise fail(errno.ENETUNREACH)
-        source = way.source if is_any(self.end.address) else self.end.address
+        source = source_to(source_address(self), way)
         datagram = Datagram(self.end.port, port, data)
         headers = 48 if is_v6(host) else 28
         if len(data) + headers > way.interface.mtu:

@@ -129,7 +129,7 @@ def test_groups_are_not_simulated_for_datagrams(host_: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [c.SOCK_STREAM, c.SOCK_DGRAM])
-@pytest.mark.parametrize("option", [23, 25, 49, 78])
+@pytest.mark.parametrize("option", [23, 25, 49, 77])
 def test_options_that_linux_has_and_we_have_not_are_loud(option: int, kind: int) -> None:
     table = host()
     fd = six(table, kind)
@@ -180,3 +180,78 @@ def test_who_would_have_the_same_packets(
     own: str, other: str, v6only: bool, others: bool, same: bool
 ) -> None:
     assert same_address(own, other, v6only=v6only, others=others) is same
+
+
+# Addresses that are not the host's.
+
+OTHERS = "192.0.2.7"
+OTHERS6 = "2001:db8:9::9"
+
+
+def four(table: FdTable, kind: int = c.SOCK_STREAM) -> int:
+    return calls.socket(table, c.AF_INET, kind | c.SOCK_NONBLOCK, 0, 0)
+
+
+def with_option(table: FdTable, fd: int, level: int, name: int) -> int:
+    calls.setsockopt(table, fd, level, name, 1, 0)
+    assert calls.getsockopt(table, fd, level, name, 0, 0) == 1
+    return fd
+
+
+@pytest.mark.parametrize("kind", [c.SOCK_STREAM, c.SOCK_DGRAM])
+def test_ip_freebind_lets_a_socket_have_an_address_that_is_not_the_hosts(kind: int) -> None:
+    """Linux inet_can_nonlocal_bind, ipv6_can_nonlocal_bind: one bit for both families."""
+    table = host()
+    for family in (c.IPPROTO_IP, c.IPPROTO_IPV6):
+        name = c.IP_FREEBIND if family == c.IPPROTO_IP else c.IPV6_FREEBIND
+        for own in (OTHERS6, f"::ffff:{OTHERS}"):
+            fd = six(table, kind)
+            assert failing(calls.bind, table, fd, (own, 0, 0, 0), 0) == errno.EADDRNOTAVAIL
+            with_option(table, fd, family, name)
+            calls.bind(table, fd, (own, 0, 0, 0), 0)
+            assert calls.getsockname(table, fd)[0] == own
+    fd = with_option(table, four(table, kind), c.IPPROTO_IP, c.IP_FREEBIND)
+    calls.bind(table, fd, (OTHERS, 7_001), 0)
+    assert calls.getsockname(table, fd) == (OTHERS, 7_001)
+
+
+def test_an_empty_ip_freebind() -> None:
+    """Linux do_ip_setsockopt: of the others an empty value is 0."""
+    table = host()
+    fd = four(table)
+    call, level = calls.setsockopt, c.IPPROTO_IP
+    assert failing(call, table, fd, level, c.IP_FREEBIND, b"", 0) == errno.EINVAL
+    assert failing(call, table, fd, level, c.IP_BIND_ADDRESS_NO_PORT, b"", 0) == 0
+
+
+def two_links() -> FdTable:
+    """A host with peers of IPv4, too."""
+    kernel = Kernel("a", {}, Rng(0))
+    kernel.add_interface("eth0", ("10.0.1.1", "10.0.1.9"), peers=("10.0.1.2",))
+    kernel.add_interface("eth1", ("10.0.2.1/24",))
+    return FdTable(kernel)
+
+
+@pytest.mark.parametrize("kind", [c.SOCK_STREAM, c.SOCK_DGRAM])
+@pytest.mark.parametrize("own", [OTHERS, "127.0.0.1"])
+def test_nothing_leaves_from_an_address_that_is_not_the_hosts(kind: int, own: str) -> None:
+    """Linux ip_route_output_key_hash_rcu, __mkroute_output."""
+    table = two_links()
+    fd = with_option(table, four(table, kind), c.IPPROTO_IP, c.IP_FREEBIND)
+    calls.bind(table, fd, (own, 7_000), 0)
+    there = ("10.0.1.2", 9)
+    assert failing(calls.connect, table, fd, there, Wait(0), 0) == errno.EINVAL
+    if kind == c.SOCK_DGRAM:
+        assert failing(calls.sendto, table, fd, b"x", 0, there, Wait(0), 0) == errno.EINVAL
+    assert not table.kernel.outbox
+
+
+@pytest.mark.parametrize("own", ["224.0.0.1", "10.0.2.255"])
+def test_who_is_bound_to_a_group_sends_from_what_the_way_says(own: str) -> None:
+    """Linux __inet_bind: inet_saddr is 0."""
+    table = two_links()
+    fd = four(table)
+    calls.bind(table, fd, (own, 7_000), 0)
+    assert calls.getsockname(table, fd) == (own, 7_000)
+    assert failing(calls.connect, table, fd, ("10.0.1.2", 9), Wait(0), 0) == errno.EINPROGRESS
+    assert calls.getsockname(table, fd) == ("10.0.1.1", 7_000)

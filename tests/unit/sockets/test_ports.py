@@ -1,6 +1,6 @@
 """Which port is picked, and what happens where none is left (Linux inet_csk_find_open_port)."""
 
-from errno import EADDRINUSE, EADDRNOTAVAIL, EINPROGRESS, EINVAL, ENETUNREACH
+from errno import EADDRINUSE, EADDRNOTAVAIL, EAGAIN, EINPROGRESS, EINVAL, ENETUNREACH
 
 import pytest
 from tests.unit.sockets.hosts import HERE, NOWHERE, PEER, Program, alone, error
@@ -195,3 +195,38 @@ def test_nothing_leaves_the_host_from_loopback() -> None:
     program = alone()
     fd = program.bound(5_000, "127.0.0.1")
     assert error(lambda: program.connect(fd)) == EINVAL
+
+
+def without_port(program: Program, fd: int) -> int:
+    """Bind to an address, the port to be picked later."""
+    program.set(fd, c.IPPROTO_IP, c.IP_BIND_ADDRESS_NO_PORT, 1)
+    calls.bind(program.table, fd, (HERE, 0), program.now)
+    assert calls.getsockname(program.table, fd) == (HERE, 0)
+    return fd
+
+
+def test_ip_bind_address_no_port_leaves_the_port_to_connect_and_listen() -> None:
+    """Linux __inet_bind: so a port leads to several places, which one picked by bind does not."""
+    program = narrow("40000 40001")
+    for port in (80, 81):
+        fd = without_port(program, program.stream(nonblock=True))
+        assert error(lambda: program.connect(fd, port=port)) == EINPROGRESS  # noqa: B023  at once
+        assert calls.getsockname(program.table, fd)[1] in {40_000, 40_001}
+    fd = without_port(program, program.stream())
+    calls.bind(program.table, fd, (HERE, 0), program.now)
+    program.set(fd, c.IPPROTO_IP, c.IP_BIND_ADDRESS_NO_PORT, 0)
+    program = narrow("40000 40001")
+    fd = without_port(program, program.stream())
+    calls.listen(program.table, fd, 1, program.now)
+    assert calls.getsockname(program.table, fd) == (HERE, 40_001)
+
+
+def test_datagrams_get_the_port_when_they_are_sent() -> None:
+    program = narrow("40000 40000")
+    fd = without_port(program, program.datagram())
+    send = (b"x", 0, (PEER, 9), program.wait(), program.now)
+    calls.sendto(program.table, fd, *send)
+    assert calls.getsockname(program.table, fd) == (HERE, 40_000)
+    other = program.datagram()
+    assert error(lambda: bind_picked(program, other)) == EADDRINUSE
+    assert error(lambda: calls.sendto(program.table, other, *send)) == EAGAIN, "Linux inet_autobind"
