@@ -62,7 +62,7 @@ class Run:
         self._marked: set[tuple[str, str]] = set()
         self._ended: set[str] = set()
         for host in variant.hosts:
-            self.world.host(host.name, host.addresses, host.sysctl)
+            self.world.host(host.name, host.addresses, host.sysctl, sources=host.sources)
         for link in variant.links:
             self.world.link(link.a, link.b, link.delay_ns)
         for lan in variant.lans:
@@ -126,7 +126,7 @@ class Run:
         host = self.world.hosts[process.host]
         if host.kernel is None:
             return
-        started = host.start(process.name, now)
+        started = host.start(process.name, now, privileged=process.privileged)
         reference = self._programs[process.name]
         image = Image(
             started,

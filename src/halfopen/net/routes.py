@@ -70,6 +70,14 @@ class Routes:
         table.sort(key=_longest_first)
         self._known.clear()
 
+    def prefer(self, destination: str, source: str) -> None:
+        """Let what goes to a destination come from another address (``ip route ... src``)."""
+        network, length = split_prefix(destination)
+        for route in self._table(network):
+            if route.network == address.number(network) and route.length == length:
+                route.source = source
+        self._known.clear()
+
     def remove_address(self, own: str) -> None:
         """Be at an address no longer.
 

@@ -17,6 +17,7 @@ DEFAULTS: Final[dict[str, int | str]] = {
     "net.ipv4.ip_local_port_range": "32768 60999",
     "net.ipv4.ip_local_reserved_ports": "",
     "net.ipv4.ip_nonlocal_bind": 0,
+    "net.ipv4.ip_unprivileged_port_start": 1024,
     "net.ipv4.neigh.eth0.base_reachable_time_ms": 30000,
     "net.ipv4.neigh.eth0.delay_first_probe_time": 5,
     "net.ipv4.neigh.eth0.mcast_solicit": 3,

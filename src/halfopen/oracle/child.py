@@ -85,6 +85,8 @@ def main(parent: int, events_fd: int) -> None:
     program = load(task["program"])
     namespaces.run_soon()
     namespaces.wake_on_time(namespaces.PROGRAM)
+    if not task["privileged"]:
+        namespaces.give_up_privileges(parent)
     events.write("ready", {})
     if not sys.stdin.readline():
         return  # the run is over before this program began

@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -72,7 +72,7 @@ class Machine:
             own = at_interface(host.addresses, number, last=number == len(links) - 1)
             addresses = _configure(host, interface, own, at_link(first=link.a == host.name))
             sources = _firsts(addresses)
-            _add_routes(interface, sources, peer.addresses)
+            _add_routes(interface, sources, peer.addresses, dict(host.sources))
             if number == 0:
                 machine._addresses, machine._sources = addresses, sources
                 machine._peers = peer.addresses
@@ -116,7 +116,7 @@ class Machine:
         netlink.set_up(_FIRST)
         self._is_up = True
         kept = [source for source in self._sources if source in self._addresses]
-        _add_routes(_FIRST, kept, self._peers)
+        _add_routes(_FIRST, kept, self._peers, dict(self.host.sources))
         return True
 
     def remove_address(self, address: str) -> bool:
@@ -175,6 +175,7 @@ def start_child(process: Process, variant: Variant, machine: Machine, number: in
     task = {
         "program": f"{program.__module__}:{program.__qualname__}",
         "settings": dict(variant.settings),
+        "privileged": process.privileged,
         "addresses": {host.name: host.addresses[0] for host in variant.hosts},
         "etc": files,
         "nodename": nodename_of(machine.host.name, files),
@@ -223,12 +224,15 @@ def _firsts(addresses: list[str]) -> list[str]:
     return list(firsts.values())
 
 
-def _add_routes(interface: str, sources: list[str], peers: tuple[str, ...]) -> None:
-    """Add the routes to the peers, each from the source of its family."""
+def _add_routes(
+    interface: str, sources: list[str], peers: tuple[str, ...], preferred: Mapping[str, str]
+) -> None:
+    """Add the routes to the peers, each from the source of its family, or the one preferred."""
     for source in sources:
         for peer in peers:
             if is_v6(peer) == is_v6(source):
-                netlink.add_route(interface, peer, source=source, congestion=CONGESTION)
+                own = preferred.get(peer, source)
+                netlink.add_route(interface, peer, source=own, congestion=CONGESTION)
 
 
 def _links_of(host: Host, variant: Variant) -> Iterator[tuple[Link, Host]]:

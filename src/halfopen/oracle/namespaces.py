@@ -108,6 +108,15 @@ def become_root_of_own() -> None:
     Path("/proc/self/gid_map").write_text(f"0 {gid} 1", encoding="ascii")
 
 
+def give_up_privileges(parent: int) -> None:
+    """Have no privilege over the network namespace any more: it is a stranger's from now on.
+
+    Requires: one thread.
+    """
+    unshare(CLONE_NEWUSER)
+    die_with_parent(parent)
+
+
 def new_namespace() -> int:
     """Enter a new, empty network namespace and return the descriptor that holds it."""
     unshare(CLONE_NEWNET)

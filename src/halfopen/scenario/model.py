@@ -69,12 +69,15 @@ class Host:
 
     ``sysctl`` by kernel name. ``files`` by path, below /etc; what is not given is as
     ``scenario.etc`` has it, and what is None is not there.
+    ``sources``: (peer's address, one's own) where the route to the peer
+    prefers another than the interface's first address of the family (``ip route ... src``).
     """
 
     name: str
     addresses: tuple[str, ...]
     sysctl: Mapping[str, int | str]
     files: Mapping[str, str | None] = field(default_factory=dict)
+    sources: tuple[tuple[str, str], ...] = ()
 
 
 @value
@@ -105,6 +108,7 @@ class Process:
     """A program on a host.
 
     It starts at boot-up of the run, or tied to another's mark; ``boots``: after a reboot again.
+    ``privileged``: it is the superuser's (CAP_NET_BIND_SERVICE).
     """
 
     host: str
@@ -112,6 +116,7 @@ class Process:
     program: Program
     start: When = At(t_ns=0)
     boots: bool = False
+    privileged: bool = True
 
 
 @value

@@ -16,6 +16,7 @@ from halfopen.sockets.names import (
     destination,
     host_in,
     is_any,
+    needs_zone,
     show,
     source_address,
     source_to,
@@ -34,7 +35,7 @@ from halfopen.sockets.waiting import Blocked, NotSimulatedError, Wait
 from halfopen.tcp import calls
 from halfopen.tcp.states import CONNECTING, State
 from halfopen.tcp.tcb import Tcb
-from halfopen.wire.address import is_loopback, is_multicast, is_v6
+from halfopen.wire.address import bare, is_loopback, is_multicast, is_v6
 from halfopen.wire.tcp import Flow
 
 _KIND_MASK: Final = 0xF
@@ -74,9 +75,9 @@ def bind(table: FdTable, fd: int, address: Address, now: int) -> None:  # noqa: 
 
     It does so at once, or with IP_BIND_ADDRESS_NO_PORT where the port is needed first.
 
-    Raises OSError: EADDRNOTAVAIL for an address that is not the host's, EADDRINUSE, EINVAL where it
-    has a port already, or where an IPv6 address does not go with the socket. The program is the
-    superuser's: ports below 1024 are open to it. Linux __inet_bind, __inet6_bind.
+    Raises OSError: EADDRNOTAVAIL for an address that is not the host's, EADDRINUSE, EACCES for a
+    port that is the superuser's, EINVAL where it has a port already, or where an IPv6 address does
+    not go with the socket. Linux __inet_bind, __inet6_bind.
     """
     file = table.socket(fd)
     host, port = host_in(file.v6, address, errno.EINVAL), address[1]
@@ -84,6 +85,7 @@ def bind(table: FdTable, fd: int, address: Address, now: int) -> None:  # noqa: 
     if file.v6:
         if is_multicast(host) and is_v6(host) and not file.is_datagram:
             raise fail(errno.EINVAL)
+        check_port(table, port)
         if file.num:
             raise fail(errno.EINVAL)
         if not is_v6(host) and v6only:
@@ -93,6 +95,8 @@ def bind(table: FdTable, fd: int, address: Address, now: int) -> None:  # noqa: 
         v6only = v6only or (is_v6(host) and not is_any(host))
     if not may_bind(file, host):
         raise fail(errno.EADDRNOTAVAIL)
+    if not file.v6:  # whose check comes earlier
+        check_port(table, port)
     if isinstance(file, UdpSock):
         file.bind(host, port, v6only=v6only)
         return
@@ -107,6 +111,14 @@ def bind(table: FdTable, fd: int, address: Address, now: int) -> None:  # noqa: 
     file.port_locked = port != 0
     file.sport = file.num
     file.peer = None
+
+
+def check_port(table: FdTable, port: int) -> None:
+    """Refuse a low port to who is not the superuser (Linux inet_port_requires_bind_service)."""
+    if port and not table.privileged:
+        start = integer(table.kernel.sysctl, "net.ipv4.ip_unprivileged_port_start")
+        if port < start:
+            raise fail(errno.EACCES)
 
 
 def may_bind(file: TcpSock | UdpSock, host: str) -> bool:
@@ -281,7 +293,10 @@ def _reusable(sock: TcpSock, old: Tcb, now: int) -> bool:
 def getsockname(table: FdTable, fd: int) -> Address:
     """Return a socket's own address; 0.0.0.0 (or ::) and 0 where it has none yet."""
     file = table.socket(fd)
-    return show(file.v6, file.address, file.sport)
+    host = file.address
+    if is_v6(host) and needs_zone(host):  # a group has no zone of its own
+        return (bare(host), file.sport, 0, file.bound_if)
+    return show(file.v6, host, file.sport)
 
 
 def getpeername(table: FdTable, fd: int) -> Address:

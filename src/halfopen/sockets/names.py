@@ -116,16 +116,16 @@ def destination(sock: "TcpSock | UdpSock", host: str) -> str:
 def source_address(sock: "TcpSock | UdpSock") -> str:
     """Return what a socket sends from; the wildcard where the way decides (Linux inet_saddr).
 
-    Raises OSError EINVAL for an IPv4 address that is not the host's, or no longer (Linux
+    Raises OSError ENETUNREACH for an IPv4 address that is not the host's, or no longer (Linux
     ip_route_output_key_hash_rcu).
     """
     own = sock.address
     routes = sock.kernel.ip.routes
+    if is_multicast(own) or routes.is_broadcast(own):
+        return sock.wildcard
     if is_v6(own) or own == ANY or routes.is_local(own):
         return own
-    if is_multicast(own) or routes.is_broadcast(own):
-        return ANY
-    raise fail(errno.EINVAL)
+    raise fail(errno.ENETUNREACH)
 
 
 def source_to(own: str, way: "Way") -> str:

@@ -19,10 +19,16 @@ FIRST: Final = FD_BASE + 3
 
 
 class FdTable:
-    """The descriptors of one process, and the calls of its threads that are blocked."""
+    """The descriptors of one process, and the calls of its threads that are blocked.
 
-    def __init__(self, kernel: "Kernel", nofile_max: int = NOFILE_MAX) -> None:
+    ``privileged``: it may bind to any port (CAP_NET_BIND_SERVICE).
+    """
+
+    def __init__(
+        self, kernel: "Kernel", nofile_max: int = NOFILE_MAX, *, privileged: bool = True
+    ) -> None:
         self.kernel = kernel
+        self.privileged = privileged
         self.nofile_max = nofile_max
         self.files: dict[int, File] = {}
         self.blocked: list[Wait] = []

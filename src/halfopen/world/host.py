@@ -108,11 +108,13 @@ class Host:
         name: str,
         addresses: tuple[str, ...],
         sysctl: Mapping[str, int | str],
+        sources: tuple[tuple[str, str], ...] = (),
     ) -> None:
         self.world = world
         self.name = name
         self.addresses = addresses
         self.sysctl = sysctl
+        self.sources = sources
         self.kernel: Kernel | None = None
         self.boots = 0
         self.processes: list[Process] = []
@@ -135,6 +137,8 @@ class Host:
                 kernel.add_interface(name, own, peers=way.target.addresses)
             if not way.carrier:
                 kernel.set_carrier(number, carrier=False)
+        for destination, source in self.sources:
+            kernel.ip.routes.prefer(destination, source)
         self.kernel = kernel
         self.flushing = False
         for heard in self.on_boot:
@@ -159,11 +163,12 @@ class Host:
         for process in list(self.processes):
             process.end("power off", now, closes=False)
 
-    def start(self, name: str, now: int) -> Process:
+    def start(self, name: str, now: int, *, privileged: bool = True) -> Process:
         """Start a process; it does nothing before it gets a task. Requires: the power is on."""
         assert self.kernel is not None, "a process starts on a host without power"
         self.world.pids += 1
-        process = Process(self, name, self.world.pids, FdTable(self.kernel), now)
+        table = FdTable(self.kernel, privileged=privileged)
+        process = Process(self, name, self.world.pids, table, now)
         self.processes.append(process)
         return process
 

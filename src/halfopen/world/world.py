@@ -83,12 +83,17 @@ class World:
         name: str,
         addresses: tuple[str, ...],
         sysctl: Mapping[str, int | str] | None = None,
+        *,
+        sources: tuple[tuple[str, str], ...] = (),
     ) -> Host:
-        """Add a host. It has no power yet: join the links, then ``power_on``."""
+        """Add a host. It has no power yet: join the links, then ``power_on``.
+
+        ``sources``: (peer's address, one's own) where the route there prefers another than usual.
+        """
         if name in self.hosts:
             msg = f"two hosts are named {name!r}; a host's name must be its own"
             raise MisuseError(msg)
-        made = Host(self, name, addresses, {} if sysctl is None else sysctl)
+        made = Host(self, name, addresses, {} if sysctl is None else sysctl, sources)
         self.hosts[name] = made
         return made
 

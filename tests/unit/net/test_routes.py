@@ -56,6 +56,15 @@ def test_the_longest_prefix_wins_whatever_came_first() -> None:
     assert [way.interface.index if way else None for way in found] == [0, 1, 0]
 
 
+def test_a_route_may_prefer_another_source() -> None:
+    routes, _, _ = two_links()
+    assert routes.way("192.168.1.2") is not None, "asked before"
+    routes.prefer("192.168.1.2", "10.0.0.9")
+    routes.prefer("192.168.0.0/16", "10.0.0.1")
+    found = [routes.way(text) for text in ("192.168.1.2", "10.1.2.3")]
+    assert [way.source if way else None for way in found] == ["10.0.0.9", "192.168.1.1"]
+
+
 def test_an_interface_that_is_down_has_no_routes() -> None:
     routes, eth0, _ = two_links()
     assert routes.way("10.0.0.77") is not None

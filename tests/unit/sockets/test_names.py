@@ -233,16 +233,20 @@ def two_links() -> FdTable:
 
 
 @pytest.mark.parametrize("kind", [c.SOCK_STREAM, c.SOCK_DGRAM])
-@pytest.mark.parametrize("own", [OTHERS, "127.0.0.1"])
-def test_nothing_leaves_from_an_address_that_is_not_the_hosts(kind: int, own: str) -> None:
+@pytest.mark.parametrize(
+    ("own", "expected"), [(OTHERS, errno.ENETUNREACH), ("127.0.0.1", errno.EINVAL)]
+)
+def test_nothing_leaves_from_an_address_that_is_not_the_hosts(
+    kind: int, own: str, expected: int
+) -> None:
     """Linux ip_route_output_key_hash_rcu, __mkroute_output."""
     table = two_links()
     fd = with_option(table, four(table, kind), c.IPPROTO_IP, c.IP_FREEBIND)
     calls.bind(table, fd, (own, 7_000), 0)
     there = ("10.0.1.2", 9)
-    assert failing(calls.connect, table, fd, there, Wait(0), 0) == errno.EINVAL
+    assert failing(calls.connect, table, fd, there, Wait(0), 0) == expected
     if kind == c.SOCK_DGRAM:
-        assert failing(calls.sendto, table, fd, b"x", 0, there, Wait(0), 0) == errno.EINVAL
+        assert failing(calls.sendto, table, fd, b"x", 0, there, Wait(0), 0) == expected
     assert not table.kernel.outbox
 
 
@@ -255,3 +259,29 @@ def test_who_is_bound_to_a_group_sends_from_what_the_way_says(own: str) -> None:
     assert calls.getsockname(table, fd) == (own, 7_000)
     assert failing(calls.connect, table, fd, ("10.0.1.2", 9), Wait(0), 0) == errno.EINPROGRESS
     assert calls.getsockname(table, fd) == ("10.0.1.1", 7_000)
+
+
+@pytest.mark.parametrize("kind", [c.SOCK_STREAM, c.SOCK_DGRAM])
+def test_low_ports_are_the_superusers(kind: int) -> None:
+    """Linux inet_port_requires_bind_service; of IPv6 it is looked at before the address."""
+    for privileged, low in ((True, 0), (False, errno.EACCES)):
+        kernel = Kernel("a", {"net.ipv4.ip_unprivileged_port_start": 90}, Rng(0))
+        table = FdTable(kernel, privileged=privileged)
+        for port, expected in ((89, low), (90, 0), (0, 0)):
+            fd = four(table, kind)
+            assert failing(calls.bind, table, fd, ("127.0.0.1", port), 0) == expected
+            fd = six(table, kind)
+            assert failing(calls.bind, table, fd, ("::1", port, 0, 0), 0) == expected
+    table = FdTable(Kernel("a", {}, Rng(0)), privileged=False)
+    fd = four(table, kind)
+    assert failing(calls.bind, table, fd, (OTHERS, 89), 0) == errno.EADDRNOTAVAIL
+    fd = six(table, kind)
+    assert failing(calls.bind, table, fd, (OTHERS6, 89, 0, 0), 0) == errno.EACCES
+
+
+def test_a_group_of_one_link_shows_the_interface() -> None:
+    """Linux ipv6_iface_scope_id."""
+    table = host()
+    fd = six(table, c.SOCK_DGRAM)
+    calls.bind(table, fd, ("ff02::1", 7_000, 0, 3), 0)
+    assert calls.getsockname(table, fd) == ("ff02::1", 7_000, 0, 3)
