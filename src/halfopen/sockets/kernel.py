@@ -224,9 +224,14 @@ class Kernel:
         self.ports.hold(sock, port)
 
     def _gone(self, tcb: Tcb) -> None:
-        """Free the port of a connection that no descriptor holds, or that is as good as closed."""
+        """Free the port of a connection that is over, unless the user bound it and still holds it.
+
+        Linux tcp_set_state, inet_csk_destroy_sock.
+        """
         sock = tcb.user
-        if isinstance(sock, TcpSock) and sock.tcb is tcb and not sock.descriptors:
+        if not isinstance(sock, TcpSock) or sock.tcb is not tcb:
+            return
+        if not sock.descriptors or not sock.port_locked:
             self.ports.release(sock)
 
 

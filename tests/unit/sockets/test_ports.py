@@ -230,3 +230,18 @@ def test_datagrams_get_the_port_when_they_are_sent() -> None:
     other = program.datagram()
     assert error(lambda: bind_picked(program, other)) == EADDRINUSE
     assert error(lambda: calls.sendto(program.table, other, *send)) == EAGAIN, "Linux inet_autobind"
+
+
+@pytest.mark.parametrize("bound", [False, True], ids=["the kernel's", "the user's"])
+def test_a_refused_socket_keeps_a_port_only_that_the_user_chose(bound: bool) -> None:
+    """Linux tcp_set_state: SOCK_BINDPORT_LOCK; without it bind may choose another."""
+    program = narrow("40000 40000")
+    fd = program.bound(40_000) if bound else program.stream()
+    calls.setblocking(program.table, fd, False)
+    assert error(lambda: program.connect(fd)) == EINPROGRESS
+    refused = Segment((PEER, 80, HERE, 40_000), 0, program.tcb(fd).iss + 1, 0x14, 0)
+    program.kernel.receive(Packet(PEER, HERE, PROTO_TCP, refused), 0, program.now)
+    assert calls.getsockname(program.table, fd) == (HERE, 40_000)
+    assert (40_000 in program.kernel.ports.owners) == bound
+    again = error(lambda: calls.bind(program.table, fd, (HERE, 5_000), program.now))
+    assert again == (EINVAL if bound else 0)
