@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from halfopen.compare.names import Names, Renaming
 from halfopen.compare.pairs import Armed, Side
-from halfopen.compare.rules import EVERYBODY_WOKEN, TIMED_CALLS, TIMED_ERRNOS
+from halfopen.compare.rules import CONNECTS, EVERYBODY_WOKEN, TIMED_CALLS, TIMED_ERRNOS
 from halfopen.record.events import ProcessStarted
 from halfopen.record.query import Call, calls
 from halfopen.record.shapes import POLLS
@@ -150,6 +150,8 @@ def _armed(call: Call) -> Armed:
         return frozenset()
     if call.errno in TIMED_ERRNOS:
         return frozenset({"call"})
+    if call.call in CONNECTS:
+        return frozenset({"connection", "unseen"})
     return frozenset({"call", "connection"} if call.call in TIMED_CALLS else {"connection"})
 
 

@@ -12,8 +12,9 @@ Kind: TypeAlias = Literal["call", "segment", "process", "fault", "mark", "time",
 MomentKind: TypeAlias = Literal[
     "start", "mark", "entry", "return", "sent", "bare", "arrived", "fault", "end"
 ]
-#: By the call that it ends, or by what a connection sent and heard.
-Armed: TypeAlias = frozenset[Literal["call", "connection"]]
+#: By the call that it ends, by what a connection sent and heard, or by a ``connect`` of which
+#: nothing is seen: what it sends waits for a neighbour, or is dropped within the host.
+Armed: TypeAlias = frozenset[Literal["call", "connection", "unseen"]]
 
 
 @value

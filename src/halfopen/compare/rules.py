@@ -34,6 +34,8 @@ TIMED_ERRNOS: Final = frozenset({"EAGAIN", "EINPROGRESS"})
 TIMED_CALLS: Final = frozenset({"send", "sendall", "close", "shutdown"})
 #: Calls in which Linux wakes everybody who waits for the same; only one of them finds it.
 EVERYBODY_WOKEN: Final = ("connect", "recv", "send")
+#: Calls that set the timer of what they send: of a SYN, or of the question who has the address.
+CONNECTS: Final = frozenset({"connect", "connect_ex"})
 #: A kernel takes a killed process apart: mostly in a millisecond; the world's takes no time.
 KILL_NS: Final = 10 * MS
 #: An interpreter finalizes, and has to wait its turn for it, where nobody measured how long. A
@@ -75,7 +77,7 @@ ALLOWED: Final = (
         why="a program must be scheduled, the wire is a program too; sleeps are exact (hrtimer)",
     ),
     Allowance(
-        what="what a timer of TCP does",
+        what="what a timer of TCP, or of a neighbour, does",
         how=f"within {TIMER_NS // MS} ms beside that, and a tick more for every RTO waited",
         why="a timer fires on a tick whose phase nobody sees; backing off doubles it in an RTO",
     ),

@@ -151,7 +151,10 @@ class _Past:
             if among and "connection" in pair.armed:
                 armed += latest["sent"] + latest["bare"][-1:] + latest["arrived"][-1:]
                 most += [max(pair.world_ns - p.world_ns, RTO_NS) for p in latest["sent"][-1:]]
-        if pair.after is None:
+        begun = pair.after
+        if "unseen" in pair.armed and begun is not None:
+            own += [] if any(p.world_ns >= begun.world_ns for p in armed) else [begun]
+        if begun is None:
             armed, own = own + armed, []
         for moment in own:  # the call's own timer runs from its entry, whatever is sent meanwhile
             allowed = timer(pair.world_ns - moment.world_ns, self.wire_late_ns)
