@@ -12,7 +12,8 @@ from halfopen.tcp.errqueue import Report
 from halfopen.tcp.jiffies import ceil_jiffies
 from halfopen.tcp.rtt import set_rto
 from halfopen.tcp.states import CONNECTING
-from halfopen.tcp.tcb import LOSS, RETRANSMIT, RTO_INITIAL, Tcb, done, wake
+from halfopen.tcp.tcb import LOSS, RETRANSMIT, RTO_INITIAL, TCP_HEADER, Tcb, done, wake
+from halfopen.wire.address import is_v6
 
 
 def error(tcb: Tcb, errno: int, *, hard: bool, now: int) -> None:
@@ -64,11 +65,17 @@ def revert_backoff(tcb: Tcb, seq: int, now: int) -> None:
 def mtu_reduced(tcb: Tcb, mtu: int, now: int) -> None:
     """Make smaller segments, and send again what was too big for the way.
 
-    RFC 1191 6; Linux tcp_v4_mtu_reduced.
+    RFC 1191 6; Linux tcp_v4_mtu_reduced. A SYN is not too big, but the next one offers an MSS that
+    fits (Linux tcp_advertise_mss); not so in IPv6, which knows no MSS yet that were too big (Linux
+    tcp_v6_mtu_reduced), nor where a listener answers (Linux tcp_req_err).
     """
-    if mtu >= tcb.mtu or tcb.state in CONNECTING:
+    connecting = tcb.state in CONNECTING
+    if mtu >= tcb.mtu or (connecting and (tcb.embryo or is_v6(tcb.flow[0]))):
         return
     tcb.mtu = mtu
+    if connecting:
+        tcb.adv_mss = min(tcb.adv_mss, mtu - tcb.ip_header - TCP_HEADER)
+        return
     sync_mss(tcb)
     _resend_too_big(tcb, now)
 

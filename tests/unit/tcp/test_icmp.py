@@ -32,10 +32,14 @@ from tests.unit.tcp.ends import IRS, ISS, End, Options, Ours, Sent
 from tests.unit.tcp.soundness import complaints
 
 from halfopen.base.units import MS, S
-from halfopen.tcp import icmp
+from halfopen.net.sysctl import with_defaults
+from halfopen.tcp import calls, icmp
+from halfopen.tcp.config import Config
+from halfopen.tcp.effects import Effects
 from halfopen.tcp.states import State
+from halfopen.tcp.tcb import Tcb
 from halfopen.wire import icmp as wire_icmp
-from halfopen.wire.tcp import ACK, PSH
+from halfopen.wire.tcp import ACK, PSH, SYN
 
 SEQ: Final = IRS + 1
 NXT: Final = ISS + 1
@@ -326,11 +330,37 @@ def test_small_segments_pass_a_smaller_mtu() -> None:
     assert end.sent() == []
 
 
-def test_during_the_handshake_the_mtu_is_not_looked_at() -> None:
+@pytest.mark.parametrize("begins", [reach.syn_sent, reach.crossed])
+def test_the_next_syn_of_a_connect_offers_what_fits_a_smaller_mtu(
+    begins: Callable[[Ours], None],
+) -> None:
     end = Ours()
-    reach.syn_sent(end)
+    begins(end)
+    assert end.segments[-1].mss == 1_460
     icmp.mtu_reduced(end.held(), 600, end.now)
-    assert end.held().mtu == 1_500
+    end.settle()
+    end.sent()
+    end.wait(1_100 * MS)
+    assert [sent.flags & SYN for sent in end.sent()] == [SYN]
+    assert end.segments[-1].mss == 560
+    assert end.held().mtu == 600
+
+
+def test_what_a_listener_answers_does_not_heed_an_mtu() -> None:
+    end = Ours()
+    reach.syn_received(end)
+    assert end.any is not None
+    icmp.mtu_reduced(end.any, 600, end.now)
+    assert (end.any.mtu, end.any.adv_mss) == (1_500, 1_460)
+
+
+def test_the_syn_of_a_connect_over_ipv6_does_not_heed_an_mtu() -> None:
+    flow = ("2001:db8::1", 40_000, "2001:db8::2", 80)
+    effects = Effects()
+    tcb = Tcb(flow, Config(with_defaults({}), 0), effects, iss=ISS)
+    calls.open_active(tcb, 0)
+    icmp.mtu_reduced(tcb, 1_280, 0)
+    assert (tcb.mtu, tcb.adv_mss) == (1_500, 1_440)
 
 
 def test_after_a_timeout_a_smaller_mtu_costs_no_second_window() -> None:
