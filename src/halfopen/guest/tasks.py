@@ -13,14 +13,18 @@ down.
 import ctypes
 import gc
 import linecache
+import os
 import sys
 from collections.abc import Callable
+from errno import EINTR
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from greenlet import getcurrent, greenlet
 
 from halfopen.base.errors import HalfopenError
 from halfopen.guest import fence, modules, places
+from halfopen.sockets.connect import connect
+from halfopen.sockets.table import FdTable
 from halfopen.sockets.waiting import Blocked, NotSimulatedError, Wait, WaitQueue
 from halfopen.world.events import InstantLimitError
 from halfopen.world.process import Waiter, Waiting
@@ -162,9 +166,38 @@ class Thread:
         while True:
             result = self.enter(call, *args, wait, world.now)
             if not isinstance(result, Blocked):
+                if self._has_signals():
+                    self._run_handlers()
                 return result
-            if not result.missed():
-                self.park(result)
+            if result.missed():
+                continue
+            if self._has_signals():
+                self._interrupt(wait)
+                if call is connect:
+                    raise InterruptedError(EINTR, os.strerror(EINTR))
+                # What the program waits for is asked for again (PEP 475): poll for what is left of
+                # its time, any other call for as long as its option says.
+                wait = Wait(wait.started_at if result.what == "an event" else world.now)
+                continue
+            self.park(result)
+
+    def _has_signals(self) -> bool:
+        """Whether handlers wait for this thread, which is the one that runs them."""
+        signals = self.image.signals
+        return signals is not None and self is self.image.main and signals.has_pending
+
+    def _interrupt(self, wait: Wait) -> None:
+        """Leave the call that the thread is blocked in, and run the handlers; they may raise."""
+        if wait.done or wait.taken:
+            fence.refuse("a signal handler in the middle of a call that has done a part")
+        if wait.holder is not None:
+            self.enter(FdTable.abandon, wait, self.world.now)
+        self._run_handlers()
+
+    def _run_handlers(self) -> None:
+        signals = self.image.signals
+        assert signals is not None, "handlers of a process without signals"
+        signals.run_pending()
 
     def enter(self, call: Callable[..., T], *args: object) -> T:
         """Enter the kernel once with ``call(table, *args)``; afterwards do what it asks for."""
@@ -201,7 +234,10 @@ class Thread:
     def pause(self, deadline: int | None, what: str, *queues: WaitQueue) -> bool:
         """Park for something that is no socket's: a lock, time."""
         self.image.count_call(self)
-        return self.park(Blocked(queues, deadline, what))
+        woken = self.park(Blocked(queues, deadline, what))
+        if self._has_signals():
+            self._run_handlers()
+        return woken
 
     def _count_round(self, deadline: int | None) -> None:
         """Count waits that are alike and come to nothing, while no program does anything else."""

@@ -2,18 +2,25 @@
 
 import _signal as real  # type: ignore[import-not-found]
 import errno
+import math
+import os
 import sys
 from collections.abc import Callable
 from types import FrameType, ModuleType
-from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Final, NoReturn, SupportsFloat, SupportsIndex, TypeAlias
 
+from halfopen.base.units import S
 from halfopen.guest import fence, places, tasks
 from halfopen.guest.standins.assemble import assemble
-from halfopen.guest.standins.numbers import integer
+from halfopen.guest.standins.numbers import integer, to_ns
+from halfopen.world.events import NEVER, Event
+from halfopen.world.process import ENDED
 
 if TYPE_CHECKING:
     from halfopen.guest.image import Image
+    from halfopen.world.world import World
 
+Seconds: TypeAlias = SupportsFloat | SupportsIndex
 Handler: TypeAlias = Callable[[int, FrameType | None], object] | int | None
 
 #: By default these end no process.
@@ -25,6 +32,39 @@ NAMES: Final[dict[int, str]] = {
     for name, number in sorted(vars(real).items(), reverse=True)
     if name.startswith("SIG") and not name.startswith("SIG_") and isinstance(number, int)
 }
+
+
+class RealTimer(Event):
+    """ITIMER_REAL of one process (POSIX setitimer)."""
+
+    def __init__(self, world: "World", signals: "Signals") -> None:
+        self.world = world
+        self.signals = signals
+        self.at: int | None = None
+        self.interval_ns = 0
+
+    def set(self, delay_ns: int, interval_ns: int) -> None:
+        """Come after a delay; 0: never. What was set before counts no more."""
+        self.at = None
+        self.interval_ns = interval_ns
+        if delay_ns:
+            self.at = self.world.now + delay_ns
+            self.world.queue.push(self.at, self)
+
+    def due(self, at: int) -> int:
+        """Only the present setting counts, while the process lives."""
+        return NEVER if at != self.at or self.signals.is_over else at
+
+    def fire(self, now: int) -> None:  # noqa: ARG002  as every event
+        """Send SIGALRM."""
+        self.at = None
+        if self.interval_ns:
+            self.set(self.interval_ns, self.interval_ns)
+        self.signals.arrive(real.SIGALRM)
+
+    def describe(self) -> str:
+        """Name the process."""
+        return f"SIGALRM to {self.signals.process}"
 
 
 class Signals:
@@ -39,6 +79,7 @@ class Signals:
         self._handlers[real.SIGINT] = self.on_interrupt
         self._handlers[real.SIGPIPE] = real.SIG_IGN
         self._wakeup_fd = -1
+        self._timer = RealTimer(image.world, self)
         self._pending: list[int] = []
 
     def signal(self, signalnum: int, handler: Handler, /) -> Handler:
@@ -89,6 +130,63 @@ class Signals:
                 fence.refuse("a signal handler (SIGPIPE) that another thread's call sets off")
             self._pending.append(real.SIGPIPE)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the process has ended."""
+        return self._image.over or self._image.process.state == ENDED
+
+    @property
+    def process(self) -> str:
+        """The name of the process."""
+        return self._image.name
+
+    @property
+    def has_pending(self) -> bool:
+        """Whether a handler waits for its turn."""
+        return bool(self._pending)
+
+    def arrive(self, number: int) -> None:
+        """Take a signal from outside, which ends what the main thread waits in.
+
+        Requires: no code of the process runs.
+        """
+        if self.is_deadly(number):
+            self._image.process.kill(NAMES[number], self._image.world.now)
+        elif self.is_handled(number):
+            self._pending.append(number)
+            assert self._image.main is not None, "a signal before the program began"
+            self._image.main.waiter.wake()
+
+    def setitimer(
+        self, which: int, seconds: Seconds, interval: Seconds = 0.0, /
+    ) -> tuple[float, float]:
+        """Let SIGALRM come after some time, and then again and again; 0: not at all.
+
+        Returns what was left, and how often it came. Raises ItimerError (an OSError) EINVAL.
+        """
+        if which in {real.ITIMER_VIRTUAL, real.ITIMER_PROF}:
+            fence.refuse("a timer of the time that a program computes", "computing takes none")
+        first, again = to_ns(seconds), to_ns(interval)
+        if which != real.ITIMER_REAL or first < 0 or again < 0:
+            raise real.ItimerError(errno.EINVAL, os.strerror(errno.EINVAL))
+        before = self.getitimer(which)
+        self._timer.set(first, again)
+        return before
+
+    def getitimer(self, which: int, /) -> tuple[float, float]:
+        """Say how long it is until SIGALRM comes, and how often it comes."""
+        if which != real.ITIMER_REAL:
+            raise real.ItimerError(errno.EINVAL, os.strerror(errno.EINVAL))
+        timer = self._timer
+        left = 0 if timer.at is None else timer.at - self._image.world.now
+        return left / S, timer.interval_ns / S
+
+    def alarm(self, seconds: int, /) -> int:
+        """Let SIGALRM come after so many seconds; return how many were left."""
+        left, _ = self.getitimer(real.ITIMER_REAL)
+        self._timer.set(integer(seconds) * S, 0)
+        return math.ceil(left)
+
     def run_pending(self) -> None:
         """Run the handlers that waited for a call to return."""
         while self._pending:
@@ -112,7 +210,7 @@ class Signals:
         self._valid(signalnum)
 
     def pause(self) -> None:
-        """Wait for a signal; none comes from outside."""
+        """Wait for a signal that has a handler."""
         thread = tasks.running()
         thread.call = "pause"
         thread.pause(None, "a signal")
@@ -140,7 +238,7 @@ def make(image: "Image") -> ModuleType:
     own = image.signals = Signals(image)
     names = (
         "signal getsignal default_int_handler raise_signal set_wakeup_fd siginterrupt pause "
-        "pthread_sigmask"
+        "pthread_sigmask setitimer getitimer alarm"
     )
     return assemble(
         real,

@@ -436,13 +436,12 @@ class Socket:
         return Netdb(self.image).address(host, family)
 
     def _connect(self, there: Address) -> None:
-        if self._timeout_ns in {None, 0}:
-            _blocking(calls.connect, self._fd, there)
-            return
         try:
             _blocking(calls.connect, self._fd, there)
+        except InterruptedError:
+            pass  # the kernel goes on connecting (CPython internal_connect)
         except BlockingIOError as error:
-            if error.errno != errno.EINPROGRESS:
+            if error.errno != errno.EINPROGRESS or self._timeout_ns in {None, 0}:
                 raise
         else:
             return

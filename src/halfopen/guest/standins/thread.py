@@ -84,7 +84,13 @@ class Lock:
         turn = _Turn(thread)
         self._turns.append(turn)
         while not turn.come:
-            if not thread.pause(until, "a lock") and not turn.come:
+            try:
+                woken = thread.pause(until, "a lock")
+            except BaseException:  # a signal handler's
+                if not turn.come:
+                    self._turns.remove(turn)
+                raise
+            if not woken and not turn.come:
                 self._turns.remove(turn)
                 return False
         return True

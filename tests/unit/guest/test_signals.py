@@ -1,0 +1,136 @@
+"""Signals that come while a program waits; rows/signal.txt has what CPython does too."""
+# ruff: noqa: T201  programs print
+
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+from tests.unit.guest.guests import DELAY_NS, Stage, alone
+
+from halfopen.base.errors import NotPossibleHereError
+from halfopen.base.units import MS
+
+SERVER = ("10.0.0.2", 80)
+
+
+def listens() -> None:
+    listener = socket.create_server(SERVER)
+    listener.accept()
+    time.sleep(10)
+
+
+def connects(returns: bool) -> None:
+    """Be interrupted in the middle of the handshake; ask what is there afterwards."""
+
+    def handler(number: int, frame: object) -> None:  # noqa: ARG001  as every handler
+        print("signal", time.monotonic() - began)
+        if not returns:
+            raise ValueError(number)
+
+    time.sleep(0.1)
+    began = time.monotonic()
+    signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.005)
+    sock = socket.socket()
+    try:
+        sock.connect(SERVER)
+        print("connected", round(time.monotonic() - began, 3))
+    except ValueError as error:
+        print("error", error)
+        sock.connect(SERVER)
+        print("connected", round(time.monotonic() - began, 3))
+    print(sock.getpeername()[1], sock.connect_ex(SERVER))
+
+
+@pytest.mark.parametrize(
+    ("returns", "said"),
+    [
+        # Python polls and asks SO_ERROR: the kernel's socket is connecting still, and says so once.
+        (True, ["signal 0.005", "connected 0.02", "80 0"]),
+        (False, ["signal 0.005", "error 14", "connected 0.02", "80 106"]),
+    ],
+)
+def test_connect_goes_on_whatever_the_handler_does(returns: bool, said: list[str]) -> None:
+    assert DELAY_NS == 10 * MS
+    stage = Stage()
+    stage.start(listens, host="b")
+    stage.start(connects, returns)
+    stage.run()
+    lines = stage.lines("connects")
+    assert [lines[0][:12], *lines[1:]] == said
+
+
+def dies() -> None:
+    signal.alarm(2)
+    time.sleep(10)
+    print("never")
+
+
+def test_a_signal_without_a_handler_ends_the_process() -> None:
+    stage = alone(dies)
+    assert stage.end("dies") == "SIGALRM"
+    assert stage.lines("dies") == []
+
+
+def ends_before() -> None:
+    signal.signal(signal.SIGALRM, print)
+    signal.alarm(2)
+
+
+def test_an_alarm_of_a_process_that_has_ended_is_nobody_s() -> None:
+    stage = alone(ends_before)
+    assert stage.end("ends_before") == "exit 0"
+
+
+def takes_a_lock_in_time() -> None:
+    """The lock comes at the very instant of the signal, whose handler raises."""
+
+    def handler(number: int, frame: object) -> None:  # noqa: ARG001  as every handler
+        raise ValueError
+
+    lock = threading.Lock()
+    lock.acquire()
+
+    def release() -> None:
+        time.sleep(1)
+        lock.release()
+
+    threading.Thread(target=release).start()
+    signal.signal(signal.SIGALRM, handler)
+    signal.alarm(1)
+    try:
+        lock.acquire()
+    except ValueError:
+        print("interrupted")
+    print(lock.locked())
+
+
+def test_a_lock_that_comes_with_the_signal_is_had() -> None:
+    assert alone(takes_a_lock_in_time).lines("takes_a_lock_in_time") == ["interrupted", "True"]
+
+
+def sends_much() -> None:
+    signal.signal(signal.SIGALRM, lambda *_: None)
+    listener = socket.create_server(("10.0.0.1", 80))
+    sock = socket.create_connection(listener.getsockname())
+    signal.alarm(1)
+    sock.sendall(bytes(50_000_000))
+
+
+def receives_all() -> None:
+    signal.signal(signal.SIGALRM, lambda *_: None)
+    listener = socket.create_server(("10.0.0.1", 80))
+    sock = socket.create_connection(listener.getsockname())
+    conn, _ = listener.accept()
+    conn.send(b"some")
+    signal.alarm(1)
+    sock.recv(10, socket.MSG_WAITALL)
+
+
+@pytest.mark.parametrize("program", [sends_much, receives_all])
+def test_a_call_that_has_done_a_part_is_not_interrupted(program: Callable[[], None]) -> None:
+    with pytest.raises(NotPossibleHereError, match="in the middle of a call"):
+        alone(program)
