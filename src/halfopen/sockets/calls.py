@@ -13,6 +13,7 @@ An address is (host, port), and for AF_INET6 (host, port, flowinfo, number of th
     socket(table, family, kind, proto, now) -> fd        kind may carry SOCK_NONBLOCK
     bind(table, fd, (address, port), now)                listen(table, fd, backlog, now)
     connect(table, fd, (address, port), wait, now) -> None | Blocked
+    disconnect(table, fd, now)                           connect with AF_UNSPEC
     accept(table, fd, wait, now) -> (fd, (address, port)) | Blocked     the new socket blocks
     getsockname(table, fd) -> (address, port)            getpeername(table, fd) -> (address, port)
     send(table, fd, data, flags, wait, now) -> int | Blocked
@@ -37,6 +38,7 @@ An address is (host, port), and for AF_INET6 (host, port, flowinfo, number of th
 from halfopen.sockets.connect import (
     bind,
     connect,
+    disconnect,
     getblocking,
     getpeername,
     getsockname,
@@ -61,6 +63,7 @@ __all__ = [
     "bind",
     "close",
     "connect",
+    "disconnect",
     "epoll_create",
     "epoll_ctl",
     "epoll_wait",

@@ -196,6 +196,21 @@ def _connect(sock: TcpSock, address: Address, wait: Wait, now: int) -> Blocked |
     return None
 
 
+def disconnect(table: FdTable, fd: int, now: int) -> None:
+    """Dissolve what connect or listen began: connect with AF_UNSPEC.
+
+    Linux __inet_stream_connect.
+    """
+    sock = table.socket(fd)
+    if isinstance(sock, UdpSock):
+        raise NotSimulatedError("connect with AF_UNSPEC of a UDP socket is not simulated")
+    if sock.tcb is not None and sock.tcb.minisock:
+        raise NotSimulatedError("connect with AF_UNSPEC in TIME_WAIT is not simulated")
+    sock.disconnect(now)
+    sock.ss = SS_UNCONNECTED
+    table.kernel.settle(now)
+
+
 def _begin(sock: TcpSock, address: Address, now: int) -> int:
     """Send the SYN, unless it is on its way; return what a caller is told who won't wait."""
     if sock.ss == SS_CONNECTING:

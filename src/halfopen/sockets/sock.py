@@ -243,9 +243,10 @@ class TcpSock:
     def disconnect(self, now: int) -> None:
         """Be as new, except for what bind and the options said (Linux tcp_disconnect).
 
-        Requires: it connects, is connected, or listens.
+        One that is closed already keeps its port.
         """
         tcb = self.tcb
+        was_open = tcb is not None or self.listening is not None
         if tcb is not None:
             assert not tcb.minisock, "a socket is used again while its TIME-WAIT lasts"
             self.tcb = None
@@ -253,13 +254,13 @@ class TcpSock:
             tcb.user = None
             calls.abort(tcb, now)
             self.error = tcb.so_error  # it stays to be told
-        else:
+        elif was_open:
             self.stop_listening(now)
         self.shut = 0
         self.peer = None
         if not self.address_locked:
             self.address = self.wildcard
-        if not self.port_locked:
+        if was_open and not self.port_locked:
             self.kernel.ports.release(self)
         self.wake()
 

@@ -20,6 +20,7 @@ from halfopen.guest.standins import (
     socket,
     thread,
     time,
+    unspec,
     warnings,
 )
 
@@ -35,6 +36,7 @@ STANDINS: "Final[dict[str, Callable[[Image], ModuleType]]]" = {
     "_warnings": warnings.make,
     "atexit": atexit.make,
     "fcntl": fcntl.make,
+    unspec.NAME: unspec.make,
     "posix": posix.make,
     "select": select.make,
     "time": time.make,
