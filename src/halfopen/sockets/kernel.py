@@ -219,14 +219,14 @@ class Kernel:
         sock.sport = port
         sock.peer = (peer, peer_port)
         sock.address_locked = listener.address_locked
-        sock.port_locked = listener.port_locked
         tcb.user = sock
         self.ports.hold(sock, port)
 
     def _gone(self, tcb: Tcb) -> None:
-        """Free the port of a connection that is over, unless the user bound it and still holds it.
+        """Free the port of a connection that is over.
 
-        Linux tcp_set_state, inet_csk_destroy_sock.
+        One that bind gave is the socket's as long as somebody holds it (Linux tcp_set_state). An
+        accepted one was never given one (Linux sk_clone_lock).
         """
         sock = tcb.user
         if not isinstance(sock, TcpSock) or sock.tcb is not tcb:

@@ -7,9 +7,11 @@ from errno import (
     EAGAIN,
     EBADF,
     ECONNRESET,
+    EINPROGRESS,
     EINVAL,
     EMFILE,
     ENETUNREACH,
+    ENOTCONN,
     ENOTSOCK,
     EPIPE,
 )
@@ -110,6 +112,113 @@ def test_a_send_that_waits_for_the_handshake_is_told_of_the_refusal() -> None:
     assert error(lambda: calls.send(program.table, fd, b"x", 0, wait, program.now)) == 111
     again = program.wait()
     assert error(lambda: calls.send(program.table, fd, b"x", 0, again, program.now)) == EPIPE
+
+
+def test_a_port_that_connect_picked_is_free_when_the_connection_is_over() -> None:
+    """The socket is connected still, for the API, and may be bound."""
+    program = alone()
+    fd = opened(program)
+    own = calls.getsockname(program.table, fd)
+    hears(program, fd, RST)
+    assert calls.getsockname(program.table, fd) == own
+    calls.bind(program.table, fd, (HERE, 7_000), program.now)
+    calls.bind(program.table, program.stream(), own, program.now)
+
+
+def test_a_port_that_bind_gave_stays_when_the_connection_is_over() -> None:
+    program = alone()
+    fd = program.stream(nonblock=True)
+    calls.bind(program.table, fd, (HERE, 7_000), program.now)
+    assert error(lambda: program.connect(fd, PEER)) == EINPROGRESS
+    hears(program, fd, SYN | ACK, seq=7_000)
+    hears(program, fd, RST)
+    assert error(lambda: calls.bind(program.table, fd, (HERE, 7_001), program.now)) == EINVAL
+    other = program.stream()
+    assert error(lambda: calls.bind(program.table, other, (HERE, 7_000), program.now)) == EADDRINUSE
+
+
+def test_the_port_of_an_accepted_connection_is_free_when_that_is_reset() -> None:
+    """A server may start again while it holds what is left of its connections."""
+    program = alone()
+    listener = program.stream()
+    calls.bind(program.table, listener, (HERE, 80), program.now)
+    calls.listen(program.table, listener, 5, program.now)
+    flow = (PEER, 5_000, HERE, 80)
+
+    def arrives(seq: int, ack: int, flags: int) -> None:
+        seg = Segment(flow, seq, ack, flags, 60_000, mss=1_460 if flags & SYN else 0)
+        program.kernel.receive(Packet(PEER, HERE, PROTO_TCP, seg), 0, program.now)
+
+    arrives(7_000, 0, SYN)
+    (answer,) = program.leaves()
+    assert isinstance(answer.body, Segment)
+    arrives(7_001, answer.body.seq + 1, ACK)
+    calls.accept(program.table, listener, program.wait(), program.now)
+    arrives(7_001, 0, RST)
+    calls.close(program.table, listener, program.wait(), program.now)
+    calls.bind(program.table, program.stream(), (HERE, 80), program.now)
+
+
+def dissolves(program: Program, fd: int) -> None:
+    calls.disconnect(program.table, fd, program.now)
+
+
+def test_a_connection_that_is_dissolved_is_reset_and_its_socket_is_as_new() -> None:
+    program = alone()
+    fd = opened(program)
+    program.leaves()
+    dissolves(program, fd)
+    (left,) = program.leaves()
+    assert isinstance(left.body, Segment)
+    assert left.body.flags & RST
+    assert error(lambda: calls.getpeername(program.table, fd)) == ENOTCONN
+    assert calls.getsockopt(program.table, fd, c.SOL_SOCKET, c.SO_ERROR, 0, program.now) == 104
+    assert calls.getsockname(program.table, fd)[0] == "0.0.0.0"
+    calls.listen(program.table, fd, 5, program.now)
+
+
+def test_an_attempt_that_is_dissolved_ends_in_silence() -> None:
+    program = alone()
+    fd = program.connecting()
+    program.leaves()
+    dissolves(program, fd)
+    assert program.leaves() == []
+    calls.bind(program.table, fd, (HERE, 7_000), program.now)
+
+
+def test_a_listener_that_is_dissolved_keeps_the_port_that_it_was_bound_to() -> None:
+    program = alone()
+    fd = program.stream()
+    calls.bind(program.table, fd, (HERE, 7_000), program.now)
+    calls.listen(program.table, fd, 5, program.now)
+    dissolves(program, fd)
+    assert calls.getsockname(program.table, fd) == (HERE, 7_000)
+    assert program.poll(fd) & HUP
+    other = program.stream()
+    assert error(lambda: calls.bind(program.table, other, (HERE, 7_000), program.now)) == EADDRINUSE
+
+
+def test_a_closed_socket_that_is_dissolved_keeps_the_port_that_it_was_given() -> None:
+    program = alone()
+    fd = program.stream()
+    calls.bind(program.table, fd, (HERE, 0), program.now)
+    own = calls.getsockname(program.table, fd)
+    dissolves(program, fd)
+    assert calls.getsockname(program.table, fd) == own
+    other = program.stream()
+    assert error(lambda: calls.bind(program.table, other, own, program.now)) == EADDRINUSE
+
+
+def test_what_can_not_be_dissolved_yet_says_so() -> None:
+    program = alone()
+    with pytest.raises(NotSimulatedError, match="UDP"):
+        dissolves(program, program.datagram())
+    fd = opened(program)
+    calls.shutdown(program.table, fd, c.SHUT_WR, program.now)
+    hears(program, fd, ACK | FIN)
+    assert program.tcb(fd).state is State.TIME_WAIT
+    with pytest.raises(NotSimulatedError, match="TIME_WAIT"):
+        dissolves(program, fd)
 
 
 def test_fast_open_is_not_simulated_and_says_so() -> None:
