@@ -92,10 +92,11 @@ class Machine:
         self._addresses = _configure(host, _FIRST, host.addresses, link_local(mac))
         for source in _firsts(self._addresses):
             length = _LAN_PREFIX6 if is_v6(source) else _LAN_PREFIX
-            network = ipaddress.ip_network(f"{source}/{length}", strict=False).network_address
-            netlink.add_route(
-                _FIRST, str(network), source=source, congestion=CONGESTION, length=length
-            )
+            network = ipaddress.ip_network(f"{source}/{length}", strict=False)
+            to = str(network.network_address)
+            netlink.add_route(_FIRST, to, source=source, congestion=CONGESTION, length=length)
+            if not is_v6(source):
+                netlink.add_broadcast(_FIRST, str(network.broadcast_address), source=source)
 
     def set_down(self) -> bool:
         """Take the first interface down; False: it was. Requires: in the host's namespace.

@@ -31,7 +31,9 @@ RTAX_CC_ALGO: Final = 16
 RT_TABLE_MAIN: Final = 254
 RTPROT_BOOT: Final = 3
 RT_SCOPE_LINK: Final = 253
+RT_TABLE_LOCAL: Final = 255
 RTN_UNICAST: Final = 1
+RTN_BROADCAST: Final = 3
 
 
 def set_up(interface: str, *, mtu: int | None = None) -> None:
@@ -93,6 +95,21 @@ def add_route(
         + _attribute(RTA_OIF, struct.pack("=i", socket.if_nametoindex(interface)))
         + _attribute(RTA_PREFSRC, _octets(source)[1])
         + _attribute(RTA_METRICS, metrics)
+    )
+    _request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, head + attributes)
+
+
+def add_broadcast(interface: str, to: str, *, source: str) -> None:
+    """Let an address be the broadcast address of a network that an interface is in."""
+    family, octets = _octets(to)
+    head = struct.pack(
+        *("=BBBBBBBBI", family, 8 * len(octets), 0, 0),
+        *(RT_TABLE_LOCAL, RTPROT_BOOT, RT_SCOPE_LINK, RTN_BROADCAST, 0),
+    )
+    attributes = (
+        _attribute(RTA_DST, octets)
+        + _attribute(RTA_OIF, struct.pack("=i", socket.if_nametoindex(interface)))
+        + _attribute(RTA_PREFSRC, _octets(source)[1])
     )
     _request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, head + attributes)
 
