@@ -362,7 +362,7 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             "Yes, if both the old and the new socket had the option: with SO_REUSEADDR on both "
             f"(or SO_REUSEPORT on both) bind succeeds for the old socket in {len(gone)} of "
             f"{len(STATES)} states ({', '.join(gone)}); with it on one of them only, bind "
-            f"succeeds in {reuse or 'none'} of 2 cases (EADDRINUSE). What the old one's listener "
+            f"succeeds in {reuse} of 2 cases (EADDRINUSE). What the old one's listener "
             "set is inherited by its connections, and may be set after its bind. A socket that "
             "still listens keeps the port from SO_REUSEADDR; with SO_REUSEPORT on both, both "
             "listen. The new server gets the new connections. Without an option a TIME-WAIT holds "
