@@ -6,6 +6,7 @@
 # make docs      the pages, in docs/_build/html
 # make coverage  branch coverage (pure build)
 # make hostile   a million hostile segments
+# make mutation  how many mutants of tcp the tests kill, of a sample
 # make lock      requirements.lock anew
 # VENV=... puts the environments elsewhere.
 
@@ -18,7 +19,7 @@ BUILT_FROM = pyproject.toml setup.py tools/backend.py requirements.lock
 
 export HALFOPEN_COMPILE =
 
-.PHONY: ask test unit kernel matrix check compiled bench docs coverage hostile lock clean
+.PHONY: ask test unit kernel matrix check compiled bench docs coverage hostile mutation lock clean
 .DELETE_ON_ERROR:
 
 $(VENV)/halfopen-venv:
@@ -82,6 +83,10 @@ coverage: $(VENV)/halfopen-test
 
 hostile: $(VENV)/halfopen-test
 	tools/timed hostile $(PY) -m tests.property.siege
+
+mutation: $(VENV)/halfopen-check
+	$(PIP) --no-build-isolation -e '.[mutation]'
+	PATH=$(abspath $(VENV))/bin:$$PATH CI=1 tools/timed mutation $(PY) tools/mutation.py
 
 lock: $(VENV)/halfopen-venv
 	tools/lock $(VENV)
