@@ -173,14 +173,14 @@ class TcpSock:
         self.mark(tcb)
 
     def bequest(self) -> Options:
-        """Return the options of a socket that accept will give: all but SO_PRIORITY.
+        """Return the options of a socket that accept will give.
 
-        Linux sk_clone.
+        All but SO_PRIORITY (Linux sk_clone) and TCP_DEFER_ACCEPT (inet_csk_clone_lock).
         """
         options = self.options
-        if options.priority:
+        if options.priority or options.defer_accept:
             options = options.copy(self.kernel.config)
-            options.priority = 0
+            options.priority = options.defer_accept = 0
         else:
             options.shared = True
         return options

@@ -537,18 +537,24 @@ def test_who_connects_with_tcp_defer_accept_lets_the_ack_wait_for_text() -> None
     assert program.tcb(fd).delack_at is not None
 
 
-def test_a_priority_is_not_handed_down() -> None:
-    """Linux sk_clone."""
+@pytest.mark.parametrize(
+    "key",
+    [(c.SOL_SOCKET, c.SO_PRIORITY), (c.IPPROTO_TCP, c.TCP_DEFER_ACCEPT)],
+    ids=["SO_PRIORITY", "TCP_DEFER_ACCEPT"],
+)
+def test_some_options_are_not_handed_down(key: tuple[int, int]) -> None:
+    """Linux sk_clone, inet_csk_clone_lock."""
     program = alone()
     fd, client = program.listener(), program.stream(nonblock=True)
-    program.set(fd, c.SOL_SOCKET, c.SO_PRIORITY, 3)
+    program.set(fd, *key, 3)
     program.set(fd, c.SOL_SOCKET, c.SO_KEEPALIVE, 1)
     assert error(lambda: program.connect(client, HERE)) == EINPROGRESS
+    calls.send(program.table, client, b"text", 0, program.wait(), program.now)
     taken = calls.accept(program.table, fd, program.wait(), program.now)
     assert not isinstance(taken, Blocked)
-    assert program.get(taken[0], c.SOL_SOCKET, c.SO_PRIORITY) == 0
+    assert program.get(taken[0], *key) == 0
     assert program.get(taken[0], c.SOL_SOCKET, c.SO_KEEPALIVE) == 1
-    assert program.get(fd, c.SOL_SOCKET, c.SO_PRIORITY) == 3
+    assert program.get(fd, *key) == 3
 
 
 def test_poll_says_writeable_while_a_third_of_the_buffer_is_free() -> None:
