@@ -67,7 +67,7 @@ def names(lab: Lab) -> None:
             lab.mark("accepted")
             conn.getsockname()
             conn.getpeername()
-            _HELD.append(conn)
+            _KEPT.append(conn)
     listener.getsockname()
     with contextlib.suppress(OSError):
         listener.getpeername()
@@ -75,7 +75,7 @@ def names(lab: Lab) -> None:
 
 
 #: Keeps connections open to the end.
-_HELD: Final[list[socket.socket]] = []
+_KEPT: Final[list[socket.socket]] = []
 
 
 def two_clients(lab: Lab) -> None:
@@ -85,7 +85,7 @@ def two_clients(lab: Lab) -> None:
     for _ in range(2):
         sock = socket.socket(family, socket.SOCK_STREAM)
         sock.connect_ex((host, PORT))
-        _HELD.append(sock)
+        _KEPT.append(sock)
     time.sleep(LONG)
 
 
