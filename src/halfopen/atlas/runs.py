@@ -71,7 +71,7 @@ class RowRun:
         return "failed" if self.failed else self.answer.verdict
 
 
-OPEN: Final = Answer(verdict="open", text="")
+OPEN: Final = Answer(verdict="open", text="", zh="")
 
 
 def run_row(

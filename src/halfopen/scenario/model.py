@@ -160,7 +160,7 @@ class Answer:
 
     verdict: Verdict
     text: str
-    zh: str = ""
+    zh: str
 
 
 @value
@@ -173,11 +173,11 @@ class Note:
 
     id: str
     question: str
+    question_zh: str
     variants: tuple[Variant, ...]
     answer: Callable[[Mapping[str, Trace]], Answer]
     why: tuple[str, ...]  # "RFC 9293 3.10.7.3", "Linux tcp_reset"
     words: tuple[str, ...] = ()  # what people may search by
-    question_zh: str = ""
 
 
 def each(**settings: tuple[str, ...]) -> Iterator[dict[str, str]]:
