@@ -1,0 +1,418 @@
+"""N49: SO_LINGER on, with no time and with some; what close does, and how long."""
+
+import contextlib
+import socket
+import struct
+import time
+from collections.abc import Mapping
+from typing import Final
+
+from halfopen.base.units import HOUR, MS, S, show_duration
+from halfopen.record.events import ProcessEnded, StateChange
+from halfopen.record.faults import Kill
+from halfopen.record.query import calls
+from halfopen.record.trace import Trace
+from halfopen.scenario.model import Answer, Lab, Note, OnMark, Step, Variant, each
+from halfopen.scenario.notes import lingering, pair, unread
+from halfopen.scenario.notes.reading import segments_from, span
+from halfopen.scenario.notes.unread import CLIENT, DELAY_NS, SERVER
+from halfopen.wire.tcp import RST
+
+HORIZON_NS: Final = 2740 * MS
+#: By when TCP itself has given up.
+HORIZONS_NS: Final = {"host off": 3040 * MS}
+SECONDS: Final = {"0": 0, "1 s": 1, "20 s": 20, "2 min": 120, "1 h": 3600}
+#: An unacknowledged segment of a socket that is still held is repeated for less than 2 s, too.
+SHORT: Final = {**lingering.SHORT, "net.ipv4.tcp_retries2": 2}
+
+OTHERWISE: Final = (
+    "close, non-blocking",
+    "close, duplicate first",
+    "shutdown, then close",
+    "os._exit",
+    "exit",
+    "SIGKILL",
+)
+KILLED_AFTER_NS: Final = 300 * MS
+
+
+def client(lab: Lab) -> None:
+    """Set SO_LINGER, write, and let go of the socket while that is on its way."""
+    sock = lingering.connected(lab)
+    lingering.linger(sock, on=True, seconds=SECONDS[lab.settings["l_linger"]])
+    lingering.write(sock, lab.settings["pending"])
+    lab.mark("ends")
+    lingering.ENDS[lab.settings["ends by"]](sock)
+    lab.mark("goes on")
+    time.sleep(pair.LONG)
+
+
+def connecting_client(lab: Lab) -> None:
+    """Close while the handshake is under way."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    lingering.linger(sock, on=True, seconds=SECONDS[lab.settings["l_linger"]])
+    sock.setblocking(False)
+    sock.connect_ex((lab.address(SERVER), pair.PORT))
+    sock.close()
+    time.sleep(pair.LONG)
+
+
+def reading_client(lab: Lab) -> None:
+    """Connect, be silent for a while, and then read to the end."""
+    sock = unread.connect(lab)
+    time.sleep(lingering.LATE)
+    with contextlib.suppress(OSError):
+        while sock.recv(1 << 17):
+            pass
+    time.sleep(pair.LONG)
+
+
+def listening_server(lab: Lab) -> None:
+    """Set SO_LINGER on the listener; close what it accepts, or the listener itself."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    seconds = SECONDS[lab.settings["l_linger"]]
+    when = lab.settings["set"]
+    if when == "before listen":
+        lingering.linger(listener, on=True, seconds=seconds)
+    listener.bind((lab.address(SERVER), pair.PORT))
+    listener.listen(5)
+    lab.mark("listening")
+    time.sleep(0.3)  # the connection has come, and waits to be accepted
+    if when == "after the handshake":
+        lingering.linger(listener, on=True, seconds=seconds)
+    if lab.settings["closes"] == "listener":
+        listener.close()
+    else:
+        conn, _ = listener.accept()
+        conn.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8)
+        conn.sendall(bytes(lingering.SMALL))
+        conn.close()
+    time.sleep(pair.LONG)
+
+
+def _variant(settings: Mapping[str, str], *, because: str = "") -> Variant:
+    return lingering.variant(
+        settings,
+        client,
+        horizon_ns=HOUR * 2 if because else HORIZONS_NS.get(settings["peer"], HORIZON_NS),
+        because=because,
+        sysctl={} if because else SHORT,
+    )
+
+
+def _killed(settings: Mapping[str, str]) -> Variant:
+    """Kill the client while its close waits."""
+    return pair.variant(
+        settings,
+        server=lingering.server,
+        client=client,
+        horizon_ns=HORIZON_NS,
+        steps=(
+            Step(
+                when=OnMark(process=CLIENT, name="ends", delay_ns=KILLED_AFTER_NS),
+                fault=Kill(process=CLIENT),
+            ),
+        ),
+        sysctl=SHORT,
+        delay_ns=DELAY_NS,
+    )
+
+
+def _at_close() -> list[Variant]:
+    """Close with l_linger 0 and more, whatever the peer does."""
+    plain = {"ends by": "close", "unread": "none"}
+    products = (
+        each(
+            l_linger=("0",),
+            pending=("none", "data"),
+            peer=("reads", "never reads", "host off"),
+        ),
+        each(l_linger=("1 s",), pending=("none",), peer=("reads", "host off")),
+        each(l_linger=("1 s", "20 s"), pending=("data",), peer=lingering.PEERS),
+    )
+    return [
+        _variant({"l_linger": settings["l_linger"], **plain, **settings})
+        for product in products
+        for settings in product
+        if (settings["l_linger"], settings["peer"]) != ("1 s", "cable out and in")  # both at once
+    ]
+
+
+def _otherwise() -> list[Variant]:
+    """Let go of the socket in other ways, have something unread, be killed meanwhile."""
+    found = [
+        _variant(
+            {"l_linger": settings["l_linger"], "unread": "none", "pending": "data", **settings}
+        )
+        for settings in each(
+            l_linger=("0", "1 s"), **{"ends by": OTHERWISE}, peer=("reads late", "never reads")
+        )
+    ]
+    found += [
+        _variant(
+            {
+                "l_linger": seconds,
+                "ends by": "close",
+                "unread": "data",
+                "pending": "data",
+                "peer": "reads late",
+            }
+        )
+        for seconds in ("0", "1 s")
+    ]
+    found += [
+        _killed(
+            {
+                "l_linger": "1 s",
+                "ends by": "close",
+                "unread": "none",
+                "pending": "data",
+                "peer": peer,
+                "meanwhile": "SIGKILL",
+            }
+        )
+        for peer in ("reads late", "never reads")
+    ]
+    return found
+
+
+def _elsewhere() -> list[Variant]:
+    """Close while connecting; a listener, and what it gives."""
+    found = [
+        pair.variant(
+            {"socket": "connecting", "l_linger": seconds},
+            server=lingering.server_that_is_busy,
+            client=connecting_client,
+            horizon_ns=700 * MS,
+            delay_ns=DELAY_NS,
+        )
+        for seconds in ("0", "1 s")
+    ]
+    found += [
+        pair.variant(
+            {"socket": "listener", **settings},
+            server=listening_server,
+            client=reading_client,
+            horizon_ns=HORIZON_NS,
+            delay_ns=DELAY_NS,
+        )
+        for settings in each(
+            set=("before listen", "after the handshake"),
+            closes=("accepted", "listener"),
+            l_linger=("0", "1 s"),
+        )
+    ]
+    return found
+
+
+def _default() -> list[Variant]:
+    plain = {"ends by": "close", "unread": "none", "pending": "data"}
+    return [
+        _variant(
+            {"l_linger": seconds, **plain, "peer": peer, "durations": "default"},
+            because="the system goes on for a quarter of an hour",
+        )
+        for seconds, peer in (("2 min", "never reads"), ("1 h", "host off"))
+    ]
+
+
+_CLOSE: Final = _at_close()
+_OTHERWISE: Final = _otherwise()
+_ELSEWHERE: Final = _elsewhere()
+_DEFAULT: Final = _default()
+
+
+#: A timer of the kernel may be so late.
+_TICKS_NS: Final = 40 * MS
+
+
+def answer(runs: Mapping[str, Trace]) -> Answer:
+    """Read from every run how long close waited, what it waited for, and what the peer got."""
+    thrown = _thrown_away(runs)
+    waits = _waits(runs)
+    exits = _exits(runs)
+    inherited = _elsewhere_read(runs)
+    long = {
+        each.settings["l_linger"]: show_duration(_blocked(runs[each.name])) for each in _DEFAULT
+    }
+    times_up, acked, broken = (span(waits[why]) for why in ("time", "acknowledged", "broken"))
+    kept = " or ".join(str(octets) for octets in sorted(set(thrown)))
+    runs_0 = len(thrown)
+    exit_waits = span(exits)
+    return Answer(
+        verdict="answered",
+        text=(
+            "l_linger 0: close returns at once and sends an RST instead of a FIN; what is unsent "
+            "or unacknowledged is thrown away, the peer gets ECONNRESET behind what had arrived "
+            f"({kept} octets, in {runs_0} runs). Every last close does so, exit and SIGKILL too. "
+            "l_linger N: close sends a FIN and waits until all is acknowledged ("
+            f"{acked}), the connection is broken ({broken}), or N seconds are over ({times_up} "
+            "with 1 s). It returns without an error in all three; after N seconds the system goes "
+            "on as if linger were off. It waits on a non-blocking socket, too, and after shutdown; "
+            "only the last descriptor's close waits. SIGKILL and os._exit wait for nothing and "
+            f"still send the rest, but Python's own exit closes the sockets and waits ({exit_waits}"
+            "). Unread data: an RST at once, whatever N. Accepted sockets inherit it as it is when "
+            f"the handshake ends ({inherited} runs); the listener's own close never waits. With N "
+            f"= 2 min and a peer that never reads close took {long['2 min']}; with 1 h and a dead "
+            f"peer {long['1 h']}, when TCP itself gave up."
+        ),
+        zh=(
+            "l_linger 为 0：close 立即返回，不发 FIN 而发 RST，没发出和没确认的数据都丢弃；对端读"
+            f"完已到达的数据后得到 ECONNRESET（{runs_0} 次运行，对端得到 {kept} 字节）。最后一个描"
+            "述符怎么关都一样，exit 和 SIGKILL 也是。l_linger 为 N：close 发 FIN 并等待，直到全部"
+            f"数据被确认（{acked}），或连接断掉（{broken}），或 N 秒到时（N 为 1 s 时 {times_up}）"
+            "。三种情况 close 都不报错；到时之后系统像没设 linger 一样继续发送。非阻塞套接字也会"
+            "等，先 shutdown 也会等；只有最后一个描述符的 close 才等。SIGKILL 和 os._exit 不等待"
+            f"，剩下的数据照样发出；但 Python 正常退出时会关闭套接字，于是也等待（{exit_waits}）。"
+            "有未读数据时，不管 N 是多少都立即发 RST。accept 得到的套接字继承握手完成那一刻监听套"
+            f"接字的设置（{inherited} 次运行）；监听套接字自己的 close 从不等待。N 为 2 min 而对端"
+            f"从不读：close 用了 {long['2 min']}；N 为 1 h 而对端断电：{long['1 h']}，那时 TCP 自"
+            "己放弃了。"
+        ),
+    )
+
+
+def _blocked(trace: Trace) -> int:
+    """How long the client's last close took; it returns, and without an error."""
+    close = lingering.closing(trace)
+    assert close.errno is None, "close gives no error"
+    assert close.blocked_ns is not None, "close returns"
+    return close.blocked_ns
+
+
+def _thrown_away(runs: Mapping[str, Trace]) -> list[int]:
+    """See l_linger 0 send an RST at once; how much a peer that reads got."""
+    got = []
+    for variant in (*_CLOSE, *_OTHERWISE):
+        trace, settings = runs[variant.name], variant.settings
+        if settings["l_linger"] != "0":
+            continue
+        assert lingering.kinds(trace) == {"RST"}, f"{variant.name}: an RST and no FIN"
+        if "close" in settings["ends by"]:
+            assert _blocked(trace) == 0, f"{variant.name}: at once"
+        if settings["peer"].startswith("reads"):
+            assert lingering.told(trace) == "ECONNRESET", f"{variant.name}: the peer is told"
+            if settings["pending"] == "data":
+                got.append(unread.octets_read(trace))
+                assert got[-1] < lingering.written(trace), f"{variant.name}: not all arrives"
+    return got
+
+
+def _waits(runs: Mapping[str, Trace]) -> dict[str, list[int]]:
+    """See what every lingering close waited for, and how long."""
+    found: dict[str, list[int]] = {"acknowledged": [], "broken": [], "time": []}
+    for variant in (*_CLOSE, *_OTHERWISE):
+        trace, settings = runs[variant.name], variant.settings
+        limit = SECONDS[settings["l_linger"]] * S
+        if not limit or "close" not in settings["ends by"] or "meanwhile" in settings:
+            continue
+        if settings["unread"] == "data":
+            assert _blocked(trace) == 0, "with unread data close returns at once"
+            assert lingering.kinds(trace) == {"RST"}, "and sends an RST"
+            continue
+        if limit > HORIZON_NS and settings["peer"] == "never reads":
+            assert lingering.closing(trace).returned_ns is None, "it waits on"
+            continue
+        took = _blocked(trace)
+        close = lingering.closing(trace)
+        left = [at for at in _left_fin_wait_1(trace) if at <= (close.returned_ns or 0)]
+        if not left:
+            assert limit <= took <= limit + _TICKS_NS, f"{variant.name}: the time is up"
+            found["time"].append(took)
+        elif lingering.told(trace) == "end":
+            assert left == [close.returned_ns], f"{variant.name}: it waits no longer than that"
+            found["acknowledged"].append(took)
+        else:
+            assert left == [close.returned_ns], f"{variant.name}: it is over with the connection"
+            found["broken"].append(took)
+        if settings["peer"].startswith("reads"):
+            assert unread.octets_read(trace) == lingering.written(trace), "all of it arrives"
+            assert lingering.told(trace) == "end"
+    return found
+
+
+def _left_fin_wait_1(trace: Trace) -> list[int]:
+    """When the client's connection left FIN-WAIT-1."""
+    return [
+        event.t_ns
+        for event in trace.events
+        if isinstance(event, StateChange) and event.host == CLIENT and event.old == "FIN-WAIT-1"
+    ]
+
+
+def _exits(runs: Mapping[str, Trace]) -> list[int]:
+    """See how long the ends of a process took that lingers; of exit alone they take any time."""
+    waited = []
+    for variant in _OTHERWISE:
+        trace, settings = runs[variant.name], variant.settings
+        killed = "meanwhile" in settings
+        if settings["l_linger"] != "1 s" or ("close" in settings["ends by"] and not killed):
+            continue
+        (end,) = [e for e in trace.events if isinstance(e, ProcessEnded) and e.process == CLIENT]
+        took = end.t_ns - pair.marked(trace, CLIENT, "ends")
+        if settings["ends by"] == "exit":
+            waited.append(took)
+        else:
+            assert took == (KILLED_AFTER_NS if killed else 0), f"{variant.name}: it is not held up"
+        if settings["peer"] == "reads late":
+            assert unread.octets_read(trace) == lingering.written(trace), "all of it arrives"
+            assert lingering.told(trace) == "end"
+    return waited
+
+
+def _elsewhere_read(runs: Mapping[str, Trace]) -> int:
+    """See a close while connecting, and what comes of a listener; how many inherited."""
+    inherited = 0
+    for variant in _ELSEWHERE:
+        trace, settings = runs[variant.name], variant.settings
+        if settings["socket"] == "connecting":
+            assert _blocked(trace) == 0, "who is still connecting does not wait"
+            continue
+        resets = any(seen.seg.flags & RST for seen in segments_from(trace, SERVER))
+        *_, close = calls(trace, process=SERVER, call="close")
+        if settings["closes"] == "listener":
+            assert close.blocked_ns == 0, "a listener does not wait"
+            assert resets, "who waits to be accepted is reset"
+            continue
+        (given,) = calls(trace, process=SERVER, call="getsockopt")
+        assert isinstance(given.result, dict), "a structure"
+        on, seconds = struct.unpack("@ii", str(given.result["head"]).encode("latin-1"))
+        has = bool(on) and seconds == SECONDS[settings["l_linger"]]
+        assert has == (settings["set"] == "before listen"), f"{variant.name}: {on} {seconds}"
+        inherited += has
+        assert resets == (has and not seconds), f"{variant.name}: an RST"
+        assert bool(close.blocked_ns) == (has and bool(seconds)), f"{variant.name}: it waits"
+    return inherited
+
+
+NOTE: Final = Note(
+    id="N49",
+    question="SO_LINGER on: what does close do with l_linger 0, and with more?",
+    question_zh="设了 SO_LINGER：l_linger 为 0 和大于 0 时 close 各做什么？",
+    variants=(*_CLOSE, *_OTHERWISE, *_ELSEWHERE, *_DEFAULT),
+    answer=answer,
+    why=(
+        "RFC 9293 3.10.4",
+        "RFC 9293 3.10.5",
+        "Linux inet_release",
+        "Linux __tcp_close",
+        "Linux sk_stream_wait_close",
+        "Linux tcp_disconnect",
+        "Linux inet_csk_listen_stop",
+        "Linux sk_clone_lock",
+    ),
+    words=(
+        "SO_LINGER",
+        "l_onoff",
+        "l_linger",
+        "linger",
+        "close",
+        "close blocks",
+        "RST",
+        "abort",
+        "non-blocking",
+        "dup",
+        "exit",
+        "inherit",
+    ),
+)
