@@ -6,6 +6,17 @@ import pytest
 from tests.scenarios.mutants import Mutation
 
 from halfopen.net.sysctl import DEFAULTS
+from halfopen.tcp import deadlines
+from halfopen.tcp.tcb import Tcb
+
+
+def only_the_number_of_probes_counts(patch: pytest.MonkeyPatch) -> None:
+    """A heartbeat fails after TCP_KEEPCNT probes, whatever TCP_USER_TIMEOUT says."""
+
+    def keepalive_failed(tcb: Tcb, silent: int) -> bool:  # noqa: ARG001
+        return tcb.probes_out >= tcb.keepcnt
+
+    patch.setattr(deadlines, "_keepalive_failed", keepalive_failed)
 
 
 def buffers_begin_as_they_did(patch: pytest.MonkeyPatch) -> None:
@@ -14,5 +25,6 @@ def buffers_begin_as_they_did(patch: pytest.MonkeyPatch) -> None:
 
 
 MUTATIONS: Final[tuple[Mutation, ...]] = (
+    ("N41", "a heartbeat ends after TCP_KEEPCNT probes", only_the_number_of_probes_counts),
     ("N43", "SO_RCVBUF is 87380 and SO_SNDBUF 16384 by default", buffers_begin_as_they_did),
 )
