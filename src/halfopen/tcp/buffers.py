@@ -107,11 +107,10 @@ def free_space(tcb: Tcb) -> int:
 def initial_window(tcb: Tcb, mss: int) -> None:
     """Choose the first window, in whole segments, and the scale.
 
-    Linux tcp_select_initial_window.
+    A SYN tells at most 65535 of it. Linux tcp_select_initial_window.
     """
     space = window_from_space(tcb, tcb.rcvbuf)
-    room = space // mss * mss if space > mss else space
-    tcb.rcv_wnd = min(room, 65535)
+    tcb.rcv_wnd = space // mss * mss if space > mss else space
     tcb.rcv_wscale = 0
     if tcb.wscale_ok:
         largest = space if tcb.rcvbuf_locked else max(space, tcb.config.rmem_largest)

@@ -279,9 +279,14 @@ def test_two_smaller_segments_alike_tell_the_peers_size() -> None:
 
 
 def windows(size: int, count: int) -> list[int]:
-    """The windows that are offered while segments of a size come and are read."""
-    end = Ours(Options(wscale=7), sysctl={"net.ipv4.tcp_rmem": "4096 1000000 1000000"})
+    """The windows that are offered while segments of a size come and are read.
+
+    The buffer has become larger than it was when the first window was chosen.
+    """
+    end = Ours(Options(wscale=7), sysctl={"net.ipv4.tcp_rmem": "4096 131072 1000000"})
     reach.established(end)
+    tcb = end.held()
+    tcb.rcvbuf, tcb.window_clamp = 1_000_000, 500_000
     offered = []
     for number in range(count):
         end.arrives(ACK, SEQ + number * size, NXT, bytes(size))
