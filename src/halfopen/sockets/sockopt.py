@@ -149,15 +149,23 @@ KEPT: Final[dict[tuple[int, int], _Kept]] = {
 # Options that are more than a field.
 
 
-def _set_rcvbuf(sock: "TcpSock", value: int, now: int) -> None:
+def _at_most(sock: "TcpSock | UdpSock", value: int, limit: str) -> int:
+    """Cut a size to what a sysctl allows; one below 0 counts as large."""
+    return min(value & 0xFFFFFFFF, integer(sock.kernel.sysctl, limit))
+
+
+def _doubled(value: int, least: int) -> int:
     """Double what was asked for, for the kernel's own overhead (Linux __sock_set_rcvbuf)."""
-    largest = integer(sock.kernel.sysctl, "net.core.rmem_max")
-    _force_rcvbuf(sock, min(value & 0xFFFFFFFF, largest), now)
+    return max(2 * min(max(value, 0), _INT_MAX // 2), least)
+
+
+def _set_rcvbuf(sock: "TcpSock", value: int, now: int) -> None:
+    _force_rcvbuf(sock, _at_most(sock, value, "net.core.rmem_max"), now)
 
 
 def _force_rcvbuf(sock: "TcpSock", value: int, now: int) -> None:  # noqa: ARG001  a row of the table
     options = own(sock)
-    options.rcvbuf = max(2 * min(max(value, 0), _INT_MAX // 2), RCVBUF_MIN)
+    options.rcvbuf = _doubled(value, RCVBUF_MIN)
     options.rcvbuf_locked = True
     if sock.tcb is not None:
         sock.tcb.rcvbuf = options.rcvbuf
@@ -165,13 +173,12 @@ def _force_rcvbuf(sock: "TcpSock", value: int, now: int) -> None:  # noqa: ARG00
 
 
 def _set_sndbuf(sock: "TcpSock", value: int, now: int) -> None:
-    largest = integer(sock.kernel.sysctl, "net.core.wmem_max")
-    _force_sndbuf(sock, min(value & 0xFFFFFFFF, largest), now)
+    _force_sndbuf(sock, _at_most(sock, value, "net.core.wmem_max"), now)
 
 
 def _force_sndbuf(sock: "TcpSock", value: int, now: int) -> None:  # noqa: ARG001  a row of the table
     options = own(sock)
-    options.sndbuf = max(2 * min(max(value, 0), _INT_MAX // 2), SNDBUF_MIN)
+    options.sndbuf = _doubled(value, SNDBUF_MIN)
     options.sndbuf_locked = True
     if sock.tcb is not None:
         sock.tcb.sndbuf = options.sndbuf
@@ -523,14 +530,19 @@ def set_udp_option(sock: "UdpSock", level: int, name: int, value: int | bytes) -
     elif kept is not None and level in _UDP_LEVELS and isinstance(kept[0], Flag):
         setattr(own(sock), kept[0].field, number != 0)
     elif key == (c.SOL_SOCKET, c.SO_RCVBUF):
-        largest = integer(sock.kernel.sysctl, "net.core.rmem_max")
-        asked = min(number & 0xFFFFFFFF, largest)
-        own(sock).rcvbuf = sock.end.rcvbuf = max(2 * asked, RCVBUF_MIN)
+        _set_udp_rcvbuf(sock, _at_most(sock, number, "net.core.rmem_max"))
+    elif key == (c.SOL_SOCKET, c.SO_RCVBUFFORCE):
+        _set_udp_rcvbuf(sock, number)
     elif key == (c.SOL_SOCKET, c.SO_SNDBUF):
-        largest = integer(sock.kernel.sysctl, "net.core.wmem_max")
-        own(sock).sndbuf = max(2 * min(number & 0xFFFFFFFF, largest), SNDBUF_MIN)
+        own(sock).sndbuf = _doubled(_at_most(sock, number, "net.core.wmem_max"), SNDBUF_MIN)
+    elif key == (c.SOL_SOCKET, c.SO_SNDBUFFORCE):
+        own(sock).sndbuf = _doubled(number, SNDBUF_MIN)
     else:
         raise fail(ENOPROTOOPT)
+
+
+def _set_udp_rcvbuf(sock: "UdpSock", value: int) -> None:
+    own(sock).rcvbuf = sock.end.rcvbuf = _doubled(value, RCVBUF_MIN)
 
 
 def get_udp_option(sock: "UdpSock", level: int, name: int) -> bytes:

@@ -1,15 +1,18 @@
 """setsockopt and getsockopt, beside what the rows of the guests show."""
 
+from contextlib import suppress
 from errno import EINVAL
 
 import pytest
-from tests.unit.sockets.socks import HERE, PEER, Socks
+from tests.unit.sockets.socks import HERE, IRS, PEER, Socks
 
 from halfopen.base.units import S
+from halfopen.net.demux import arriving
 from halfopen.sockets import calls
 from halfopen.sockets import constants as c
 from halfopen.sockets.sock import TcpSock
-from halfopen.wire.tcp import SYN, Segment
+from halfopen.sockets.waiting import Wait
+from halfopen.wire.tcp import ACK, SYN, Segment
 
 
 def syncnt(socks: Socks, fd: int, value: int) -> None:
@@ -109,3 +112,41 @@ def test_a_connection_hears_of_tcp_defer_accept_too() -> None:
     assert socks.tcb().defer_accept == 0
     defer(socks, fd, 1)
     assert socks.tcb().defer_accept == 1
+
+
+@pytest.mark.parametrize("kind", [c.SOCK_STREAM, c.SOCK_DGRAM])
+@pytest.mark.parametrize(
+    ("force", "plain", "least"),
+    [(c.SO_RCVBUFFORCE, c.SO_RCVBUF, 2304), (c.SO_SNDBUFFORCE, c.SO_SNDBUF, 4608)],
+)
+def test_by_force_a_buffer_is_as_large_as_was_asked_for(
+    kind: int, force: int, plain: int, least: int
+) -> None:
+    """Held against the kernel in N42: the superuser is not bound by net.core.rmem_max."""
+    socks = Socks()
+    fd = calls.socket(socks.table, c.AF_INET, kind, 0, socks.now)
+
+    def reads(name: int, value: int) -> object:
+        calls.setsockopt(socks.table, fd, c.SOL_SOCKET, name, value, socks.now)
+        return calls.getsockopt(socks.table, fd, c.SOL_SOCKET, plain, 0, socks.now)
+
+    most = 2 * 4_194_304
+    assert [reads(plain, value) for value in (0, 5000, 1 << 30, -1)] == [least, 10_000, most, most]
+    assert [reads(force, value) for value in (0, 5_000_000, -1)] == [least, 10_000_000, least]
+    assert reads(force, 1 << 30) == 2**31 - 2
+
+
+def test_the_first_window_is_as_large_as_the_buffer_was_made_before() -> None:
+    """Linux tcp_select_initial_window; held against the kernel in N42."""
+    socks = Socks()
+    fd = socks.socket()
+    calls.setsockopt(socks.table, fd, c.SOL_SOCKET, c.SO_RCVBUF, 400_000, socks.now)
+    with suppress(BlockingIOError):
+        calls.connect(socks.table, fd, (PEER, 80), Wait(socks.now), socks.now)
+    (syn,) = socks.sent()
+    assert (syn.wnd, syn.wscale) == (65535, 3)
+    flow = arriving(syn.flow)
+    socks.arrives(Segment(flow, IRS, syn.seq + 1, SYN | ACK, 60_000, mss=1_460, wscale=7))
+    (ack,) = socks.sent()
+    whole = 400_000 // 1460 * 1460
+    assert ack.wnd == -(-whole >> 3)

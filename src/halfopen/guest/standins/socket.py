@@ -363,7 +363,7 @@ class Socket:
                 msg = f"setsockopt() argument 3 must be None, not {type(value).__name__}"
                 raise TypeError(msg)
             given = bytes(integer(size))
-        elif isinstance(value, int) and abs(value) <= INT_MAX:
+        elif isinstance(value, int) and -INT_MAX - 1 <= value <= INT_MAX:
             given = int(value)
         else:
             given = _octets(value)
