@@ -6,7 +6,7 @@ import pytest
 from tests.scenarios.mutants import Mutation
 
 from halfopen.net.sysctl import DEFAULTS
-from halfopen.tcp import deadlines
+from halfopen.tcp import deadlines, output
 from halfopen.tcp.tcb import Tcb
 
 
@@ -24,7 +24,17 @@ def buffers_begin_as_they_did(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(DEFAULTS, "net.ipv4.tcp_rmem", "4096 87380 33554432")
 
 
+def nothing_waits_for_an_ack(patch: pytest.MonkeyPatch) -> None:
+    """Small segments leave at once, as with TCP_NODELAY; only a cork holds them."""
+
+    def nagle_waits(tcb: Tcb, nagle: int) -> bool:  # noqa: ARG001
+        return bool(nagle & output.NAGLE_CORK)
+
+    patch.setattr(output, "_nagle_waits", nagle_waits)
+
+
 MUTATIONS: Final[tuple[Mutation, ...]] = (
     ("N41", "a heartbeat ends after TCP_KEEPCNT probes", only_the_number_of_probes_counts),
     ("N43", "SO_RCVBUF is 87380 and SO_SNDBUF 16384 by default", buffers_begin_as_they_did),
+    ("N46", "TCP_NODELAY makes no difference", nothing_waits_for_an_ack),
 )
