@@ -275,7 +275,8 @@ def _read(trace: Trace, *, ends_well: bool) -> int:
     """How many bytes the peer read in the end."""
     reads = calls(trace, process="client", call="recv")
     assert reads[-1].errno == (None if ends_well else "ECONNRESET"), "the last call tells the end"
-    return sum(call.result["len"] for call in reads if isinstance(call.result, dict))
+    sizes = [call.result["len"] for call in reads if isinstance(call.result, dict)]
+    return sum(size for size in sizes if isinstance(size, int))
 
 
 def _first_after_death(trace: Trace) -> Seen:

@@ -127,9 +127,9 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
         assert told.t_ns - first.t_ns == BETWEEN_NS, "the next call is told"
         assert told.blocked_ns == 0, "it is told at once"
         asked.add(told.errno)
-        later = [seen for seen in segments_from(trace, "client") if seen.t_ns > told.t_ns]
-        assert later, "the connection goes on"
-        assert not any(seen.seg.flags & RST for seen in later), "the connection is not given up"
+        after = [seen.seg for seen in segments_from(trace, "client") if seen.t_ns > told.t_ns]
+        assert after, "the connection goes on"
+        assert not any(seg.flags & RST for seg in after), "the connection is not given up"
     assert asked == set(gave) - {"ETIMEDOUT"}, "it is told what others are told at the end"
     default = [
         show_duration(_returned(_last(runs[v.name])) - _writes(runs[v.name])[0].t_ns)
