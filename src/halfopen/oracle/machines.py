@@ -51,8 +51,8 @@ class Machine:
         self.host = host
         self.namespace = namespace
         self.tuns: dict[str, int] = {}  # by link
-        self._addresses: list[str] = []  # of the first interface
-        self._sources: list[str] = []  # which of them its routes prefer
+        self._addresses: dict[str, str] = {}  # to the interface that has them
+        self._sources: list[str] = []  # which of the first one's its routes prefer
         self._peers: tuple[str, ...] = ()  # where they lead
         self._is_up = True
 
@@ -73,9 +73,9 @@ class Machine:
             addresses = _configure(host, interface, own, at_link(first=link.a == host.name))
             sources = _firsts(addresses)
             _add_routes(interface, sources, peer.addresses, dict(host.sources))
+            machine._addresses |= dict.fromkeys(addresses, interface)
             if number == 0:
-                machine._addresses, machine._sources = addresses, sources
-                machine._peers = peer.addresses
+                machine._sources, machine._peers = sources, peer.addresses
         for number, lan in enumerate(variant.lans):
             if host.name in lan.hosts:
                 assert not links, "a host on a LAN is on nothing else"
@@ -89,8 +89,9 @@ class Machine:
         """Make the interface for a LAN: a /24 or /64, whose hosts are asked for."""
         self.tuns[lan.name] = namespaces.open_tun(_FIRST, ethernet=True)
         netlink.set_mac(_FIRST, mac)
-        self._addresses = _configure(host, _FIRST, host.addresses, link_local(mac))
-        for source in _firsts(self._addresses):
+        addresses = _configure(host, _FIRST, host.addresses, link_local(mac))
+        self._addresses = dict.fromkeys(addresses, _FIRST)
+        for source in _firsts(addresses):
             length = _LAN_PREFIX6 if is_v6(source) else _LAN_PREFIX
             network = ipaddress.ip_network(f"{source}/{length}", strict=False)
             to = str(network.network_address)
@@ -106,7 +107,11 @@ class Machine:
         if not self._is_up:
             return False
         netlink.set_down(_FIRST)
-        self._addresses = [address for address in self._addresses if not is_v6(address)]
+        self._addresses = {
+            address: interface
+            for address, interface in self._addresses.items()
+            if interface != _FIRST or not is_v6(address)
+        }
         self._is_up = False
         return True
 
@@ -121,11 +126,11 @@ class Machine:
         return True
 
     def remove_address(self, address: str) -> bool:
-        """Take an address from the first interface; its routes go with it. Requires: the same."""
-        if address not in self._addresses:
+        """Take an address from its interface; its routes go with it. Requires: the same."""
+        interface = self._addresses.pop(address, None)
+        if interface is None:
             return False
-        netlink.remove_address(_FIRST, address)
-        self._addresses.remove(address)
+        netlink.remove_address(interface, address)
         return True
 
 
