@@ -1,0 +1,381 @@
+"""N19: connect without a route: what each ICMP code and local failure is told as, and when."""
+
+import contextlib
+import errno
+import select
+import socket
+import time
+from collections.abc import Mapping
+from typing import Final
+
+from halfopen.base.units import MINUTE, MS
+from halfopen.record.faults import AddressGone, Fault, InterfaceDown, Lose, Unreachable
+from halfopen.record.query import Call, calls
+from halfopen.record.trace import Trace
+from halfopen.scenario.model import (
+    Answer,
+    Host,
+    Lab,
+    Lan,
+    Link,
+    Note,
+    OnMark,
+    Process,
+    Step,
+    Variant,
+    each,
+)
+from halfopen.scenario.notes.reading import segments_from, span
+from halfopen.wire.tcp import SYN
+
+PORT: Final = 80
+LONG: Final = 3_600.0
+LINK: Final = "client-server"
+#: Room for the second SYN, and its answer.
+HORIZON_NS: Final = 1200 * MS
+IP_RECVERR: Final = 11
+
+#: What a router says, by type and code. Of each it says it once: of the first SYN.
+CODES4: Final = (
+    *(f"3/{code}" for code in range(16)),
+    *("4/0", "11/0", "11/1", "12/0"),
+)
+CODES6: Final = (*(f"1/{code}" for code in range(8)), "2/0", "3/0", "3/1", "4/0")
+#: Of these, one speaks of a destination that can't be reached, one of a filter.
+SOME: Final = ("3/1", "3/13")
+
+#: What is wrong at one's own host, when (in ms, against the connect), and what befalls it then.
+OWN: Final[dict[str, tuple[int, tuple[Fault, ...]]]] = {
+    "no route": (0, ()),
+    "interface down": (-20, (InterfaceDown(host="client"),)),
+    "address gone": (-20, (AddressGone(host="client", address="10.0.0.1"),)),
+    "bound to the loopback": (0, ()),
+    "no IPv6 here": (0, ()),
+    "interface down while connecting": (300, (InterfaceDown(host="client"),)),
+    "address gone while connecting": (300, (AddressGone(host="client", address="10.0.0.1"),)),
+}
+MEANWHILE: Final = tuple(OWN)[5:]
+LAN: Final = ("nobody on the LAN", "nobody on the LAN, twice")
+ELSEWHERE: Final = {"4": "192.0.2.1", "6": "2001:db8:9::9"}
+NOBODY: Final = {"4": "10.0.0.99", "6": "2001:db8::99"}
+OURS: Final = {"4": "10.0.0.1", "6": "2001:db8::1"}
+THEIRS: Final = {"4": "10.0.0.2", "6": "2001:db8::2"}
+LOOPBACK: Final = {"4": "127.0.0.1", "6": "::1"}
+
+
+def server(lab: Lab) -> None:
+    """Listen: who gets through is connected."""
+    there = lab.address("server")
+    family = socket.AF_INET6 if ":" in there else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.bind((there, PORT))
+    listener.listen(5)
+    lab.mark("listening")
+    time.sleep(LONG)
+
+
+def client(lab: Lab) -> None:
+    """Connect, be told, and ask what more there is to know."""
+    sock = socket.socket(_family(lab), socket.SOCK_STREAM)
+    failure, version = lab.settings["no way"], lab.settings["IP"]
+    there = lab.address("server")
+    if failure in {"no route", "no IPv6 here"}:
+        there = ELSEWHERE[version]
+    elif failure in LAN:
+        there = NOBODY[version]
+    elif failure == "bound to the loopback":
+        sock.bind((LOOPBACK[version], 0))
+    for _ in range(2 if failure.endswith("twice") else 1):
+        with contextlib.suppress(OSError):
+            WAYS[lab.settings["connect"]](sock, (there, PORT))
+    if lab.settings["connect"] in {"blocking", "IP_RECVERR"}:
+        with contextlib.suppress(BlockingIOError):
+            sock.recvmsg(0, 200, socket.MSG_ERRQUEUE | socket.MSG_DONTWAIT)
+    time.sleep(LONG)
+
+
+def _blocking(sock: socket.socket, there: tuple[str, int]) -> None:
+    sock.connect(there)
+
+
+def _recverr(sock: socket.socket, there: tuple[str, int]) -> None:
+    sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+    sock.connect(there)
+
+
+def _settimeout(sock: socket.socket, there: tuple[str, int]) -> None:
+    sock.settimeout(0.5)
+    sock.connect(there)
+
+
+def _poll(sock: socket.socket, there: tuple[str, int]) -> None:
+    sock.setblocking(False)
+    sock.connect_ex(there)
+    poll = select.poll()
+    poll.register(sock, select.POLLOUT)
+    poll.poll(1000)
+    sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+
+
+WAYS: Final = {
+    "blocking": _blocking,
+    "IP_RECVERR": _recverr,
+    "settimeout": _settimeout,
+    "non-blocking": _poll,
+}
+
+
+def _family(lab: Lab) -> socket.AddressFamily:
+    return socket.AF_INET6 if lab.settings["IP"] == "6" else socket.AF_INET
+
+
+def _steps(failure: str) -> tuple[Step, ...]:
+    """What goes wrong, and when, counted from the client's connect."""
+    kind, _, code = failure.partition("/")
+    if code:
+        said = Unreachable(link=LINK, towards="server", kind=int(kind), code=int(code), mtu=1280)
+        return (Step(when=_connects(-20), fault=said),)
+    at, faults = OWN.get(failure, (0, ()))
+    steps = [Step(when=_connects(at), fault=fault) for fault in faults]
+    if at > 0:  # the peer is silent meanwhile
+        lost = Lose(link=LINK, towards="server", count=100)
+        steps.insert(0, Step(when=_connects(-20), fault=lost))
+    return tuple(steps)
+
+
+def _connects(after_ms: int) -> OnMark:
+    return OnMark(process="server", name="listening", delay_ns=(60 + after_ms) * MS)
+
+
+def _variant(settings: dict[str, str]) -> Variant:
+    failure, version, default = settings["no way"], settings["IP"], "durations" in settings
+    on_lan = failure in LAN
+    hosts = "4" if failure == "no IPv6 here" else version
+    sysctl = {
+        "net.ipv4.tcp_syn_retries": 1,
+        "net.ipv4.tcp_syn_linear_timeouts": 0,
+        f"net.ipv{version}.neigh.eth0.retrans_time_ms": 150,
+    }
+    horizon = HORIZON_NS
+    if default:
+        sysctl, horizon = {}, 10 * MINUTE
+    elif failure.endswith("while connecting"):
+        horizon = 3300 * MS
+    return Variant(
+        settings=settings,
+        hosts=(
+            Host(name="client", addresses=(OURS[hosts],), sysctl=sysctl),
+            Host(name="server", addresses=(THEIRS[hosts],), sysctl={}),
+        ),
+        links=() if on_lan else (Link(a="client", b="server"),),
+        lans=(Lan(hosts=("client", "server")),) if on_lan else (),
+        processes=(
+            Process(host="server", name="server", program=server),
+            Process(host="client", name="client", program=client, start=_connects(0)),
+        ),
+        steps=_steps(failure),
+        horizon_ns=horizon + 100 * MS,
+        kernel=not default,
+        because="a neighbour is asked for 3 s by default" if default else "",
+    )
+
+
+def _variants() -> tuple[Variant, ...]:
+    one, both = ("blocking",), ("4", "6")
+    products = [
+        each(**{"no way": CODES4, "connect": one, "IP": ("4",)}),
+        each(**{"no way": CODES6, "connect": one, "IP": ("6",)}),
+        each(**{"no way": SOME, "connect": tuple(WAYS)[1:], "IP": ("4",)}),
+        each(
+            **{
+                "no way": tuple(failure for failure in OWN if failure != "no IPv6 here"),
+                "connect": one,
+                "IP": ("4",),
+            }
+        ),
+        each(
+            **{
+                "no way": (
+                    "no route",
+                    "no IPv6 here",
+                    "interface down",
+                    "interface down while connecting",
+                ),
+                "connect": one,
+                "IP": ("6",),
+            }
+        ),
+        each(**{"no way": ("no route",), "connect": ("non-blocking",), "IP": both}),
+        each(**{"no way": LAN, "connect": one, "IP": both}),
+        each(**{"no way": LAN[:1], "connect": one, "IP": both, "durations": ("default",)}),
+    ]
+    return tuple(_variant(settings) for product in products for settings in product)
+
+
+_VARIANTS: Final = _variants()
+
+
+def answer(runs: Mapping[str, Trace]) -> Answer:
+    """Read from every run what connect was told, and when; and whether the SYN was sent again."""
+    router: dict[str, dict[str, list[str]]] = {"4": {}, "6": {}}
+    own: dict[str, list[str]] = {}
+    meanwhile: set[str] = set()
+    took: dict[str, list[int]] = {"router": [], "ignored": [], "meanwhile": []}
+    lan: dict[str, list[int]] = {"short": [], "default": []}
+    queued: dict[str, set[bool]] = {"4": set(), "6": set()}
+    for variant in _VARIANTS:
+        trace, settings = runs[variant.name], variant.settings
+        failure, version = settings["no way"], settings["IP"]
+        told, after = _told(trace)
+        syns = len([s for s in segments_from(trace, "client") if s.seg.flags == SYN])
+        if "/" in failure:
+            if settings["connect"] == "blocking":
+                router[version].setdefault(told, []).append(failure)
+            else:
+                assert failure in router[version][told], "it is told so however one connects"
+            took["ignored" if told == "none" else "router"].append(after)
+            assert syns == (2 if told == "none" else 1), f"{failure}: {syns} SYNs"
+            if told != "none" and settings["connect"] in {"blocking", "IP_RECVERR"}:
+                queued[version].add(_is_queued(trace))
+        elif failure in LAN:
+            assert told == "EHOSTUNREACH", f"{failure}: {told}"
+            assert not syns, "no SYN leaves for a neighbour that is not found"
+            lan[settings.get("durations", "short")].append(after)
+        elif failure in MEANWHILE:
+            meanwhile.add(told)
+            took["meanwhile"].append(after)
+            assert syns == 1, "there is no way for a second SYN"
+        else:
+            reasons = own.setdefault(told, [])
+            reasons += [failure] if failure not in reasons else []
+            assert after == 0, "the host itself knows at once"
+            assert not syns, "nothing is sent"
+    assert all("none" in ends for ends in router.values()), "not every message ends the attempt"
+    assert queued == {"4": {True}, "6": {False}}, "IPv4 keeps the message, also unasked"
+    lan["again"] = _again(runs)
+    router4, router6 = (_by_errno(router[version]) for version in ("4", "6"))
+    ignored4, ignored6 = (", ".join(router[version]["none"]) for version in ("4", "6"))
+    local = _by_errno(own)
+    told_late = ", ".join(sorted(meanwhile))
+    at_once, ignored, late = (span(took[k]) for k in ("router", "ignored", "meanwhile"))
+    missed, short, again = (span(lan[kind]) for kind in ("default", "short", "again"))
+    return Answer(
+        verdict="qualified",
+        text=(
+            "It fails, but each reason has its errno, and not every message counts. A router's "
+            f"ICMP error ends the attempt as soon as it comes ({at_once}), also one that the RFC "
+            f"calls soft. By type/code, IPv4: {router4}. IPv6: {router6}. Ignored are {ignored4} "
+            f"(IPv6: {ignored6}): the next SYN connects ({ignored}). IP_RECVERR changes nothing; "
+            "MSG_ERRQUEUE tells who sent the message, in IPv4 also unasked. One's own host knows "
+            f"at once, and sends nothing: {local}. Where its interface or address goes while "
+            f"connecting, {told_late} is told when the retries are used up ({late} with one). "
+            f"Nobody at an address of one's own LAN: EHOSTUNREACH after {missed} ({short} where it "
+            f"is asked for every 150 ms); the next attempt waits as long ({again})."
+        ),
+        zh=(
+            "会失败,但各种原因有各自的 errno,而且并非每种报文都算数。路由器的 ICMP 差错一到"
+            f"({at_once})connect 就结束,RFC 所说的“软”差错也一样。按类型/代码,IPv4:{router4}。"
+            f"IPv6:{router6}。被忽略的有 {ignored4}(IPv6:{ignored6}):下一个 SYN 照样连上"
+            f"({ignored})。IP_RECVERR 不改变结果;MSG_ERRQUEUE 可读出是谁发的报文,"
+            f"IPv4 不必事先设置。本机自己的原因立即返回,什么也不发:{_in_chinese(local)}。"
+            f"接口或地址在连接途中才消失的,重试用尽后返回 {told_late}(重试一次为 {late})。"
+            f"同一局域网内该地址无人:{missed} 后返回 EHOSTUNREACH(每 150 ms 询问一次时为 "
+            f"{short});再连一次,还要等同样久({again})。"
+        ),
+    )
+
+
+#: What is wrong at one's own host, in Chinese.
+CHINESE: Final = {
+    "no route": "没有路由",
+    "interface down": "接口已关闭",
+    "address gone": "地址已删",
+    "bound to the loopback": "绑定在回环地址上",
+    "no IPv6 here": "本机没有 IPv6",
+}
+
+
+def _in_chinese(local: str) -> str:
+    for english, chinese in CHINESE.items():
+        local = local.replace(english, chinese)
+    return local
+
+
+def _told(trace: Trace) -> tuple[str, int]:
+    """What the first attempt was told, and how long after it began."""
+    made = calls(trace, process="client")
+    first = next(call for call in made if call.call in {"connect", "connect_ex"})
+    assert first.returned_ns is not None, "connect returned"
+    if first.call == "connect":
+        return first.errno or "none", first.returned_ns - first.t_ns
+    if first.result != errno.EINPROGRESS:
+        return _name(first.result), 0
+    (poll,) = (call for call in made if call.call == "poll")
+    (error,) = (call for call in made if call.call == "getsockopt")
+    assert poll.returned_ns is not None, "poll returned"
+    return _name(error.result), poll.returned_ns - first.t_ns
+
+
+def _name(number: object) -> str:
+    assert isinstance(number, int), "an errno is a number"
+    return errno.errorcode[number]
+
+
+def _is_queued(trace: Trace) -> bool:
+    (read,) = calls(trace, process="client", call="recvmsg")
+    return read.errno is None
+
+
+def _again(runs: Mapping[str, Trace]) -> list[int]:
+    """How long the second attempt to a neighbour that is not there took."""
+    found = []
+    for variant in _VARIANTS:
+        if variant.settings["no way"].endswith("twice"):
+            second: Call = calls(runs[variant.name], process="client", call="connect")[1]
+            assert second.errno == "EHOSTUNREACH", "the second attempt ends as the first"
+            assert second.blocked_ns is not None, "it returned"
+            found.append(second.blocked_ns)
+    return found
+
+
+def _by_errno(ends: Mapping[str, list[str]]) -> str:
+    """Write which reasons are told as what: ``ENETUNREACH 3/0, 3/6; EHOSTUNREACH 3/1``."""
+    return "; ".join(
+        f"{told} {', '.join(reasons)}" for told, reasons in ends.items() if told != "none"
+    )
+
+
+NOTE: Final = Note(
+    id="N19",
+    question="connect without a route to the peer: what is told, by which ICMP message, and when?",
+    question_zh="路由不可达时 connect:返回什么错误,由哪种 ICMP 报文引起,何时返回?",
+    variants=_VARIANTS,
+    answer=answer,
+    why=(
+        "RFC 9293 3.9.2.2",
+        "RFC 5461 4",
+        "RFC 792",
+        "RFC 4443 3.1",
+        "Linux tcp_v4_err",
+        "Linux tcp_v6_err",
+        "Linux icmp_err_convert",
+        "Linux ip_route_output_key_hash",
+        "Linux arp_error_report",
+    ),
+    words=(
+        "connect",
+        "no route",
+        "unreachable",
+        "ICMP",
+        "EHOSTUNREACH",
+        "ENETUNREACH",
+        "ENOPROTOOPT",
+        "EACCES",
+        "EPROTO",
+        "IP_RECVERR",
+        "MSG_ERRQUEUE",
+        "LAN",
+        "ARP",
+        "interface down",
+    ),
+)
