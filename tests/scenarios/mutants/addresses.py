@@ -76,4 +76,5 @@ def only_a_connection_has_names(patch: pytest.MonkeyPatch) -> None:
 
 MUTATIONS: Final[tuple[Mutation, ...]] = (
     ("N21", "the address must be an interface's", only_an_interfaces_own_address_is_bound),
+    ("N28", "getsockname works after connect", only_a_connection_has_names),
 )
