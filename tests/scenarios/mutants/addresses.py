@@ -79,5 +79,6 @@ MUTATIONS: Final[tuple[Mutation, ...]] = (
     ("N21", "the address must be an interface's", only_an_interfaces_own_address_is_bound),
     ("N24", "bind chooses the address", bind_resolves_the_wildcard),
     ("N26", "the arriving interface decides", an_interface_takes_its_own_only),
+    ("N27", "each interface has its own address only", an_interface_takes_its_own_only),
     ("N28", "getsockname works after connect", only_a_connection_has_names),
 )
