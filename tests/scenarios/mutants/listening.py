@@ -10,9 +10,19 @@ from halfopen.sockets.kernel import Kernel
 from halfopen.sockets.ports import Ports
 from halfopen.sockets.sock import TcpSock
 from halfopen.tcp.arrives import syn_received
+from halfopen.tcp.listening import Listening
 from halfopen.tcp.states import State
 from halfopen.tcp.tcb import Tcb
 from halfopen.wire.tcp import Segment
+
+
+def the_queue_is_as_long_as_the_backlog(patch: pytest.MonkeyPatch) -> None:
+    """No more than the backlog wait for accept."""
+
+    def full(self: Listening) -> bool:
+        return len(self.ready) >= max(self.backlog, 1)
+
+    patch.setattr(Listening, "accept_queue_full", property(full))
 
 
 def accept_gives_the_listeners_own_name(patch: pytest.MonkeyPatch) -> None:
@@ -57,6 +67,7 @@ def who_sends_nothing_is_turned_away(patch: pytest.MonkeyPatch) -> None:
 
 
 MUTATIONS: Final[list[Mutation]] = [
+    ("N30", "the backlog is the size of the queue", the_queue_is_as_long_as_the_backlog),
     ("N31", "its address is the listener's", accept_gives_the_listeners_own_name),
     ("N45", "SO_REUSEADDR set before bind is enough", the_new_socket_alone_decides),
     ("N47", "who sends nothing is turned away", who_sends_nothing_is_turned_away),
