@@ -6,6 +6,8 @@ import pytest
 from tests.scenarios.mutants import Mutation
 
 from halfopen.net.sysctl import DEFAULTS
+from halfopen.sockets import sockopt
+from halfopen.sockets.sock import TcpSock
 from halfopen.tcp import deadlines, output
 from halfopen.tcp.tcb import Tcb
 
@@ -17,6 +19,22 @@ def only_the_number_of_probes_counts(patch: pytest.MonkeyPatch) -> None:
         return tcb.probes_out >= tcb.keepcnt
 
     patch.setattr(deadlines, "_keepalive_failed", keepalive_failed)
+
+
+def a_connection_keeps_its_buffers(patch: pytest.MonkeyPatch) -> None:
+    """A size that is set once there is a connection is forgotten."""
+    receive, send = sockopt._force_rcvbuf, sockopt._force_sndbuf
+
+    def force_rcvbuf(sock: TcpSock, size: int, now: int) -> None:
+        if sock.tcb is None:
+            receive(sock, size, now)
+
+    def force_sndbuf(sock: TcpSock, size: int, now: int) -> None:
+        if sock.tcb is None:
+            send(sock, size, now)
+
+    patch.setattr(sockopt, "_force_rcvbuf", force_rcvbuf)
+    patch.setattr(sockopt, "_force_sndbuf", force_sndbuf)
 
 
 def buffers_begin_as_they_did(patch: pytest.MonkeyPatch) -> None:
@@ -35,6 +53,7 @@ def nothing_waits_for_an_ack(patch: pytest.MonkeyPatch) -> None:
 
 MUTATIONS: Final[tuple[Mutation, ...]] = (
     ("N41", "a heartbeat ends after TCP_KEEPCNT probes", only_the_number_of_probes_counts),
+    ("N42", "buffers are to be set before connect", a_connection_keeps_its_buffers),
     ("N43", "SO_RCVBUF is 87380 and SO_SNDBUF 16384 by default", buffers_begin_as_they_did),
     ("N46", "TCP_NODELAY makes no difference", nothing_waits_for_an_ack),
 )
