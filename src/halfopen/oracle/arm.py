@@ -8,12 +8,12 @@ import sys
 import time
 from collections import deque
 from collections.abc import Generator, Iterable
-from typing import IO, Final
+from typing import Final
 
 from halfopen.base.errors import NotPossibleHereError
 from halfopen.base.units import S
 from halfopen.base.value import value
-from halfopen.oracle.conductor import NOT_POSSIBLE
+from halfopen.oracle.conductor import NOT_POSSIBLE, RESULT, TASK
 from halfopen.record.trace import Trace, loads
 from halfopen.scenario.model import Variant
 
@@ -70,96 +70,136 @@ def run_variants(
     no namespace can be made.
     """
     waiting = deque(variant for variant in variants if variant.kernel)
-    under_way: deque[_Conducted] = deque()
+    under_way: deque[_Run] = deque()
+    places: list[_Place] = []
     selector = selectors.DefaultSelector()
     try:
         while waiting or under_way:
-            while waiting and sum(not run.is_over for run in under_way) < side_by_side:
-                under_way.append(_Conducted(waiting.popleft(), seed, selector))
-            while under_way and under_way[0].is_over:
-                yield under_way.popleft().result()
-            if under_way and not under_way[0].is_over:
-                _take_in(selector, under_way)
+            while waiting and (place := _free(places, side_by_side, selector)) is not None:
+                under_way.append(place.conduct(waiting.popleft(), seed))
+            while under_way and under_way[0].result is not None:
+                yield under_way.popleft().result_or_raise()
+            if under_way and under_way[0].result is None:
+                _take_in(selector, places)
     finally:
-        for run in under_way:
-            run.kill()
+        for place in places:
+            place.kill()
         selector.close()
 
 
-def _take_in(selector: selectors.BaseSelector, runs: Iterable["_Conducted"]) -> None:
+def _free(places: list["_Place"], most: int, selector: selectors.BaseSelector) -> "_Place | None":
+    """Find a conductor that has nothing to do; where all have, and one more may be, start it."""
+    for place in places:
+        if place.is_free:
+            return place
+    if sum(place.run is not None for place in places) == most:
+        return None
+    places.append(_Place(selector))
+    return places[-1]
+
+
+def _take_in(selector: selectors.BaseSelector, places: Iterable["_Place"]) -> None:
     """Wait until a conductor says something or ends, or its time is up."""
-    deadline = min(run.deadline for run in runs if not run.is_over)
+    busy = [(place, place.run) for place in places if place.run is not None]
+    deadline = min(run.deadline for _, run in busy)
     for key, _ in selector.select(max(deadline - time.monotonic(), 0)):
-        run: _Conducted = key.data
-        run.read(key.fd, selector)
+        place: _Place = key.data
+        place.read(key.fd)
     now = time.monotonic()
-    for run in runs:
-        if not run.is_over and run.deadline <= now:
-            run.kill()
+    for _, run in busy:
+        if run.result is None and run.deadline <= now:
             msg = f"the conductor of {run.variant.name} does not come to an end"
             raise AssertionError(msg)
 
 
-class _Conducted:
-    """A conductor at work, in a process of its own, and what it has said so far."""
+class _Run:
+    """A variant under way; ``result`` is what its conductor said, and with which exit status."""
 
-    def __init__(self, variant: Variant, seed: int, selector: selectors.BaseSelector) -> None:
+    def __init__(self, variant: Variant) -> None:
         self.variant = variant
         self.deadline = time.monotonic() + variant.horizon_ns / S + _OVERHEAD_S
-        task = pickle.dumps((variant, seed))
+        self.result: tuple[int, str] | None = None
+
+    def result_or_raise(self) -> KernelRun:
+        """Read what was said. Requires: it was."""
+        assert self.result is not None, "it is over"
+        status, said = self.result
+        if status == NOT_POSSIBLE:
+            raise NotPossibleHereError(f"the kernel arm is not possible here: {said}")
+        if status != 0:
+            failed = f"the conductor failed: {said.strip() or f'status {status}'}"
+            return KernelRun(variant=self.variant, trace=None, failed=failed)
+        return KernelRun(variant=self.variant, trace=loads(said))
+
+
+class _Place:
+    """A conductor, a process of its own, that runs one variant after another."""
+
+    def __init__(self, selector: selectors.BaseSelector) -> None:
+        self.run: _Run | None = None
+        self._selector = selector
         # The kernel ends it when the thread ends that starts it here: let that be one that stays.
-        self.popen = subprocess.Popen(
+        self._popen = subprocess.Popen(
             [sys.executable, "-m", "halfopen.oracle.conductor", str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=_environment(),
         )
-        pipes = [self.popen.stdout, self.popen.stderr]
-        self.open: dict[int, IO[bytes]] = {pipe.fileno(): pipe for pipe in pipes if pipe}
-        self.said = {fd: bytearray() for fd in self.open}
-        self._order = list(self.open)  # output, errors
-        for fd in self.open:
-            selector.register(fd, selectors.EVENT_READ, self)
-        assert self.popen.stdin is not None, "asked for above"
-        try:
-            self.popen.stdin.write(task)
-            self.popen.stdin.close()
-        except BrokenPipeError:
-            self.popen.stdin = None  # it has ended already, and says why
+        assert self._popen.stdin is not None, "asked for above"
+        assert self._popen.stdout is not None, "asked for above"
+        assert self._popen.stderr is not None, "asked for above"
+        self._task = self._popen.stdin
+        self._said: dict[int, bytearray] = {}
+        for pipe in (self._popen.stdout, self._popen.stderr):
+            self._said[pipe.fileno()] = bytearray()
+            selector.register(pipe, selectors.EVENT_READ, self)
+        self._output, self._errors = self._said
+        self._open = len(self._said)
 
     @property
-    def is_over(self) -> bool:
-        """Whether it has said all."""
-        return not self.open
+    def is_free(self) -> bool:
+        """Whether it can run a variant now: it has nothing to do, and has not ended."""
+        return self.run is None and self._open == len(self._said)
 
-    def read(self, fd: int, selector: selectors.BaseSelector) -> None:
+    def conduct(self, variant: Variant, seed: int) -> _Run:
+        """Have a variant run. Requires: nothing else runs here."""
+        self.run = _Run(variant)
+        task = pickle.dumps((variant, seed))
+        try:
+            self._task.write(TASK.pack(len(task)) + task)
+            self._task.flush()
+        except BrokenPipeError:
+            pass  # it has ended already, and says why
+        return self.run
+
+    def read(self, fd: int) -> None:
         """Take in what has come on one of its pipes."""
         chunk = os.read(fd, _CHUNK)
-        self.said[fd] += chunk
+        self._said[fd] += chunk
         if not chunk:
-            selector.unregister(fd)
-            self.open.pop(fd).close()
+            self._selector.unregister(fd)
+            self._open -= 1
+            if not self._open:
+                self._end(1, self._said[self._errors].decode())
+            return
+        output = self._said[self._output]
+        if len(output) >= RESULT.size:
+            status, length = RESULT.unpack_from(output)
+            if len(output) == RESULT.size + length:
+                said = bytes(output[RESULT.size :]).decode()
+                output.clear()
+                self._end(status, said)
 
-    def result(self) -> KernelRun:
-        """Read what it said. Requires: ``is_over``."""
-        status = self.popen.wait()
-        output, errors = (self.said[fd].decode() for fd in self._order)
-        if status == NOT_POSSIBLE:
-            raise NotPossibleHereError(f"the kernel arm is not possible here: {errors}")
-        if status != 0:
-            failed = f"the conductor failed: {errors.strip() or f'status {status}'}"
-            return KernelRun(variant=self.variant, trace=None, failed=failed)
-        return KernelRun(variant=self.variant, trace=loads(output))
+    def _end(self, status: int, said: str) -> None:
+        if self.run is not None:
+            self.run.result = (status, said)
+            self.run = None
 
     def kill(self) -> None:
         """End it, and with it all that it made."""
-        if self.popen.poll() is None:
-            self.popen.kill()
-            self.popen.wait()
-        for pipe in self.open.values():
-            pipe.close()
-        self.open.clear()
+        self._popen.kill()
+        self._popen.communicate()
 
 
 def _environment() -> dict[str, str]:

@@ -1,8 +1,9 @@
-"""Conducts one variant on the real kernel: hosts, wire, programs and faults, in one loop.
+"""Conducts variants on the real kernel: hosts, wire, programs and faults, in one loop each.
 
-``python -m halfopen.oracle.conductor PARENT`` reads a pickled variant and a seed from standard
-input and writes the trace to standard output. It is a process of its own because it moves between
-namespaces; whatever it made hangs on its descriptors, and goes when it goes.
+``python -m halfopen.oracle.conductor PARENT`` reads variants, pickled with their seeds, from
+standard input, one after another, and writes a status and a trace to standard output for each. A
+run is a process of its own because it moves between namespaces; whatever it made hangs on its
+descriptors, and goes when it goes. It is forked, so that only the first has to load Python.
 """
 
 import heapq
@@ -11,8 +12,10 @@ import pickle
 import platform
 import select
 import signal
+import struct
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final, TypeAlias
@@ -31,6 +34,9 @@ from halfopen.record.trace import Trace
 from halfopen.scenario.model import At, OnExit, OnMark, Process, Variant, When
 
 NOT_POSSIBLE: Final = 3
+#: What stands before a pickled task: its length; before what a run says: exit status, length.
+TASK: Final = struct.Struct("=Q")
+RESULT: Final = struct.Struct("=iQ")
 
 _CLOCK_MONOTONIC_COARSE: Final = 6
 
@@ -182,30 +188,55 @@ def _fits(when: OnMark | OnExit, event: Mark | ProcessEnded) -> bool:
     return isinstance(event, Mark) and event.name == when.name
 
 
-def main(parent: int) -> int:
-    """Run the variant on standard input."""
+def serve(parent: int) -> None:
+    """Conduct one variant after another, each in a process of its own, until there are no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    namespaces.die_with_parent(parent)
+    here = os.getpid()
+    while head := sys.stdin.buffer.read(TASK.size):
+        task = sys.stdin.buffer.read(*TASK.unpack(head))
+        ours, theirs = os.pipe2(os.O_CLOEXEC)
+        pid = os.fork()
+        if pid == 0:
+            os.close(ours)
+            os._exit(_conduct(here, task, theirs))
+        os.close(theirs)
+        with open(ours, "rb") as pipe:
+            said = pipe.read()
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        sys.stdout.buffer.write(RESULT.pack(status, len(said)) + said)
+        sys.stdout.buffer.flush()
+
+
+def _conduct(parent: int, task: bytes, fd: int) -> int:
+    """Run a pickled variant; write its trace, or why there is none; give the exit status."""
     try:
-        reason = namespaces.obstacle()
-        if reason is not None:
-            sys.stderr.write(reason)
-            return NOT_POSSIBLE
-        namespaces.die_with_parent(parent)
-        conductor = Conductor(*pickle.load(sys.stdin.buffer))
-        try:
-            namespaces.run_later()
-            conductor.bench.prepare()
-            namespaces.run_soon()
-            namespaces.wake_on_time(namespaces.WIRE)
-            conductor.run()
-        finally:
-            conductor.bench.stop()
+        said, status = _run(parent, task), 0
     except NotPossibleHereError as error:
-        sys.stderr.write(str(error))
-        return NOT_POSSIBLE
-    sys.stdout.write(conductor.trace.dumps())
-    return 0
+        said, status = str(error), NOT_POSSIBLE
+    except BaseException:  # noqa: BLE001  whatever it is, the other side tells it
+        said, status = traceback.format_exc(), 1
+    with open(fd, "wb") as pipe:
+        pipe.write(said.encode())
+    return status
+
+
+def _run(parent: int, task: bytes) -> str:
+    namespaces.die_with_parent(parent)
+    reason = namespaces.obstacle()
+    if reason is not None:
+        raise NotPossibleHereError(reason)
+    conductor = Conductor(*pickle.loads(task))
+    try:
+        namespaces.run_later()
+        conductor.bench.prepare()
+        namespaces.run_soon()
+        namespaces.wake_on_time(namespaces.WIRE)
+        conductor.run()
+    finally:
+        conductor.bench.stop()
+    return conductor.trace.dumps()
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1])))
+    serve(int(sys.argv[1]))
