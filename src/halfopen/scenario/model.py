@@ -108,7 +108,7 @@ class Process:
     """A program on a host.
 
     It starts at boot-up of the run, or tied to another's mark; ``boots``: after a reboot again.
-    ``privileged``: it is the superuser's (CAP_NET_BIND_SERVICE).
+    ``privileged``: it is the superuser's (CAP_NET_BIND_SERVICE, CAP_NET_ADMIN).
     """
 
     host: str

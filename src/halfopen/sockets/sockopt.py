@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Callable
-from errno import EDOM, EINVAL, ENOPROTOOPT, EOPNOTSUPP
+from errno import EDOM, EINVAL, ENOPROTOOPT, EOPNOTSUPP, EPERM
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from halfopen.base.units import MS, US, S
@@ -29,6 +29,8 @@ RCVBUF_MIN: Final = 2048 + 256
 SNDBUF_MIN: Final = 2 * RCVBUF_MIN
 #: A longer timeout is none (MAX_SCHEDULE_TIMEOUT).
 _TIMEO_MAX_S: Final = ((1 << 63) - 1) // HZ - 1
+#: A higher SO_PRIORITY is the superuser's.
+_PRIORITY_MAX: Final = 6
 _FIN_TIMEOUT_MAX_S: Final = 120
 #: Of a SYN,ACK, as TCP_DEFER_ACCEPT counts: an octet full, none longer than two minutes.
 _TIMEOUTS_MAX: Final = 255
@@ -593,6 +595,8 @@ def setsockopt(
 ) -> None:
     """Set an option; ``value`` is a number, or the octets of a structure."""
     file = table.socket(fd)
+    if level == c.SOL_SOCKET and not table.privileged:
+        _check_privilege(name, value)
     try:
         if isinstance(file, TcpSock):
             set_option(file, level, name, value, now)
@@ -600,6 +604,19 @@ def setsockopt(
             set_udp_option(file, level, name, value)
     finally:
         table.kernel.settle(now)
+
+
+def _check_privilege(name: int, value: int | bytes) -> None:
+    """Refuse what is the superuser's.
+
+    Raises OSError EPERM. Linux sk_setsockopt: CAP_NET_ADMIN.
+    """
+    if name in (c.SO_RCVBUFFORCE, c.SO_SNDBUFFORCE):
+        raise fail(EPERM)
+    if name == c.SO_PRIORITY:
+        raw = struct.pack("=i", value) if isinstance(value, int) else value
+        if not 0 <= _number(c.SOL_SOCKET, name, raw) <= _PRIORITY_MAX:
+            raise fail(EPERM)
 
 
 def getsockopt(

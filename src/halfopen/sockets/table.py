@@ -21,7 +21,8 @@ FIRST: Final = FD_BASE + 3
 class FdTable:
     """The descriptors of one process, and the calls of its threads that are blocked.
 
-    ``privileged``: it may bind to any port (CAP_NET_BIND_SERVICE).
+    ``privileged``: it may bind to any port, and set every option (CAP_NET_BIND_SERVICE,
+    CAP_NET_ADMIN).
     """
 
     def __init__(

@@ -1,7 +1,8 @@
 """setsockopt and getsockopt, beside what the rows of the guests show."""
 
+import struct
 from contextlib import suppress
-from errno import EINVAL
+from errno import EINVAL, EPERM
 
 import pytest
 from tests.unit.sockets.socks import HERE, IRS, PEER, Socks
@@ -11,6 +12,7 @@ from halfopen.net.demux import arriving
 from halfopen.sockets import calls
 from halfopen.sockets import constants as c
 from halfopen.sockets.sock import TcpSock
+from halfopen.sockets.table import FdTable
 from halfopen.sockets.waiting import Wait
 from halfopen.wire.tcp import ACK, SYN, Segment
 
@@ -150,3 +152,30 @@ def test_the_first_window_is_as_large_as_the_buffer_was_made_before() -> None:
     (ack,) = socks.sent()
     whole = 400_000 // 1460 * 1460
     assert ack.wnd == -(-whole >> 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error"),
+    [
+        (c.SO_RCVBUFFORCE, 5000, EPERM),
+        (c.SO_SNDBUFFORCE, 5000, EPERM),
+        (c.SO_PRIORITY, 7, EPERM),
+        (c.SO_PRIORITY, struct.pack("=i", -1), EPERM),
+        (c.SO_PRIORITY, 6, 0),
+        (c.SO_RCVBUF, 5000, 0),
+    ],
+)
+def test_some_options_are_the_superusers(name: int, value: int | bytes, error: int) -> None:
+    """Linux sk_setsockopt: CAP_NET_ADMIN."""
+    socks = Socks()
+    for table, expected in (
+        (FdTable(socks.kernel, privileged=False), error),
+        (FdTable(socks.kernel), 0),
+    ):
+        fd = calls.socket(table, c.AF_INET, c.SOCK_STREAM, 0, socks.now)
+        found = 0
+        try:
+            calls.setsockopt(table, fd, c.SOL_SOCKET, name, value, socks.now)
+        except OSError as failed:
+            found = failed.errno or 0
+        assert found == expected

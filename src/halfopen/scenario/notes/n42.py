@@ -4,6 +4,7 @@ import contextlib
 import socket
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from halfopen.base.units import MS
@@ -212,7 +213,23 @@ _ASKED: Final = tuple(
     pair.variant(settings, server=asking, client=nothing, horizon_ns=200 * MS)
     for settings in each(socket=tuple(KINDS), option=tuple(OPTIONS))
 )
-_VARIANTS: Final = (*_RECEIVING, *_SENDING, *_ASKED)
+
+
+def _unprivileged(settings: Mapping[str, str]) -> Variant:
+    variant = pair.variant(settings, server=asking, client=nothing, horizon_ns=200 * MS)
+    asks, does_nothing = variant.processes
+    return replace(variant, processes=(replace(asks, privileged=False), does_nothing))
+
+
+_REFUSED: Final = tuple(
+    _unprivileged(settings)
+    for settings in each(
+        socket=tuple(KINDS),
+        option=("SO_RCVBUFFORCE", "SO_SNDBUFFORCE"),
+        who=("not the superuser",),
+    )
+)
+_VARIANTS: Final = (*_RECEIVING, *_SENDING, *_ASKED, *_REFUSED)
 
 
 @value
@@ -230,6 +247,9 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     """Hold the runs in which the buffer was set early against those in which it was set late."""
     limits = _limits(runs)
     _check_kept(runs)
+    for variant in _REFUSED:
+        sets = calls(runs[variant.name], process="server", call="setsockopt")
+        assert {call.errno for call in sets} == {"EPERM"}, "force is the superuser's"
     effect = False
     for who, (*whens, last) in WHEN.items():
         for size in SIZES:
@@ -270,8 +290,8 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             f"({small.first} offered) none. SO_SNDBUF may be set at any time: a write that does "
             f"not wait took {few} octets with {SMALL}, {usual} by default, {much} with {LARGE}, "
             f"whenever it was set. Both are doubled, to {limits[0]} and {limits[1]} at least and "
-            f"{limits[2]} at most (twice net.core.rmem_max; SO_RCVBUFFORCE goes beyond), and "
-            "neither grows by itself any more."
+            f"{limits[2]} at most (twice net.core.rmem_max; the superuser's SO_RCVBUFFORCE goes "
+            "beyond), and neither grows by itself any more."
         ),
         zh=(
             "SO_RCVBUF 最好在 connect 之前设置；服务器则在 listen 之前设在监听套接字上，连接会继承"
@@ -283,8 +303,8 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             f"了：到来的 {shrunk.dropped} 个段放不下，被丢弃；之前设置（给出 {small.first}）则没"
             f"有。SO_SNDBUF 随时可设：不等待的写，设为 {SMALL} 时收下 {few} 字节，默认 {usual}，设"
             f"为 {LARGE} 时 {much}，无论何时设置。两者都会加倍，至少 {limits[0]} 和 {limits[1]}，至"
-            f"多 {limits[2]}（net.core.rmem_max 的两倍；SO_RCVBUFFORCE 可以超过），而且不再自动增"
-            "长。"
+            f"多 {limits[2]}（net.core.rmem_max 的两倍；超级用户的 SO_RCVBUFFORCE 可以超过），而且"
+            "不再自动增长。"
         ),
     )
 
