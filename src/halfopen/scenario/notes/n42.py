@@ -224,7 +224,7 @@ def _unprivileged(settings: Mapping[str, str]) -> Variant:
 _REFUSED: Final = tuple(
     _unprivileged(settings)
     for settings in each(
-        socket=tuple(KINDS),
+        socket=("TCP",),
         option=("SO_RCVBUFFORCE", "SO_SNDBUFFORCE"),
         who=("not the superuser",),
     )
