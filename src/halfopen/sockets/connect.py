@@ -199,11 +199,12 @@ def _connect(sock: TcpSock, address: Address, wait: Wait, now: int) -> Blocked |
 def disconnect(table: FdTable, fd: int, now: int) -> None:
     """Dissolve what connect or listen began: connect with AF_UNSPEC.
 
-    Linux __inet_stream_connect.
+    Linux __inet_stream_connect, inet_dgram_connect.
     """
     sock = table.socket(fd)
     if isinstance(sock, UdpSock):
-        raise NotSimulatedError("connect with AF_UNSPEC of a UDP socket is not simulated")
+        sock.disconnect()
+        return
     if sock.tcb is not None and sock.tcb.minisock:
         raise NotSimulatedError("connect with AF_UNSPEC in TIME_WAIT is not simulated")
     sock.disconnect(now)

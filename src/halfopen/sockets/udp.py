@@ -56,6 +56,8 @@ class UdpSock:
         self.end.v6 = v6
         self.end.v6only = v6 and bool(integer(kernel.sysctl, "net.ipv6.bindv6only"))
         self.end.address = self.wildcard
+        self.address_locked = False  # by bind: SOCK_BINDADDR_LOCK
+        self.port_locked = False  # by bind: SOCK_BINDPORT_LOCK
         self.nonblock = False
         self.descriptors = 0
         self.calls = 0
@@ -141,13 +143,15 @@ class UdpSock:
         self.end.v6only = v6only
         if not port and self.options.bind_address_no_port:
             self.end.address = host
-            return
-        taken = port and self._conflict(host, port)
-        port = 0 if taken else port or self._pick(host)
-        if not port:
-            self.end.v6only = before
-            raise fail(errno.EADDRINUSE)
-        self._hold(host, port)
+        else:
+            taken = port and self._conflict(host, port)
+            held = 0 if taken else port or self._pick(host)
+            if not held:
+                self.end.v6only = before
+                raise fail(errno.EADDRINUSE)
+            self._hold(host, held)
+        self.address_locked = host != self.wildcard
+        self.port_locked = port != 0
 
     def connect(self, address: Address) -> None:
         """Take and give datagrams of one peer only; nothing is sent. What has come stays.
@@ -169,6 +173,17 @@ class UdpSock:
         if is_any(self.end.address):
             self.end.address = source
         self.end.peer = (host, port)
+
+    def disconnect(self) -> None:
+        """Have no peer any more, and no name that bind did not give (Linux __udp_disconnect)."""
+        end = self.end
+        end.peer = None
+        self.bound_if = 0
+        if not self.address_locked:
+            end.address = self.wildcard
+        if end.port and not self.port_locked:
+            self.kernel.ip.udp.remove(end)
+            end.port = 0
 
     def _autobind(self) -> None:
         """Get a port before anything else is looked at.

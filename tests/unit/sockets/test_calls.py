@@ -209,10 +209,35 @@ def test_a_closed_socket_that_is_dissolved_keeps_the_port_that_it_was_given() ->
     assert error(lambda: calls.bind(program.table, other, own, program.now)) == EADDRINUSE
 
 
+@pytest.mark.parametrize(
+    ("own", "left"),
+    [
+        pytest.param(None, ("0.0.0.0", 0), id="not bound"),
+        pytest.param(("0.0.0.0", 7_000), ("0.0.0.0", 7_000), id="bound to a port"),
+        pytest.param((HERE, 7_000), (HERE, 7_000), id="bound to an address and a port"),
+        pytest.param((HERE, 0), (HERE, 0), id="bound to an address"),
+    ],
+)
+def test_a_socket_for_datagrams_that_is_dissolved(
+    own: tuple[str, int] | None, left: tuple[str, int]
+) -> None:
+    """Linux __udp_disconnect."""
+    program = alone()
+    fd = program.datagram()
+    if own is not None:
+        calls.bind(program.table, fd, own, program.now)
+    dissolves(program, fd)
+    program.connect(fd)
+    assert calls.getsockname(program.table, fd)[0] == HERE
+    dissolves(program, fd)
+    assert calls.getsockname(program.table, fd) == left
+    assert error(lambda: calls.getpeername(program.table, fd)) == ENOTCONN
+    program.connect(fd)
+    assert calls.getsockname(program.table, fd)[1]
+
+
 def test_what_can_not_be_dissolved_yet_says_so() -> None:
     program = alone()
-    with pytest.raises(NotSimulatedError, match="UDP"):
-        dissolves(program, program.datagram())
     fd = opened(program)
     calls.shutdown(program.table, fd, c.SHUT_WR, program.now)
     hears(program, fd, ACK | FIN)
