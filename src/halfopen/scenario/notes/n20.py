@@ -312,12 +312,17 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             f"{none_left['bind']}，UDP 的发送和 connect 返回 {none_left['sendto, UDP']}。"
             "connect 可以让几个对端共用一个端口；bind 选的端口则被独占，"
             "除非用 IP_BIND_ADDRESS_NO_PORT 留给 connect 去选。"
-            f"bind 返回 EINVAL 的情形：{', '.join(twice)}；"
+            f"bind 返回 EINVAL 的情形：{'、'.join(_TWICE_ZH[how] for how in twice)}；"
             f"低于 ip_unprivileged_port_start 的端口，非超级用户得到 {denied}。"
         ),
     )
 
 
+_TWICE_ZH: Final = {
+    "again": "再次 bind",
+    "after connect": "connect 之后",
+    "after listen": "listen 之后",
+}
 _ZH: Final = {"odd": "奇数", "even": "偶数"}
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from halfopen.base.units import MS
 from halfopen.record.trace import Trace
+from halfopen.scenario import unspec
 from halfopen.scenario.model import Answer, Host, Lab, Link, Note, Process, Variant, each
 from halfopen.scenario.notes import addressed
 from halfopen.scenario.notes.addressed import KINDS, PORT, name
@@ -89,19 +90,31 @@ def _send(sock: socket.socket, over: str, host: str) -> None:
     sock.sendto(b"x", name(THERE[over, host], PORT))
 
 
+def _dissolve(sock: socket.socket, over: str, host: str) -> None:  # noqa: ARG001  as all
+    unspec.dissolve(sock)
+
+
 CALLS: Final[dict[str, Callable[[socket.socket, str, str], None]]] = {
     "listen": _listen,
     "connect": _connect,
     "refused": _refused,
     "sendto": _send,
+    "dissolve": _dissolve,
 }
 _THEN: Final = {
-    "TCP": ("listen", "connect server", "connect other", "refused server, then connect other"),
+    "TCP": (
+        "listen",
+        "connect server",
+        "connect other",
+        "refused server, then connect other",
+        "connect server, then dissolve, then connect other",
+    ),
     "UDP": (
         "sendto server, then sendto other",
         "connect server",
         "connect other",
         "connect server, then connect other, then sendto other",
+        "connect server, then dissolve, then connect other",
     ),
 }
 
@@ -145,8 +158,8 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             assert asked == [wildcard] * 4, "sendto leaves the socket as it is"
             assert sources[:2] == [_SOURCE[over, "server"], _SOURCE[over, "other"]]
             kept += 1
-        elif then.startswith("refused"):
-            first, after, second, _ = asked
+        elif then.startswith("refused") or "dissolve" in then:
+            first, after, second = asked[0], asked[-3], asked[-2]
             assert first == _SOURCE[over, "server"]
             assert after == wildcard, f"{bound}: it is undone"
             assert second == _SOURCE[over, "other"], "and chosen anew"
@@ -164,7 +177,8 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             "was bound to the wildcard before or not at all. bind and listen do not resolve it "
             f"({listening} listeners keep it; each accepted connection has its own, from the SYN). "
             f"UDP's sendto does not either: each datagram is given the source of its own route "
-            f"({kept} runs). A refused TCP connect undoes it, and the next one chooses anew; UDP "
+            f"({kept} runs). A refused TCP connect undoes it, and a connect with AF_UNSPEC does "
+            "for both; the next one chooses anew. Without that UDP "
             "keeps the address of its first connect, even for a second peer behind another "
             "interface."
         ),
@@ -174,8 +188,9 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             "不管之前绑定了通配地址还是根本没有 bind。bind 和 listen 都不确定它"
             f"（{listening} 个监听套接字一直是通配；accept 得到的连接各有自己的，取自 SYN）。"
             f"UDP 的 sendto 也不：每个数据报用自己那条路由的源地址（{kept} 次）。"
-            "TCP 的 connect 被拒绝后又恢复通配，下一次重新选择；"
-            "UDP 则保留第一次 connect 的地址，即使第二个对端在另一个接口后面。"
+            "TCP 的 connect 被拒绝后又恢复通配，用 AF_UNSPEC 调用 connect 则两者都恢复，"
+            "下一次重新选择；否则 UDP "
+            "保留第一次 connect 的地址，即使第二个对端在另一个接口后面。"
         ),
     )
 

@@ -187,6 +187,7 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     assert marks[0] == "INADDR_ANY: the number 0, 4 octets"
     assert marks[1] == "in6addr_any: 16 octets, all zero: True"
     errors = "; ".join(f"{what}: {error}" for what, error in told.items())
+    in_chinese = "；".join(f"{_ZH[what]}：{error}" for what, error in told.items())
     return Answer(
         verdict="confirmed",
         text=(
@@ -205,9 +206,19 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             "设置 IPV6_V6ONLY 或 net.ipv6.bindv6only 后只接受 IPv6："
             f"IPv4 得到 {error}。"
             f"所以同一端口上 :: 和 0.0.0.0 互相排斥（{taken}），"
-            f"除非设置 IPV6_V6ONLY，那时各收各的。不能搭配的：{errors}。"
+            f"除非设置 IPV6_V6ONLY，那时各收各的。不能搭配的：{in_chinese}。"
         ),
     )
+
+
+_ZH: Final = {
+    "IPV6_V6ONLY after bind": "bind 之后设置 IPV6_V6ONLY",
+    "IPV6_V6ONLY of an AF_INET socket": "对 AF_INET 套接字设置 IPV6_V6ONLY",
+    "IPV6_V6ONLY, then connect to IPv4": "设置 IPV6_V6ONLY 后 connect 到 IPv4",
+    "IPV6_V6ONLY, then bind to IPv4": "设置 IPV6_V6ONLY 后 bind 到 IPv4",
+    "bound to IPv4, connect to IPv6": "绑定 IPv4 后 connect 到 IPv6",
+    "bound to IPv6, connect to IPv4": "绑定 IPv6 后 connect 到 IPv4",
+}
 
 
 def _reaching(by: Mapping[str, set[str]], over: str) -> str:

@@ -10,6 +10,7 @@ from typing import Final
 from halfopen.base.units import MS
 from halfopen.record.query import calls
 from halfopen.record.trace import Trace
+from halfopen.scenario import unspec
 from halfopen.scenario.model import Answer, Lab, Note, Variant, each
 from halfopen.scenario.notes import addressed
 from halfopen.scenario.notes.addressed import CLIENT, KINDS, PORT, SERVER, name, own_name
@@ -141,6 +142,21 @@ def _closed(sock: socket.socket, over: str) -> None:
     sock.close()
 
 
+def _dissolved(sock: socket.socket, over: str) -> None:
+    _connected(sock, over)
+    unspec.dissolve(sock)
+
+
+def _bound_and_dissolved(sock: socket.socket, over: str) -> None:
+    _bound(sock, over)
+    _dissolved(sock, over)
+
+
+def _bound_to_port_0_and_dissolved(sock: socket.socket, over: str) -> None:
+    _bound_to_port_0(sock, over)
+    _dissolved(sock, over)
+
+
 def _sent(sock: socket.socket, over: str) -> None:
     sock.sendto(b"x", name(THERE[over], PORT))
 
@@ -159,6 +175,9 @@ _BOTH: Final[dict[str, _Prepare]] = {
     "bound to the wildcard": _bound_to_wildcard,
     "connected": _connected,
     "bound to the wildcard, connected": _bound_and_connected,
+    "connected, dissolved": _dissolved,
+    "bound, connected, dissolved": _bound_and_dissolved,
+    "bound to port 0, connected, dissolved": _bound_to_port_0_and_dissolved,
     "closed": _closed,
 }
 STATES: Final[dict[str, dict[str, _Prepare]]] = {
@@ -210,7 +229,7 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     assert own["TCP", "connected"] == own["TCP", "SYN_SENT"] == "own, picked port"
     assert own["UDP", "connected"] == "own, picked port", "UDP's connect asks nobody"
     assert own["UDP", "sent"] == "wildcard, picked port", "only each datagram has a source"
-    early = sum(own[key] != "wildcard, no port" for key in _before_connect(own))
+    early = sum(own[key] != "wildcard, no port" for key in own if key[1] in _BEFORE)
     knows = [state for kind, state in peer if kind == "TCP" and peer[kind, state] == "peer"]
     lost = [state for kind, state in peer if kind == "TCP" and peer[kind, state] == "ENOTCONN"]
     assert own["TCP", "closed"] == peer["UDP", "closed"] == "EBADF"
@@ -235,12 +254,42 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             f"connect 之前的 {early} 种状态给出 bind 或 listen 得到的地址。"
             f"connect 被拒绝后又是{_ZH[own['TCP', 'refused']]}。getpeername "
             f"在连接存在时给出对端，客户端也可用，不只是服务器（accept 了 {accepted} 次）："
-            f"{'；'.join(knows)}。其他状态返回 ENOTCONN：{'；'.join(lost)}。"
+            f"{_states_zh(knows)}。其他状态返回 ENOTCONN：{_states_zh(lost)}。"
             f"UDP：connect 之后两者都有；只 sendto 过则是{_ZH[own['UDP', 'sent']]}。"
         ),
     )
 
 
+#: Before connect, and with a name by bind or listen.
+_BEFORE: Final = (
+    "bound",
+    "bound to port 0",
+    "bound to the wildcard",
+    "listening",
+    "listening, not bound",
+)
+_STATES_ZH: Final = {
+    "new": "新建",
+    "bound": "已绑定",
+    "bound to port 0": "绑定了端口 0",
+    "bound to the wildcard": "绑定了通配地址",
+    "connected": "已连接",
+    "bound to the wildcard, connected": "绑定通配地址后已连接",
+    "connected, dissolved": "连接后解除（AF_UNSPEC）",
+    "bound, connected, dissolved": "绑定、连接后解除",
+    "bound to port 0, connected, dissolved": "绑定端口 0、连接后解除",
+    "listening": "在监听",
+    "listening, not bound": "未绑定就监听",
+    "SYN_SENT": "SYN_SENT",
+    "refused": "被拒绝",
+    "bound, refused": "绑定后被拒绝",
+    "this end shut": "本端已 shutdown",
+    "peer closed": "对端已关闭",
+    "TIME_WAIT": "TIME_WAIT",
+    "peer closed, then this end": "对端先关、本端后关",
+    "reset": "被复位",
+    "reset, and told": "被复位且已得知",
+}
 _EN: Final = {
     "wildcard, no port": "the wildcard address and port 0",
     "wildcard, picked port": "the wildcard address and the port that was picked",
@@ -251,8 +300,8 @@ _ZH: Final = {
 }
 
 
-def _before_connect(own: Mapping[tuple[str, str], str]) -> list[tuple[str, str]]:
-    return [key for key in own if key[1].startswith(("bound to", "listening")) or key[1] == "bound"]
+def _states_zh(states: list[str]) -> str:
+    return "；".join(_STATES_ZH[state] for state in states)
 
 
 def _asked(trace: Trace, over: str) -> tuple[str, str]:
