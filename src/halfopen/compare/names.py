@@ -57,7 +57,7 @@ class Names:
                 same = True  # its descriptor is learned when it is used
             case "getsockname" | "getpeername", _, _:
                 same = self.same_address(world, kernel)
-            case "recvfrom", [w_data, w_from], [k_data, k_from]:
+            case "recvfrom" | "recvfrom_into", [w_data, w_from], [k_data, k_from]:
                 same = w_data == k_data and self.same_address(w_from, k_from)
             case "poll" | "epoll_wait", list(), list():
                 same = _same_ready(fds, world, kernel)

@@ -63,7 +63,7 @@ ALLOWED: Final = (
     ),
     Allowance(
         what="the number of a DNS query",
-        how="not compared: the first two octets of datagrams to and from port 53",
+        how="not compared: the first two octets of messages to and from port 53",
         why="drawn per query (RFC 5452 9.2)",
     ),
     Allowance(

@@ -100,7 +100,7 @@ class Readings:
             "seq": seq,
             "ack": ack,
             "length": len(seg.text),
-            "text": seg.text,
+            "text": _without_numbers(seg.text) if DNS_PORT in seg.flow else seg.text,
             "sack": sack,
             "window": seg.wnd,
             "mss": seg.mss,
@@ -127,6 +127,16 @@ def _counted(number: int, bases: list[int]) -> int:
 
 def _distance(number: int) -> int:
     return min(number, 0x100000000 - number)
+
+
+def _without_numbers(text: bytes) -> bytes:
+    """Read DNS messages in a segment that begins with one; their drawn numbers are left out."""
+    kept = bytearray(text)
+    at = 0
+    while at + 4 <= len(text):
+        kept[at + 2 : at + 4] = bytes(2)
+        at += 2 + int.from_bytes(text[at : at + 2])
+    return bytes(kept)
 
 
 def _datagram(datagram: Datagram) -> tuple[dict[str, object], str]:

@@ -127,7 +127,8 @@ class Udp:
     def error(self, quote: Quote, message: Icmp, source: str) -> None:
         """Tell a socket of an error about what it sent (Linux __udp4_lib_err).
 
-        Without IP_RECVERR only a connected one hears of it, and only of a hard one.
+        Without IP_RECVERR or IPV6_RECVERR, whichever is its family's, only a connected
+        one hears of it, and only of a hard one.
         """
         end = self.find(quote.src, quote.sport, quote.dst, quote.dport)
         if end is None:
@@ -136,7 +137,7 @@ class Udp:
         meaning = for_datagrams(message, v6=v6)
         if meaning is None:
             return
-        if end.recverr and not v6:
+        if end.recverr and end.v6 == v6:
             end.keep(report(meaning.errno, message, quote, source, HEADER_LEN))
         elif end.peer is None or not meaning.fatal:
             return

@@ -9,7 +9,7 @@ from halfopen.sockets.errors import fail
 from halfopen.sockets.names import Address
 from halfopen.sockets.sock import TcpSock
 from halfopen.sockets.udp import UdpSock
-from halfopen.sockets.waiting import Control, Wait
+from halfopen.sockets.waiting import Control, NotSimulatedError, Wait
 from halfopen.tcp.errqueue import ICMP, Report
 from halfopen.wire.address import to_bytes
 
@@ -24,6 +24,8 @@ def recv_error(sock: TcpSock | UdpSock, size: int, wait: Wait) -> tuple[bytes, A
     The rest is in ``wait``, for recvmsg. The error that waits for the next call is from now on that
     of the next ICMP message (Linux sock_dequeue_err_skb). Raises OSError EAGAIN.
     """
+    if sock.is_datagram and sock.v6 and sock.options.recverr:
+        raise NotSimulatedError("the error queue of an AF_INET6 socket is not simulated")
     report = sock.take_report()
     if report is None:
         raise fail(errno.EAGAIN)

@@ -519,6 +519,10 @@ def set_udp_option(sock: "UdpSock", level: int, name: int, value: int | bytes) -
         return
     if key in NOT_SIMULATED:
         raise NotSimulatedError(f"setsockopt {NOT_SIMULATED[key]} is not simulated on UDP")
+    if sock.v6 and key == (c.IPPROTO_IPV6, c.IPV6_RECVERR):
+        own(sock).recverr = _number(level, raw) != 0
+        sock.recverr_changed()
+        return
     if level == c.IPPROTO_IPV6 and sock.v6:
         set_ipv6(sock, own(sock), name, raw)
         return
@@ -555,6 +559,10 @@ def get_udp_option(sock: "UdpSock", level: int, name: int) -> bytes:
     if key in NOT_SIMULATED:
         raise NotSimulatedError(f"getsockopt {NOT_SIMULATED[key]} is not simulated on UDP")
     kept = KEPT.get(key)
+    if key == (c.IPPROTO_IP, c.IP_RECVERR):
+        return struct.pack("=i", int(sock.options.recverr and not sock.v6))
+    if sock.v6 and key == (c.IPPROTO_IPV6, c.IPV6_RECVERR):
+        return struct.pack("=i", int(sock.options.recverr))
     if kept is not None and level in _UDP_LEVELS and isinstance(kept[0], Flag):
         return struct.pack("=i", int(getattr(sock.options, kept[0].field)))
     if level == c.IPPROTO_IPV6 and sock.v6:

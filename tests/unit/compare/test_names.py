@@ -37,6 +37,8 @@ RESULTS: list[tuple[str, str, Json, Json, bool]] = [
     ("a path", "getsockname", "x", "x", True),
     ("from there", "recvfrom", [HELLO, ["a", 40000]], [HELLO, ["a", 50000]], True),
     ("from elsewhere", "recvfrom", [HELLO, ["a", 40000]], [HELLO, ["b", 50000]], False),
+    ("so much from there", "recvfrom_into", [5, ["a", 40000]], [5, ["a", 50000]], True),
+    ("more from there", "recvfrom_into", [5, ["a", 40000]], [6, ["a", 50000]], False),
     ("another text", "recvfrom", [HELLO, ["a", 40000]], [JELLO, ["a", 50000]], False),
     ("ready", "poll", [[3, 1], [4, 4]], [[13, 1], [14, 4]], True),
     ("more ready", "poll", [[3, 1], [4, 4]], [[13, 1]], False),

@@ -9,15 +9,18 @@ from tests.unit.wire.test_pcap import blocks
 
 from halfopen.atlas.capture import capture
 from halfopen.atlas.ladder import ladder
-from halfopen.base.errors import MisuseError
+from halfopen.base.errors import MisuseError, NotPossibleHereError
 from halfopen.base.rng import Rng
 from halfopen.guest.public import World
 from halfopen.guest.ran import Run
+from halfopen.guest.stage import Stage
 from halfopen.record.events import Output
+from halfopen.record.faults import Unreachable
 from halfopen.record.query import packets
 from halfopen.sockets.kernel import Kernel
 from halfopen.wire import ip
 from halfopen.wire.address import to_bytes
+from halfopen.world.faults import inject
 
 PORT = 80
 
@@ -126,3 +129,61 @@ def test_an_interface_with_ipv6_has_a_link_local_address() -> None:
     first, second = kernel.ip.interfaces
     assert [table.v6 for table in first.neighbours] == [False, True]
     assert [table.v6 for table in second.neighbours] == [False]
+
+
+# Errors of datagrams.
+
+IPV6_RECVERR = 25
+
+
+def sends_to_nobody(recverr: int) -> None:
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+        sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, recverr)
+        print(sock.getsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR))  # noqa: T201
+        print(sock.getsockopt(socket.IPPROTO_IP, 11))  # noqa: T201  IP_RECVERR is another one
+        sock.connect(("2001:db8::2", PORT))
+        sock.send(b"?")
+        sock.settimeout(1)
+        try:
+            sock.recv(100)
+        except OSError as error:
+            print(type(error).__name__)  # noqa: T201
+        sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 0)  # what it kept is gone
+        sock.setblocking(False)
+        try:
+            sock.recvmsg(100, 0, socket.MSG_ERRQUEUE)
+        except OSError as error:
+            print(type(error).__name__)  # noqa: T201
+
+
+@pytest.mark.parametrize(
+    ("recverr", "soft", "told"),
+    [
+        pytest.param(0, True, "TimeoutError", id="a soft error, not asked for"),
+        pytest.param(1, True, "OSError", id="a soft error"),
+        pytest.param(0, False, "ConnectionRefusedError", id="a hard error, not asked for"),
+        pytest.param(1, False, "ConnectionRefusedError", id="a hard error"),
+    ],
+)
+def test_ipv6_recverr_lets_soft_errors_be_told(recverr: int, soft: bool, told: str) -> None:
+    world = two("2001:db8::1")
+    world.hosts["client"].start(sends_to_nobody, recverr, at=0.1)
+    stage = Stage(world, seed=0)
+    if soft:
+        fault = Unreachable(link="client-server", towards="server", kind=1, code=3)
+        inject(stage.world, fault, 0)
+    run = stage.play(3 * 10**9)
+    assert said(run) == [str(recverr), "0", told, "BlockingIOError"]
+
+
+def reads_its_error_queue() -> None:
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+        sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
+        sock.recvmsg(100, 0, socket.MSG_ERRQUEUE)
+
+
+def test_the_error_queue_of_ipv6_is_not_simulated() -> None:
+    world = two("2001:db8::1")
+    world.hosts["client"].start(reads_its_error_queue)
+    with pytest.raises(NotPossibleHereError, match="error queue of an AF_INET6 socket"):
+        world.run()

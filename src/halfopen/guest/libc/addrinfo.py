@@ -11,6 +11,7 @@ from halfopen.guest.libc.hosts import AF_INET, AF_INET6, Hostent, family_of, num
 from halfopen.guest.libc.words import (
     NETDB_INTERNAL,
     NO_DATA,
+    ROOM,
     TRY_AGAIN,
     NameFailure,
     Status,
@@ -89,6 +90,7 @@ class Query:
         self.kind = kind
         self.protocol = protocol
         self.flags = flags
+        self.room = ROOM
 
     # Services.
 
@@ -177,7 +179,7 @@ class Query:
 
     def _simple(self, name: str, result: Result) -> None:
         """Use gethostbyname2_r, which does not know of canonical names or zones."""
-        came = hostent.by_name(self.res, name)
+        came = hostent.by_name_growing(self.res, name)
         if came.found is not None:
             self._take(came.found, AF_INET, result)
         elif not came.status:
@@ -221,7 +223,10 @@ class Query:
             if status == "UNAVAIL":
                 res.errno = errno.ENOENT
         else:
-            status, called, addresses = nssdns.by_name_of_any_family(res, name)
+            while True:
+                status, called, addresses = nssdns.by_name_of_any_family(res, name, self.room)
+                if not self._lacks_room(status):
+                    break
         if status == "SUCCESS":
             result.at = [(each, 0) for each in addresses]
             result.canonical = called
@@ -259,7 +264,11 @@ class Query:
             status, found = hosts.by_name(res.libc.etc, name, family)
             status = hostent.note(res, status)
         else:
-            status, found = nssdns.by_name(res, name, family, checked=not canonical)
+            while True:
+                checked = not canonical
+                status, found = nssdns.by_name(res, name, family, checked=checked, room=self.room)
+                if not self._lacks_room(status):
+                    break
         if found is None:
             if res.h_errno == NETDB_INTERNAL:
                 raise NameFailure(_socket.EAI_SYSTEM, res.errno)
@@ -268,6 +277,13 @@ class Query:
         if canonical:
             result.canonical = result.canonical or found.name
         return status, 0
+
+    def _lacks_room(self, status: Status) -> bool:
+        """Whether a result did not fit; there is more room then, and all is asked anew."""
+        res = self.res
+        lacks = (status, res.errno, res.h_errno) == ("TRYAGAIN", errno.ERANGE, NETDB_INTERNAL)
+        self.room <<= lacks
+        return lacks
 
     def _take(self, found: Hostent, family: int, result: Result) -> None:
         """Add what was found, mapped where IPv6 is asked for (convert_hostent_...)."""

@@ -13,6 +13,7 @@ from halfopen.guest.libc.words import (
     NETDB_INTERNAL,
     NETDB_SUCCESS,
     NO_RECOVERY,
+    ROOM,
     Status,
 )
 from halfopen.wire.address import ANY6
@@ -33,15 +34,28 @@ class Lookup:
         self.status = status
         self.h_errno = h_errno
 
+    @property
+    def lacks_room(self) -> bool:
+        """Whether the result does not fit."""
+        return self.status == errno.ERANGE and self.h_errno == NETDB_INTERNAL
 
-def by_name(res: "Res", name: str, family: int = AF_INET) -> Lookup:
+
+def by_name_growing(res: "Res", name: str) -> Lookup:
+    """Find a host, with as much room as it takes; each time all is asked anew."""
+    room = ROOM
+    while (came := by_name(res, name, room=room)).lacks_room:
+        room *= 2
+    return came
+
+
+def by_name(res: "Res", name: str, family: int = AF_INET, *, room: int = ROOM) -> Lookup:
     """Find a host (gethostbyname2_r)."""
     taken = _digits_and_dots(name, family)
     if taken is not None:
         found = taken or None
         told = NETDB_SUCCESS if found else HOST_NOT_FOUND
         return Lookup(found, 0, told)
-    return _ask(res, lambda source: _name_in(res, source, name, family))
+    return _ask(res, lambda source: _name_in(res, source, name, family, room))
 
 
 def by_address(res: "Res", address: str) -> Lookup:
@@ -68,7 +82,7 @@ def _ask(res: "Res", look: Callable[[str], _Found | None]) -> Lookup:
             break
         else:
             continue
-        if status in source.ends:
+        if status in source.ends or (status, res.errno) == ("TRYAGAIN", errno.ERANGE):
             break
     h_errno = res.h_errno if asked else NO_RECOVERY
     if status in {"SUCCESS", "NOTFOUND"}:
@@ -80,11 +94,11 @@ def _ask(res: "Res", look: Callable[[str], _Found | None]) -> Lookup:
     return Lookup(found if status == "SUCCESS" else None, code, h_errno)
 
 
-def _name_in(res: "Res", source: str, name: str, family: int) -> _Found | None:
+def _name_in(res: "Res", source: str, name: str, family: int, room: int) -> _Found | None:
     if source == "files":
         status, found = hosts.by_name(res.libc.etc, name, family)
         return note(res, status), found
-    return nssdns.by_name(res, name, family) if source == "dns" else None
+    return nssdns.by_name(res, name, family, room=room) if source == "dns" else None
 
 
 def _address_in(res: "Res", source: str, address: str) -> _Found | None:

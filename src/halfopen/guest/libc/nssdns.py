@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Final
 from halfopen.guest.libc import resquery
 from halfopen.guest.libc.hosts import AF_INET, AF_INET6, Hostent
 from halfopen.guest.libc.message import AAAA, CNAME, IN, PTR, A, Message, Record, is_hostname
+from halfopen.guest.libc.ressend import Answers
 from halfopen.guest.libc.words import (
     HOST_NOT_FOUND,
     NETDB_INTERNAL,
     NETDB_SUCCESS,
     NO_RECOVERY,
+    ROOM,
     TRY_AGAIN,
     Status,
 )
@@ -23,12 +25,44 @@ if TYPE_CHECKING:
 _KINDS: Final = {AF_INET: A, AF_INET6: AAAA}
 _FAMILIES: Final = {A: AF_INET, AAAA: AF_INET6}
 _SIZES: Final = {A: 4, AAAA: 16}
+_POINTER: Final = 8
+#: What glibc keeps in front of the names and addresses: room for 48 aliases, and one address.
+_HOST_DATA: Final = 48 * _POINTER + 16
+_TUPLE: Final = 40  # struct gaih_addrtuple
+
+
+class TooSmallError(Exception):
+    """The result does not fit into the room that there is."""
+
+
+class Room:
+    """What is left of the caller's buffer."""
+
+    def __init__(self, size: int) -> None:
+        self.left = size
+
+    def take(self, size: int) -> None:
+        """Use so much up. Raises TooSmallError."""
+        self.fit(size)
+        self.left -= size
+
+    def fit(self, size: int) -> None:
+        """Look whether there is so much. Raises TooSmallError."""
+        if size > self.left:
+            raise TooSmallError
+
+    def align(self, to: int) -> None:
+        """Leave out what would lie askew; all began at a multiple of 16."""
+        self.left -= self.left % to
 
 
 def by_name(
-    res: "Res", name: str, family: int, *, checked: bool = True
+    res: "Res", name: str, family: int, *, checked: bool = True, room: int = ROOM
 ) -> tuple[Status, Hostent | None]:
-    """Ask for a name's addresses of one family (_nss_dns_gethostbyname3_r; 2_r checks the name)."""
+    """Ask for a name's addresses of one family (_nss_dns_gethostbyname3_r; 2_r checks the name).
+
+    Where ``room`` is too little: TRYAGAIN with ERANGE.
+    """
     if checked and not is_hostname(name):
         res.h_errno = HOST_NOT_FOUND
         return "NOTFOUND", None
@@ -38,10 +72,13 @@ def by_name(
     except resquery.NotFoundError:
         return _missed(res), None
     assert answers.first is not None, "one query has one answer"
-    return _hostent(res, answers.first, kind)
+    try:
+        return _hostent(res, answers.first, kind, Room(room))
+    except TooSmallError:
+        return _too_small(res), None
 
 
-def by_name_of_any_family(res: "Res", name: str) -> tuple[Status, str, list[str]]:
+def by_name_of_any_family(res: "Res", name: str, room: int = ROOM) -> tuple[Status, str, list[str]]:
     """Ask for a name's addresses of both families at once (_nss_dns_gethostbyname4_r)."""
     if not is_hostname(name):
         res.h_errno = HOST_NOT_FOUND
@@ -51,13 +88,21 @@ def by_name_of_any_family(res: "Res", name: str) -> tuple[Status, str, list[str]
         answers = resquery.search(res, name, kinds)
     except resquery.NotFoundError:
         return _missed(res), "", []
+    try:
+        return _both(res, answers, Room(room))
+    except TooSmallError:
+        return _too_small(res), "", []
+
+
+def _both(res: "Res", answers: Answers, room: Room) -> tuple[Status, str, list[str]]:
+    """Make one result of two responses (gaih_getanswer)."""
     status: Status = "NOTFOUND"
     canonical = ""
     addresses: list[str] = []
     if answers.first is not None:
-        status, canonical, addresses = _slice(res, answers.first)
+        status, canonical, addresses = _slice(res, answers.first, room, is_first=True)
     if answers.second is not None and status != "UNAVAIL":
-        other, called, more = _slice(res, answers.second)
+        other, called, more = _slice(res, answers.second, room, is_first=not addresses)
         canonical = canonical or called
         addresses += more
         if status != "SUCCESS" and other != "NOTFOUND":
@@ -117,15 +162,26 @@ def _address(record: Record) -> str:
     return _socket.inet_ntop(_FAMILIES[record.kind], record.data)
 
 
-def _hostent(res: "Res", heard: Message, kind: int) -> tuple[Status, Hostent | None]:
-    """Read a response to a question for one family (getanswer_r)."""
+def _too_small(res: "Res") -> Status:
+    res.h_errno, res.errno = NETDB_INTERNAL, errno.ERANGE
+    return "TRYAGAIN"
+
+
+def _hostent(res: "Res", heard: Message, kind: int, room: Room) -> tuple[Status, Hostent | None]:
+    """Read a response to a question for one family (getanswer_r).
+
+    Raises TooSmallError.
+    """
     name = heard.question[0]
     if heard.counts[0] != 1 or not is_hostname(name):
         res.h_errno, res.errno = NO_RECOVERY, errno.EBADMSG
         return "UNAVAIL", None
+    room.take(_HOST_DATA + (heard.counts[1] + 1) * _POINTER)
+    room.take(len(name) + 1)
     aliases: list[str] = []
     addresses: list[str] = []
     for record in _records(heard):
+        room.fit(len(record.owner) + 1)
         if not is_hostname(record.owner):
             break
         if record.kind == CNAME:
@@ -133,11 +189,15 @@ def _hostent(res: "Res", heard: Message, kind: int) -> tuple[Status, Hostent | N
                 break
             aliases.append(record.owner)
             name = record.target
+            room.take(len(record.owner) + len(name) + 2)
         elif record.kind == kind and record.owner.lower() == name.lower():
             if len(record.data) != _SIZES[kind]:
                 break
             if not addresses:
                 name = record.owner
+                room.take(len(name) + 1)
+            room.align(4)
+            room.take(_SIZES[kind])
             addresses.append(_address(record))
     if addresses:
         res.h_errno = NETDB_SUCCESS
@@ -148,12 +208,16 @@ def _hostent(res: "Res", heard: Message, kind: int) -> tuple[Status, Hostent | N
     return ("NOTFOUND" if aliases else "TRYAGAIN"), None
 
 
-def _slice(res: "Res", heard: Message) -> tuple[Status, str, list[str]]:
-    """Read one of two responses (gaih_getanswer_slice)."""
-    if heard.counts[0] != 1 or not is_hostname(heard.question[0]):
+def _slice(
+    res: "Res", heard: Message, room: Room, *, is_first: bool
+) -> tuple[Status, str, list[str]]:
+    """Read one of two responses (gaih_getanswer_slice). Raises TooSmallError."""
+    name = heard.question[0]
+    if heard.counts[0] != 1 or not is_hostname(name):
         res.h_errno, res.errno = NO_RECOVERY, errno.EBADMSG
         return "UNAVAIL", "", []
-    canonical, called, addresses = _followed(heard)
+    room.fit(len(name) + 1)
+    canonical, called, addresses = _followed(heard, room, is_first=is_first)
     if addresses:
         res.h_errno = NETDB_SUCCESS
         return "SUCCESS", called, addresses
@@ -164,20 +228,30 @@ def _slice(res: "Res", heard: Message) -> tuple[Status, str, list[str]]:
     return "TRYAGAIN", "", []
 
 
-def _followed(heard: Message) -> tuple[str, str, list[str]]:
-    """Follow aliases to addresses: the last alias's target, what is called so, its addresses."""
+def _followed(heard: Message, room: Room, *, is_first: bool) -> tuple[str, str, list[str]]:
+    """Follow aliases to addresses: the last alias's target, what is called so, its addresses.
+
+    Only of the first response names are kept.
+    """
     canonical = called = ""
     addresses: list[str] = []
     for record in _records(heard):
+        room.fit(len(record.owner) + 1)
         if not is_hostname(record.owner):
             break
         if record.kind == CNAME:
             if not is_hostname(record.target):
                 break
             canonical = record.target
+            if is_first:
+                room.take(len(canonical) + 1)
         elif record.kind in _SIZES:
             if len(record.data) != _SIZES[record.kind]:
                 break
+            if is_first and not canonical and not addresses:
+                room.take(len(record.owner) + 1)
+            room.align(_POINTER)
+            room.take(_TUPLE)
             called = called or canonical or record.owner
             addresses.append(_address(record))
     return canonical, called, addresses

@@ -202,7 +202,9 @@ class Datagrams:
         if heard.rcode in _NOT_THIS_ONE or heard.is_lame:
             if self.good:
                 return True
-            if self.bad or len(self.sending.asked) == 1:
+            if self.bad:
+                raise NextServerError  # and the socket stays for the next round
+            if len(self.sending.asked) == 1:
                 self._give_up()
             self.bad = True
             return False

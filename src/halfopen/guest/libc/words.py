@@ -38,6 +38,11 @@ _HERRNO: Final = {
 }
 
 
+#: So much room a result is given first; where it is too little, twice as much, and so on (glibc
+#: scratch_buffer). Then everything is asked anew.
+ROOM: Final = 1024
+
+
 class NameFailure(Exception):
     """A lookup ended with an EAI_ number; it becomes Python's ``gaierror``."""
 

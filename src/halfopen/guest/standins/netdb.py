@@ -26,6 +26,8 @@ _NS: Final = 10**9
 _PORT_MAX: Final = 0xFFFF
 FLOWINFO_MAX: Final = 0xFFFFF
 _HOSTNAME_MAX: Final = 64
+#: So much room CPython gives to what it looks up.
+_ROOM: Final = 16384
 _LONG_MAX: Final = (1 << 63) - 1
 
 
@@ -109,7 +111,7 @@ class Netdb:
         wanted = _text(hostname, "gethostbyname_ex")
         self.address(wanted, real.AF_INET)
         res = self._image.libc.res()
-        return self._given(_simulated(lambda: hostent.by_name(res, wanted)))
+        return self._given(_simulated(lambda: hostent.by_name(res, wanted, room=_ROOM)))
 
     @recorded("gethostbyaddr", is_point=False)
     def gethostbyaddr(self, host: str, /) -> tuple[str, list[str], list[str]]:
