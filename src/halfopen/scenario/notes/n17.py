@@ -269,6 +269,7 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     at_once = span([seen[peer, ONCE, ""][0][1] for peer in ANSWERS[2:]])
     missed = span([end[1] for end in seen["host off, on the same LAN", "default", "default"]])
     at = ", ".join(map(str, distances))
+    even, doubled = len(syns) - len(fewer), len(fewer) - 1
     figures = (
         show_duration(patience),
         show_duration(exponential),
@@ -281,8 +282,8 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
         verdict="qualified",
         text=(
             f"Yes where nothing answers: {len(syns)} SYNs, at {at} s, and ETIMEDOUT after "
-            f"{figures[0]}: 4 retries at even distances (tcp_syn_linear_timeouts), then 6 at "
-            f"doubled ones (tcp_syn_retries). With no even ones {len(fewer)} SYNs and "
+            f"{figures[0]}: {even} retries at even distances (tcp_syn_linear_timeouts), then "
+            f"{doubled} at doubled ones (tcp_syn_retries). With no even ones {len(fewer)} SYNs and "
             f"{figures[1]}; with 3 retries {figures[2]}, with 10 {figures[3]}. TCP_USER_TIMEOUT "
             f"of 30 s ends it after {figures[4]}, TCP_SYNCNT 1 after {figures[5]} and "
             f"{len(syncnt_syns)} SYNs: it bounds the time too. It is the same whether "
@@ -295,9 +296,10 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
         ),
         zh=(
             f"若毫无应答,确实如此:共发 {len(syns)} 个 SYN(第 {at} 秒),{figures[0]} 后返回 "
-            "ETIMEDOUT:先等间隔重发 4 次(tcp_syn_linear_timeouts),再以加倍的间隔重发 6 次"
-            f"(tcp_syn_retries)。前者为 0 时 {len(fewer)} 个 SYN、{figures[1]};后者为 3 时 "
-            f"{figures[2]},为 10 时 {figures[3]}。TCP_USER_TIMEOUT 设 30 秒则 {figures[4]} "
+            f"ETIMEDOUT:先等间隔重发 {even} 次(tcp_syn_linear_timeouts),"
+            f"再以加倍的间隔重发 {doubled} 次"
+            f"(tcp_syn_retries)。没有等间隔重发时 {len(fewer)} 个 SYN、{figures[1]};重试 3 次时 "
+            f"{figures[2]},10 次时 {figures[3]}。TCP_USER_TIMEOUT 设 30 秒则 {figures[4]} "
             f"后结束;TCP_SYNCNT 设 1 则 {figures[5]}、{len(syncnt_syns)} 个 SYN:它也限定时间。"
             "对端断电、网线断开、SYN 或应答丢失、accept 队列满"
             "(设了 tcp_abort_on_overflow 也一样),结果都相同。但若对端在同一局域网且已断电,"
