@@ -62,7 +62,13 @@ class Run:
         self._marked: set[tuple[str, str]] = set()
         self._ended: set[str] = set()
         for host in variant.hosts:
-            self.world.host(host.name, host.addresses, host.sysctl, sources=host.sources)
+            self.world.host(
+                host.name,
+                host.addresses,
+                host.sysctl,
+                sources=host.sources,
+                refuses=host.refuses,
+            )
         for link in variant.links:
             self.world.link(link.a, link.b, link.delay_ns)
         for lan in variant.lans:

@@ -1,18 +1,30 @@
 """Which way a packet goes, and which address it comes from."""
 
+from errno import EACCES, EHOSTUNREACH, EINVAL, ENETUNREACH
 from typing import Final
 
 from halfopen.net.interfaces import LOOPBACK, LOOPBACK_MTU, Interface
 from halfopen.wire import address
 
 _ALL_ONES: Final = 0xFFFFFFFF
+#: What a route tells that leads nowhere, by its kind (Linux fib_props, fib6_prop).
+REFUSALS: Final = {"unreachable": EHOSTUNREACH, "prohibit": EACCES, "blackhole": EINVAL}
 
 
 class Route:
-    """A destination and the interface that leads there; ``source`` is the preferred address."""
+    """A destination and the interface that leads there; ``source`` is the preferred address.
+
+    ``errno``: it leads nowhere, and that is told to who sends.
+    """
 
     def __init__(
-        self, network: int, length: int, interface: Interface, source: str, bits: int
+        self,
+        network: int,
+        length: int,
+        interface: Interface,
+        source: str,
+        bits: int,
+        errno: int = 0,
     ) -> None:
         ones = (1 << bits) - 1
         self.mask = ones << (bits - length) & ones
@@ -20,6 +32,7 @@ class Route:
         self.length = length
         self.interface = interface
         self.source = source
+        self.errno = errno
 
 
 class Way:
@@ -65,6 +78,16 @@ class Routes:
             return
         bits = address.bits(network)
         route = Route(address.number(network), length, interface, split_prefix(source)[0], bits)
+        self._insert(route, network)
+
+    def refuse(self, destination: str, kind: str) -> None:
+        """Add a route that leads nowhere (``ip route add unreachable 192.0.2.0/24``)."""
+        network, length = split_prefix(destination)
+        bits, errno = address.bits(network), REFUSALS[kind]
+        route = Route(address.number(network), length, self.loopback, "", bits, errno)
+        self._insert(route, network)
+
+    def _insert(self, route: Route, network: str) -> None:
         table = self._table(network)
         table.append(route)
         table.sort(key=_longest_first)
@@ -123,6 +146,14 @@ class Routes:
         self._known[destination] = way
         return way
 
+    def no_way(self, destination: str) -> int:
+        """Return the errno where no way leads: a route's that refuses, else ENETUNREACH."""
+        number = address.number(address.bare(destination))
+        for route in self._table(destination):
+            if route.errno and number & route.mask == route.network:
+                return route.errno
+        return ENETUNREACH
+
     def is_broadcast(self, destination: str) -> bool:
         """Whether it is the broadcast address of a network that this host is in."""
         if address.is_v6(destination):
@@ -131,7 +162,8 @@ class Routes:
             return True
         number = address.number(destination)
         for route in self.table:
-            if route.length in range(1, 31) and number == route.network | ~route.mask & _ALL_ONES:
+            spans = route.length in range(1, 31) and not route.errno
+            if spans and number == route.network | ~route.mask & _ALL_ONES:
                 return True
         return False
 
@@ -145,7 +177,7 @@ class Routes:
         number = address.number(destination)
         for route in self._table(destination):
             if route.interface.up and number & route.mask == route.network:
-                return Way(route.interface, route.source)
+                return None if route.errno else Way(route.interface, route.source)
         return None
 
     def _on_link(self, destination: str) -> Way | None:

@@ -80,6 +80,8 @@ class Machine:
             if host.name in lan.hosts:
                 assert not links, "a host on a LAN is on nothing else"
                 machine._join(lan, host, mac_of(number, lan.hosts.index(host.name)))
+        for destination, kind in host.refuses:
+            netlink.add_refusal(destination, kind)
         for name, setting in host.sysctl.items():
             if _OF_INTERFACE in name:
                 namespaces.set_sysctl(name, setting)

@@ -34,6 +34,8 @@ RT_SCOPE_LINK: Final = 253
 RT_TABLE_LOCAL: Final = 255
 RTN_UNICAST: Final = 1
 RTN_BROADCAST: Final = 3
+#: Kinds of routes that lead nowhere: RTN_BLACKHOLE and its like.
+REFUSALS: Final = {"blackhole": 6, "unreachable": 7, "prohibit": 8}
 
 
 def set_up(interface: str, *, mtu: int | None = None) -> None:
@@ -97,6 +99,17 @@ def add_route(
         + _attribute(RTA_METRICS, metrics)
     )
     _request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, head + attributes)
+
+
+def add_refusal(to: str, kind: str) -> None:
+    """Refuse what is for an address, or for a network (``192.0.2.0/24``)."""
+    host, _, length = to.partition("/")
+    family, octets = _octets(host)
+    bits = int(length) if length else 8 * len(octets)
+    head = struct.pack(
+        *("=BBBBBBBBI", family, bits, 0, 0, RT_TABLE_MAIN, RTPROT_BOOT, 0, REFUSALS[kind], 0)
+    )
+    _request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, head + _attribute(RTA_DST, octets))
 
 
 def add_broadcast(interface: str, to: str, *, source: str) -> None:

@@ -71,6 +71,8 @@ class Host:
     ``scenario.etc`` has it, and what is None is not there.
     ``sources``: (peer's address, one's own) where the route to the peer
     prefers another than the interface's first address of the family (``ip route ... src``).
+    ``refuses``: (destination, with a prefix or without; kind) where a route leads nowhere
+    (``ip route add unreachable|prohibit|blackhole``).
     """
 
     name: str
@@ -78,6 +80,7 @@ class Host:
     sysctl: Mapping[str, int | str]
     files: Mapping[str, str | None] = field(default_factory=dict)
     sources: tuple[tuple[str, str], ...] = ()
+    refuses: tuple[tuple[str, str], ...] = ()
 
 
 @value

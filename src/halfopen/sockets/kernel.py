@@ -10,7 +10,7 @@ entry takes ``now``; after every entry, also one that raised, the caller reads a
 """
 
 from collections.abc import Mapping
-from errno import EADDRNOTAVAIL, ENETUNREACH
+from errno import EADDRNOTAVAIL
 from typing import Final
 
 from halfopen.base.rng import Rng
@@ -177,7 +177,7 @@ class Kernel:
         on_it = self.ip.routes.local.get(destination)  # through the loopback, but it is the one
         return way if on_it is not None and on_it.zone == interface else None
 
-    def no_way(self, source: str) -> int:
+    def no_way(self, source: str, destination: str) -> int:
         """Return the errno where no way leads, from a socket bound to that address.
 
         Where the host has no IPv6 address at all it is EADDRNOTAVAIL: the source is looked for
@@ -185,7 +185,7 @@ class Kernel:
         """
         if source == ANY6 and not any(map(is_v6, self.ip.routes.local)):
             return EADDRNOTAVAIL
-        return ENETUNREACH
+        return self.ip.routes.no_way(destination)
 
     def new_tcb(self, flow: Flow, mtu: int, now: int, *, iss: int | None = None) -> Tcb:
         """Make a connection that is still closed."""

@@ -166,8 +166,7 @@ class UdpSock:
         own = source_address(self)
         way = self.kernel.way_of(self.bound_if, host)
         if way is None:
-            none = self.kernel.no_way(self.end.address) if is_v6(host) else errno.ENETUNREACH
-            raise fail(none)
+            raise fail(self.kernel.no_way(self.end.address, host))
         check_source(self, host)
         source = source_to(own, way)
         if is_any(self.end.address):
@@ -283,8 +282,7 @@ class UdpSock:
         own = source_address(self)
         way = self.kernel.way_of(self.bound_if, host)
         if way is None:
-            none = self.kernel.no_way(self.end.address) if is_v6(host) else errno.ENETUNREACH
-            raise fail(none)
+            raise fail(self.kernel.no_way(self.end.address, host))
         check_source(self, host)
         source_to(own, way)
         if self.kernel.ip.routes.is_broadcast(host) and not self.options.broadcast:

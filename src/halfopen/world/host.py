@@ -109,12 +109,14 @@ class Host:
         addresses: tuple[str, ...],
         sysctl: Mapping[str, int | str],
         sources: tuple[tuple[str, str], ...] = (),
+        refuses: tuple[tuple[str, str], ...] = (),
     ) -> None:
         self.world = world
         self.name = name
         self.addresses = addresses
         self.sysctl = sysctl
         self.sources = sources
+        self.refuses = refuses
         self.kernel: Kernel | None = None
         self.boots = 0
         self.processes: list[Process] = []
@@ -139,6 +141,8 @@ class Host:
                 kernel.set_carrier(number, carrier=False)
         for destination, source in self.sources:
             kernel.ip.routes.prefer(destination, source)
+        for destination, kind in self.refuses:
+            kernel.ip.routes.refuse(destination, kind)
         self.kernel = kernel
         self.flushing = False
         for heard in self.on_boot:

@@ -85,15 +85,17 @@ class World:
         sysctl: Mapping[str, int | str] | None = None,
         *,
         sources: tuple[tuple[str, str], ...] = (),
+        refuses: tuple[tuple[str, str], ...] = (),
     ) -> Host:
         """Add a host. It has no power yet: join the links, then ``power_on``.
 
         ``sources``: (peer's address, one's own) where the route there prefers another than usual.
+        ``refuses``: (destination, kind) where a route leads nowhere (``net.routes.REFUSALS``).
         """
         if name in self.hosts:
             msg = f"two hosts are named {name!r}; a host's name must be its own"
             raise MisuseError(msg)
-        made = Host(self, name, addresses, {} if sysctl is None else sysctl, sources)
+        made = Host(self, name, addresses, {} if sysctl is None else sysctl, sources, refuses)
         self.hosts[name] = made
         return made
 

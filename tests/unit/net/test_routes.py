@@ -1,5 +1,7 @@
 """Which way a packet goes, and from which address."""
 
+from errno import EACCES, EHOSTUNREACH, EINVAL, ENETUNREACH
+
 import pytest
 
 from halfopen.net.interfaces import LOOPBACK, Interface
@@ -111,3 +113,29 @@ def test_an_address_of_ipv6_that_goes_leaves_the_routes_of_others() -> None:
     assert first is not None
     assert second is not None
     assert (first.source, second.source) == ("2001:db8::9", "2001:db8:1::1")
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"), [("unreachable", EHOSTUNREACH), ("prohibit", EACCES), ("blackhole", EINVAL)]
+)
+@pytest.mark.parametrize(
+    ("refused", "destination"),
+    [("192.0.2.0/24", "192.0.2.7"), ("192.0.2.7", "192.0.2.7"), ("2001:db8::/32", "2001:db8::7")],
+)
+def test_a_route_may_refuse(kind: str, told: int, refused: str, destination: str) -> None:
+    routes, _, _ = two_links()
+    assert routes.no_way(destination) == ENETUNREACH
+    routes.refuse(refused, kind)
+    assert routes.way(destination) is None
+    assert routes.no_way(destination) == told
+
+
+def test_a_longer_route_leads_through_what_a_shorter_one_refuses() -> None:
+    routes, _, eth1 = two_links()
+    routes.refuse("192.168.1.0/24", "prohibit")
+    way = routes.way("192.168.1.2")
+    assert way is not None
+    assert way.interface is eth1
+    assert routes.no_way("192.168.1.3") == EACCES
+    assert routes.no_way("192.168.2.3") == ENETUNREACH
+    assert not routes.is_broadcast("192.168.1.255"), "nobody is in that network"

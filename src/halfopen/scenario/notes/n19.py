@@ -51,12 +51,17 @@ OWN: Final[dict[str, tuple[int, tuple[Fault, ...]]]] = {
     "address gone": (-20, (AddressGone(host="client", address="10.0.0.1"),)),
     "bound to the loopback": (0, ()),
     "no IPv6 here": (0, ()),
+    "unreachable route": (0, ()),
+    "prohibit route": (0, ()),
+    "blackhole route": (0, ()),
     "interface down while connecting": (300, (InterfaceDown(host="client"),)),
     "address gone while connecting": (300, (AddressGone(host="client", address="10.0.0.1"),)),
 }
-MEANWHILE: Final = tuple(OWN)[5:]
+REFUSED: Final = tuple(OWN)[5:8]
+MEANWHILE: Final = tuple(OWN)[8:]
 LAN: Final = ("nobody on the LAN", "nobody on the LAN, twice")
 ELSEWHERE: Final = {"4": "192.0.2.1", "6": "2001:db8:9::9"}
+BEYOND: Final = {"4": "192.0.2.0/24", "6": "2001:db8:9::/48"}
 NOBODY: Final = {"4": "10.0.0.99", "6": "2001:db8::99"}
 OURS: Final = {"4": "10.0.0.1", "6": "2001:db8::1"}
 THEIRS: Final = {"4": "10.0.0.2", "6": "2001:db8::2"}
@@ -79,7 +84,7 @@ def client(lab: Lab) -> None:
     sock = socket.socket(_family(lab), socket.SOCK_STREAM)
     failure, version = lab.settings["no way"], lab.settings["IP"]
     there = lab.address("server")
-    if failure in {"no route", "no IPv6 here"}:
+    if failure in {"no route", "no IPv6 here", *REFUSED}:
         there = ELSEWHERE[version]
     elif failure in LAN:
         there = NOBODY[version]
@@ -164,7 +169,12 @@ def _variant(settings: dict[str, str]) -> Variant:
     return Variant(
         settings=settings,
         hosts=(
-            Host(name="client", addresses=(OURS[hosts],), sysctl=sysctl),
+            Host(
+                name="client",
+                addresses=(OURS[hosts],),
+                sysctl=sysctl,
+                refuses=((BEYOND[version], failure.split()[0]),) if failure in REFUSED else (),
+            ),
             Host(name="server", addresses=(THEIRS[hosts],), sysctl={}),
         ),
         links=() if on_lan else (Link(a="client", b="server"),),
@@ -205,7 +215,8 @@ def _variants() -> tuple[Variant, ...]:
                 "IP": ("6",),
             }
         ),
-        each(**{"no way": ("no route",), "connect": ("non-blocking",), "IP": both}),
+        each(**{"no way": ("no route", *REFUSED), "connect": ("non-blocking",), "IP": both}),
+        each(**{"no way": REFUSED, "connect": one, "IP": ("6",)}),
         each(**{"no way": LAN, "connect": one, "IP": both}),
         each(**{"no way": LAN[:1], "connect": one, "IP": both, "durations": ("default",)}),
     ]
@@ -292,6 +303,9 @@ CHINESE: Final = {
     "address gone": "地址已删",
     "bound to the loopback": "绑定在回环地址上",
     "no IPv6 here": "本机没有 IPv6",
+    "unreachable route": "unreachable 路由",
+    "prohibit route": "prohibit 路由",
+    "blackhole route": "blackhole 路由",
 }
 
 
@@ -369,6 +383,8 @@ NOTE: Final = Note(
         "ICMP",
         "EHOSTUNREACH",
         "ENETUNREACH",
+        "blackhole",
+        "prohibit",
         "ENOPROTOOPT",
         "EACCES",
         "EPROTO",
