@@ -207,6 +207,7 @@ def disconnect(table: FdTable, fd: int, now: int) -> None:
         return
     if sock.tcb is not None and sock.tcb.minisock:
         raise NotSimulatedError("connect with AF_UNSPEC in TIME_WAIT is not simulated")
+    sock.disconnects += 1
     sock.disconnect(now)
     sock.ss = SS_UNCONNECTED
     table.kernel.settle(now)

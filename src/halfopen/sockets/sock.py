@@ -56,7 +56,7 @@ class TcpSock:
         self.nonblock = False
         self.descriptors = 0
         self.calls = 0  # blocked calls that hold it
-        self.disconnects = 0  # attempts that failed: who still waits is told (Linux sk_disconnects)
+        self.disconnects = 0  # failed or dissolved: who still waits is told (Linux sk_disconnects)
         self.write_pending = 0  # sends that wait for the handshake (Linux sk_write_pending)
         self.watchers: list[Interest] = []
         self.read_wait = WaitQueue()

@@ -186,6 +186,16 @@ def test_an_attempt_that_is_dissolved_ends_in_silence() -> None:
     calls.bind(program.table, fd, (HERE, 7_000), program.now)
 
 
+def test_who_waits_for_the_handshake_is_told_when_that_is_dissolved() -> None:
+    program = alone()
+    fd = program.stream()
+    wait = program.wait()
+    there = (PEER, 80)
+    assert isinstance(calls.connect(program.table, fd, there, wait, program.now), Blocked)
+    dissolves(program, fd)
+    assert error(lambda: calls.connect(program.table, fd, there, wait, program.now)) == EPIPE
+
+
 def test_a_listener_that_is_dissolved_keeps_the_port_that_it_was_bound_to() -> None:
     program = alone()
     fd = program.stream()
