@@ -1,0 +1,81 @@
+"""Many rows on every core: workers that are forked, and run whole rows."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from multiprocessing import get_context
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from halfopen.atlas.runs import Arms, RowRun, run_row
+from halfopen.explore.leash import die_with
+from halfopen.scenario.lines import Line
+from halfopen.scenario.model import Note
+
+if TYPE_CHECKING:
+    from multiprocessing.pool import Pool
+
+#: Fewer variants are run sooner than workers are made.
+ALONE_MAX: Final = 200
+
+Notes: TypeAlias = Mapping[str, Note | None]
+
+
+class Runner:
+    """Runs rows, one after another or side by side."""
+
+    def __init__(self, arms: Arms, notes: Notes, seed: int, pool: "Pool | None") -> None:
+        self._arms = arms
+        self._notes = notes
+        self._seed = seed
+        self._pool = pool
+
+    def run(self, lines: Sequence[Line], done: Callable[[int], None]) -> list[RowRun]:
+        """Run rows; ``done`` is told how many variants have run."""
+        if self._pool is None:
+            return [
+                run_row(line, self._notes[line.id], self._arms, seed=self._seed, done=done)
+                for line in lines
+            ]
+        longest_first = sorted(lines, key=lambda line: -_size(self._notes[line.id]))
+        found = {}
+        for row in self._pool.imap_unordered(_run_one, longest_first):
+            found[row.line.id] = row
+            done(_size(row.note))
+        return [found[line.id] for line in lines]
+
+
+@contextmanager
+def runner(arms: Arms, notes: Notes, seed: int) -> Iterator[Runner]:
+    """Make the workers that so many variants are worth, and end them with their work.
+
+    Requires: no other thread runs, for it would be missing in the workers.
+    """
+    cores = len(os.sched_getaffinity(0))
+    if cores == 1 or sum(map(_size, notes.values())) <= ALONE_MAX:
+        yield Runner(arms, notes, seed, None)
+        return
+    context = get_context("fork")
+    with context.Pool(cores, _begin, (os.getpid(), arms, notes, seed)) as pool:
+        yield Runner(arms, notes, seed, pool)
+        pool.close()
+        pool.join()
+
+
+def _size(note: Note | None) -> int:
+    return len(note.variants) if note is not None else 0
+
+
+#: What a worker runs with.
+_given: list[tuple[Arms, Notes, int]] = []
+
+
+def _begin(parent: int, arms: Arms, notes: Notes, seed: int) -> None:
+    die_with(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    _given.append((arms, notes, seed))
+
+
+def _run_one(line: Line) -> RowRun:
+    ((arms, notes, seed),) = _given
+    return run_row(line, notes[line.id], arms, seed=seed)
