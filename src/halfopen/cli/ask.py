@@ -12,7 +12,7 @@ import typer
 from halfopen.atlas.chinese import CHINESE
 from halfopen.atlas.english import ENGLISH
 from halfopen.atlas.language import Language
-from halfopen.atlas.runs import RowRun
+from halfopen.atlas.runs import Arms, RowRun
 from halfopen.atlas.words import (
     is_state,
     near_rows,
@@ -163,15 +163,21 @@ def _unknown(asked: str) -> MisuseError:
 
 def _run(lines: Sequence[Line], *, seed: int) -> tuple[list[RowRun], float]:
     """Run rows, and count the CPU time that it took."""
-    from halfopen.cli.arms import RecordedArms  # with the world below it
-    from halfopen.cli.rows import runner
+    from halfopen.cli.workers import runner  # needs a moment
 
     notes = {line.id: load(line.id) for line in lines}
     total = sum(len(note.variants) for note in notes.values() if note is not None)
     before = _cpu_s()
-    with runner(RecordedArms(), notes, seed) as rows, progress("running the world", total) as done:
+    arms = _arms() if total else None
+    with runner(arms, notes, seed) as rows, progress("running the world", total) as done:
         found = rows.run(lines, done)
     return found, _cpu_s() - before
+
+
+def _arms() -> Arms:
+    from halfopen.cli.arms import RecordedArms  # not needed for a row that is open
+
+    return RecordedArms()
 
 
 def _cpu_s() -> float:

@@ -11,7 +11,7 @@ from tests.unit.atlas.rows import MadeArms
 from typer.testing import CliRunner, Result
 
 from halfopen.atlas.as_json import schema
-from halfopen.cli import ask
+from halfopen.cli import ask, workers
 from halfopen.cli.main import app
 from halfopen.scenario.model import Note
 from halfopen.scenario.notes import catalogue
@@ -37,6 +37,12 @@ def arms(monkeypatch: pytest.MonkeyPatch) -> MadeArms:
     made = MadeArms()
     monkeypatch.setattr(ask, "_arms", lambda: made)
     return made
+
+
+@pytest.fixture(autouse=True)
+def _one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who runs the tests side by side has threads, which a fork would lose."""
+    monkeypatch.setattr(workers, "ALONE_MAX", 1 << 30)
 
 
 def halfopen(*arguments: str) -> Result:

@@ -8,7 +8,6 @@ from multiprocessing import get_context
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from halfopen.atlas.runs import Arms, RowRun, run_row
-from halfopen.explore.leash import die_with
 from halfopen.scenario.lines import Line
 from halfopen.scenario.model import Note
 
@@ -24,7 +23,7 @@ Notes: TypeAlias = Mapping[str, Note | None]
 class Runner:
     """Runs rows, one after another or side by side."""
 
-    def __init__(self, arms: Arms, notes: Notes, seed: int, pool: "Pool | None") -> None:
+    def __init__(self, arms: Arms | None, notes: Notes, seed: int, pool: "Pool | None") -> None:
         self._arms = arms
         self._notes = notes
         self._seed = seed
@@ -46,7 +45,7 @@ class Runner:
 
 
 @contextmanager
-def runner(arms: Arms, notes: Notes, seed: int) -> Iterator[Runner]:
+def runner(arms: Arms | None, notes: Notes, seed: int) -> Iterator[Runner]:
     """Make the workers that so many variants are worth, and end them with their work.
 
     Requires: no other thread runs, for it would be missing in the workers.
@@ -67,10 +66,12 @@ def _size(note: Note | None) -> int:
 
 
 #: What a worker runs with.
-_given: list[tuple[Arms, Notes, int]] = []
+_given: list[tuple[Arms | None, Notes, int]] = []
 
 
-def _begin(parent: int, arms: Arms, notes: Notes, seed: int) -> None:
+def _begin(parent: int, arms: Arms | None, notes: Notes, seed: int) -> None:
+    from halfopen.explore.leash import die_with  # needed here alone
+
     die_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
     _given.append((arms, notes, seed))
