@@ -520,7 +520,7 @@ def set_udp_option(sock: "UdpSock", level: int, name: int, value: int | bytes) -
     if key in NOT_SIMULATED:
         raise NotSimulatedError(f"setsockopt {NOT_SIMULATED[key]} is not simulated on UDP")
     if sock.v6 and key == (c.IPPROTO_IPV6, c.IPV6_RECVERR):
-        own(sock).recverr = _number(level, raw) != 0
+        own(sock).recverr = _number(level, name, raw) != 0
         sock.recverr_changed()
         return
     if level == c.IPPROTO_IPV6 and sock.v6:
