@@ -9,7 +9,7 @@ from halfopen.guest.libc.etc import Etc
 
 SERVICES: Final = "/etc/services"
 PROTOCOLS: Final = "/etc/protocols"
-_PORT: Final = re.compile(r"[+-]?(\d+)/?(\S*)")
+_PORT: Final = re.compile(r"[+-]?(\d+)(/?)(\S*)")
 
 
 @value
@@ -36,9 +36,9 @@ def services(etc: Etc) -> list[Servent]:
     found = []
     for name, port, *aliases in _rows(etc, "services", SERVICES):
         match = _PORT.fullmatch(port)
-        if match:
+        if match and (match[2] or not (match[3] or aliases)):
             number = min(int(match[1]), 0xFFFFFFFF) & 0xFFFF
-            entry = Servent(name=name, port=number, protocol=match[2], aliases=tuple(aliases))
+            entry = Servent(name=name, port=number, protocol=match[3], aliases=tuple(aliases))
             found.append(entry)
     return found
 
