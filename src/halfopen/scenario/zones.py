@@ -17,7 +17,9 @@ import dns.rrset
 
 #: What is loaded at its first use otherwise, which would be within a run.
 for _kind in ("A", "AAAA", "CNAME", "PTR", "TXT", "OPT"):
-    dns.rdata.get_rdata_class(dns.rdataclass.IN, dns.rdatatype.from_text(_kind))
+    dns.rdata.get_rdata_class(  # type: ignore[no-untyped-call]
+        dns.rdataclass.IN, dns.rdatatype.from_text(_kind)
+    )
 
 #: What fits into a datagram without EDNS (RFC 1035 4.2.1).
 DATAGRAM_MAX: Final = 512

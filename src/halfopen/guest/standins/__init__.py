@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from halfopen.guest.standins import (
     atexit,
     fcntl,
+    libc,
     posix,
     posixsubprocess,
     random,
@@ -37,6 +38,7 @@ STANDINS: "Final[dict[str, Callable[[Image], ModuleType]]]" = {
     "atexit": atexit.make,
     "fcntl": fcntl.make,
     unspec.NAME: unspec.make,
+    "halfopen.scenario.libc": libc.make,
     "posix": posix.make,
     "select": select.make,
     "time": time.make,

@@ -5,6 +5,7 @@ import select
 import socket
 import time
 from collections.abc import Callable, Mapping
+from threading import Thread
 from typing import Final
 
 from halfopen.base.units import MS, S
@@ -87,8 +88,12 @@ def answer_all(
     zone: zones.Zone,
     *,
     thinks: float = THINKS,
+    aside: bool = False,
 ) -> None:
-    """Answer for ever. ``slow``, ``silent``, ``lost`` and ``half`` are treated as they say."""
+    """Answer for ever. ``slow``, ``silent``, ``lost`` and ``half`` are treated as they say.
+
+    ``aside``: others need not wait for what is slow.
+    """
     room = bytearray(_DATAGRAM)  # what came is compared on the wire: it begins with a drawn number
     lost = 0
     watched = [datagrams] if listener is None else [datagrams, listener]
@@ -107,8 +112,19 @@ def answer_all(
                 continue
             if what == "half" and kind == "AAAA":
                 continue
+            if what == "slow" and aside:
+                late = Thread(target=_answer_late, args=(datagrams, zone, query, client))
+                late.start()
+                continue
             time.sleep(SLOW if what == "slow" else thinks)
             datagrams.sendto(zone.answer(query), client)
+
+
+def _answer_late(
+    datagrams: socket.socket, zone: zones.Zone, query: bytes, client: tuple[str, int]
+) -> None:
+    time.sleep(SLOW)
+    datagrams.sendto(zone.answer(query), client)
 
 
 def _converse(listener: socket.socket, zone: zones.Zone) -> None:
