@@ -20,10 +20,11 @@ def arriving(flow: Flow) -> Flow:
 
 
 class Demux:
-    """The two tables of one host. ``flows`` is keyed by the flow as it arrives, peer first."""
+    """The tables of one host. ``flows`` is keyed by the flow as it arrives, peer first."""
 
     def __init__(self) -> None:
         self.flows: dict[Flow, Tcb] = {}
+        self.tied: dict[Flow, int] = {}  # to an interface; keyed as they are sent
         self.listening: dict[tuple[str, int], list[Listening]] = {}
 
     def add(self, tcb: Tcb) -> None:
@@ -32,12 +33,15 @@ class Demux:
         assert flow not in self.flows, f"two connections for {tcb.conn}"
         assert len(self.flows) < FLOWS_MAX, "more connections than FLOWS_MAX"
         self.flows[flow] = tcb
+        if tcb.bound_if:
+            self.tied[tcb.flow] = tcb.bound_if
 
     def remove(self, tcb: Tcb) -> None:
         """Forget a connection; the flow may already be another's, which took it in TIME-WAIT."""
         flow = arriving(tcb.flow)
         if self.flows.get(flow) is tcb:
             del self.flows[flow]
+            self.tied.pop(tcb.flow, None)
 
     def listen(self, address: str, port: int, listening: Listening) -> None:
         """Let a listener have the SYNs to an address, or to all (0.0.0.0, ::, or DUAL)."""
@@ -50,25 +54,30 @@ class Demux:
         if not group:
             del self.listening[address, port]
 
-    def listener(self, flow: Flow) -> Listening | None:
+    def connection(self, flow: Flow, zone: int) -> Tcb | None:
+        """Find the connection of a segment that came by an interface (Linux inet_match)."""
+        tcb = self.flows.get(flow)
+        return None if tcb is not None and tcb.bound_if not in (0, zone) else tcb
+
+    def listener(self, flow: Flow, zone: int = 0) -> Listening | None:
         """Find who takes a SYN: a listener at the very address, or else one at all of them.
 
         One at 0.0.0.0 comes before one at :: that takes IPv4 too (Linux compute_score). Where
         several share a port (SO_REUSEPORT) the peer's address and port choose, always the same one.
+        One that is tied to an interface takes only what comes by that, and before the others.
         """
         _, _, address, port = flow
-        listening = self.listening
-        group = listening.get((address, port))
-        if group is None:
-            if is_v6(address):
-                group = listening.get((ANY6, port))
-            else:
-                group = listening.get((ANY, port)) or listening.get((DUAL, port))
-            if group is None:
-                return None
-        if len(group) == 1:
-            return group[0]
-        return group[_mix(flow) % len(group)]
+        places = (address, ANY6) if is_v6(address) else (address, ANY, DUAL)
+        for place in places:
+            group = self.listening.get((place, port))
+            if group is not None:
+                if len(group) == 1 and not group[0].bound_if:
+                    return group[0]
+                tied = [each for each in group if each.bound_if == zone]
+                group = tied or [each for each in group if not each.bound_if]
+                if group:
+                    return group[_mix(flow) % len(group)]
+        return None
 
 
 def _mix(flow: Flow) -> int:

@@ -11,7 +11,8 @@ LOOPBACK_MTU: Final = 65535
 LOOPBACK: Final = -1
 ETHERNET_MTU: Final = 1500
 
-#: What Linux numbers the first interface that is not the loopback, which is 1.
+#: How Linux numbers the loopback, and the first interface that is another.
+LOOPBACK_ZONE: Final = 1
 _FIRST_ZONE: Final = 2
 
 

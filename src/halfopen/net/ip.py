@@ -93,7 +93,7 @@ class Ip:
                 return  # nothing of a loopback comes by a link (RFC 4291 2.5.3; Linux ip6_rcv_core)
             packet = _with_zone(packet, at.zone)
         if self.routes.is_local(packet.dst):
-            self._deliver(packet, now)
+            self._deliver(packet, at.zone, now)
         elif is_v6(packet.dst):
             self._discard(packet, now)
 
@@ -131,9 +131,11 @@ class Ip:
                 return
             delivered += 1
             assert delivered <= LOOPBACK_MAX, "the host talks to itself without end"
-            self._deliver(inbox.popleft(), now)
+            packet = inbox.popleft()
+            self._deliver(packet, self.routes.zone_at(packet.dst), now)
 
-    def _deliver(self, packet: Packet, now: int) -> None:
+    def _deliver(self, packet: Packet, zone: int, now: int) -> None:
+        """Give a packet that came by an interface to whom it is for."""
         body = packet.body
         if packet.extensions:
             objects = objection(packet)
@@ -141,11 +143,11 @@ class Ip:
                 self._object(packet, objects, now)
                 return
         if isinstance(body, Segment):
-            self._segment_arrives(body, now)
+            self._segment_arrives(body, zone, now)
         elif isinstance(body, Icmp):
-            self._icmp_arrives(packet, body, now)
+            self._icmp_arrives(packet, body, zone, now)
         elif isinstance(body, Datagram):
-            self._datagram_arrives(packet, body, now)
+            self._datagram_arrives(packet, body, zone, now)
         elif packet.more or packet.offset:
             return  # waits for the others, for ever: fragments are not put together
         elif is_v6(packet.src):
@@ -153,13 +155,13 @@ class Ip:
         else:
             self._refuse(packet, icmp.PROTOCOL_UNREACH, now)
 
-    def _segment_arrives(self, seg: Segment, now: int) -> None:
+    def _segment_arrives(self, seg: Segment, zone: int, now: int) -> None:
         """Linux tcp_v4_rcv, tcp_v6_rcv: to the connection, else to a listener, else an RST."""
         demux = self.demux
-        tcb = demux.flows.get(seg.flow)
+        tcb = demux.connection(seg.flow, zone)
         if tcb is not None and not dispatch.segment_arrives(tcb, seg, now):
             return
-        listening = demux.listener(seg.flow)
+        listening = demux.listener(seg.flow, zone)
         if listening is None:
             self._nobody_listens(tcb, seg, now)
             return
@@ -195,7 +197,7 @@ class Ip:
         self._forget()
         return iss
 
-    def _icmp_arrives(self, packet: Packet, message: Icmp, now: int) -> None:
+    def _icmp_arrives(self, packet: Packet, message: Icmp, zone: int, now: int) -> None:
         v6 = is_v6(packet.src)
         if message.kind == (icmp6.ECHO if v6 else icmp.ECHO):
             if self.answers_echo6 if v6 else self.answers_echo:
@@ -216,10 +218,10 @@ class Ip:
             if tcb is not None:
                 icmp_errors.to_tcp(tcb, message, quote, packet.src, now)
         elif quote.proto == PROTO_UDP:
-            self.udp.error(quote, message, packet.src)
+            self.udp.error(quote, message, packet.src, zone)
 
-    def _datagram_arrives(self, packet: Packet, datagram: Datagram, now: int) -> None:
-        if not self.udp.deliver(packet.src, packet.dst, datagram):
+    def _datagram_arrives(self, packet: Packet, datagram: Datagram, zone: int, now: int) -> None:
+        if not self.udp.deliver(packet.src, packet.dst, datagram, zone):
             code = icmp6.PORT_UNREACH if is_v6(packet.src) else icmp.PORT_UNREACH
             self._refuse(packet, code, now)
 
@@ -254,9 +256,9 @@ class Ip:
         """Return how to get to an address; None: ENETUNREACH."""
         return self.routes.way(destination)
 
-    def send(self, packet: Packet, now: int) -> int:
-        """Send a packet; return 0, or ENETUNREACH where no route leads there."""
-        way = self.routes.way(packet.dst)
+    def send(self, packet: Packet, now: int, zone: int = 0) -> int:
+        """Send a packet, by an interface or any; 0, or ENETUNREACH where no way leads there."""
+        way = self.routes.way_by(zone, packet.dst) if zone else self.routes.way(packet.dst)
         if way is None:
             return ENETUNREACH
         v6 = is_v6(packet.dst)
@@ -271,9 +273,13 @@ class Ip:
     def _send_segments(self, now: int) -> None:
         segments = self.effects.segments
         ways = self.routes
+        tied = self.demux.tied
         for seg in segments:
             source, _, destination, _ = seg.flow
-            way = ways.way(destination)
+            if tied and seg.flow in tied:
+                way = ways.way_by(tied[seg.flow], destination)
+            else:
+                way = ways.way(destination)
             if way is None:
                 continue  # dropped within the host (Linux ip_queue_xmit)
             if is_v6(source):

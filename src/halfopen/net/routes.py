@@ -49,6 +49,7 @@ class Routes:
     def __init__(self, *, v6: bool = True) -> None:
         own = (address.LOOPBACK, address.LOOPBACK6) if v6 else (address.LOOPBACK,)
         self.loopback = Interface(LOOPBACK, "lo", own, mtu=LOOPBACK_MTU, v6=v6)
+        self.interfaces = [self.loopback]
         self.table: list[Route] = []
         self.table6: list[Route] = []
         self.local: dict[str, Interface] = {}
@@ -58,6 +59,7 @@ class Routes:
 
     def connect(self, interface: Interface) -> None:
         """Make the host's own addresses, the networks they lie in, and the peers reachable."""
+        self.interfaces.append(interface)
         for text in interface.addresses:
             own, length = split_prefix(text)
             self.local[own] = interface
@@ -134,6 +136,11 @@ class Routes:
         """Whether a packet to there is for this host."""
         return destination in self.local or destination.startswith("127.")
 
+    def zone_at(self, own: str) -> int:
+        """Return the interface by which comes what the host sends to itself (Linux inet_iif)."""
+        at = self.local.get(own)
+        return self.loopback.zone if at is None else at.zone
+
     def way(self, destination: str) -> Way | None:
         """Return how to get there; None where no route leads there (ENETUNREACH).
 
@@ -153,6 +160,30 @@ class Routes:
             if route.errno and number & route.mask == route.network:
                 return route.errno
         return ENETUNREACH
+
+    def way_by(self, zone: int, destination: str) -> Way | None:
+        """Return how to get there by an interface that a socket is tied to.
+
+        An IPv4 destination that no route leads to by that one is on its link, one of the host's own
+        too (Linux ip_route_output_key_hash_rcu).
+        """
+        at = self.local.get(destination)
+        if at is not None and at.zone == zone:
+            return Way(self.loopback, destination)
+        if address.is_link_local(destination):
+            return self._on_link(destination) if address.zone_of(destination) == zone else None
+        number = address.number(destination)
+        for route in self._table(destination):
+            by = route.interface
+            if by.zone == zone and by.up and number & route.mask == route.network:
+                return Way(by, route.source)
+        if address.is_v6(destination):
+            return None
+        for interface in self.interfaces:
+            if interface.zone == zone and interface.up:
+                source = interface.source(destination)
+                return None if source is None else Way(interface, split_prefix(source)[0])
+        return None
 
     def is_broadcast(self, destination: str) -> bool:
         """Whether it is the broadcast address of a network that this host is in."""

@@ -16,6 +16,7 @@ from halfopen.wire.udp import HEADER_LEN, Datagram
 _EXACT: Final = 100
 #: What a peer counts; more than the family (Linux compute_score).
 _PEER: Final = 8
+_TIED: Final = 4
 _PROBLEM: Final = Meaning(errno.EPROTO, fatal=True)
 _EXPIRED: Final = Meaning(errno.EHOSTUNREACH, fatal=False)
 _TOO_BIG: Final = Meaning(errno.EMSGSIZE, fatal=True)
@@ -40,6 +41,7 @@ class UdpEnd:
         self.v6only = False
         self.address = ANY
         self.port = 0
+        self.bound_if = 0  # it takes what comes by that interface only; 0: by any
         self.peer: tuple[str, int] | None = None
         self.queue: deque[Received] = deque()
         self.rmem = 0
@@ -82,13 +84,13 @@ class Udp:
         if not others:
             del self.ends[end.port]
 
-    def deliver(self, source: str, destination: str, datagram: Datagram) -> bool:
+    def deliver(self, source: str, destination: str, datagram: Datagram, zone: int = 0) -> bool:
         """Queue a datagram at its socket; False where nobody has the port.
 
         One that does not fit into SO_RCVBUF is dropped without a word (Linux
         __udp_enqueue_schedule_skb).
         """
-        end = self.find(destination, datagram.dport, source, datagram.sport)
+        end = self.find(destination, datagram.dport, source, datagram.sport, zone)
         if end is None:
             return False
         received = Received(source, datagram)
@@ -98,11 +100,14 @@ class Udp:
             self.woken.append(end)
         return True
 
-    def find(self, address: str, port: int, peer: str, peer_port: int) -> UdpEnd | None:
+    def find(
+        self, address: str, port: int, peer: str, peer_port: int, zone: int = 0
+    ) -> UdpEnd | None:
         """Find the socket that fits best (Linux udp4_lib_lookup2, compute_score).
 
-        Its own address counts most, then its peer, then that it is of the datagram's family; of
-        equals the one that was bound last. One at :: takes IPv4 too, unless IPV6_V6ONLY is set.
+        Its own address counts most, then its peer, then that it is tied to the interface by which
+        the datagram came, then that it is of the datagram's family; of equals the one that was
+        bound last. One at :: takes IPv4 too, unless IPV6_V6ONLY is set.
         """
         v6 = is_v6(address)
         wildcard = ANY6 if v6 else ANY
@@ -116,6 +121,10 @@ class Udp:
                 continue
             if end.v6 == v6:
                 score += 1
+            if end.bound_if:
+                if end.bound_if != zone:
+                    continue
+                score += _TIED
             if end.peer is not None:
                 if end.peer != (peer, peer_port):
                     continue
@@ -124,13 +133,13 @@ class Udp:
                 best, best_score = end, score
         return best
 
-    def error(self, quote: Quote, message: Icmp, source: str) -> None:
+    def error(self, quote: Quote, message: Icmp, source: str, zone: int = 0) -> None:
         """Tell a socket of an error about what it sent (Linux __udp4_lib_err).
 
         Without IP_RECVERR or IPV6_RECVERR, whichever is its family's, only a connected
         one hears of it, and only of a hard one.
         """
-        end = self.find(quote.src, quote.sport, quote.dst, quote.dport)
+        end = self.find(quote.src, quote.sport, quote.dst, quote.dport, zone)
         if end is None:
             return
         v6 = is_v6(quote.src)

@@ -5,6 +5,7 @@ from typing import Final
 
 from halfopen.base.units import MS
 from halfopen.net.demux import arriving
+from halfopen.net.interfaces import LOOPBACK_ZONE
 from halfopen.net.sysctl import integer
 from halfopen.sockets import constants as c
 from halfopen.sockets.errors import fail
@@ -35,7 +36,7 @@ from halfopen.sockets.waiting import Blocked, NotSimulatedError, Wait
 from halfopen.tcp import calls
 from halfopen.tcp.states import CONNECTING, State
 from halfopen.tcp.tcb import Tcb
-from halfopen.wire.address import bare, is_loopback, is_multicast, is_v6
+from halfopen.wire.address import LOOPBACK6, bare, is_loopback, is_multicast, is_v6
 from halfopen.wire.tcp import Flow
 
 _KIND_MASK: Final = 0xF
@@ -90,7 +91,7 @@ def bind(table: FdTable, fd: int, address: Address, now: int) -> None:  # noqa: 
             raise fail(errno.EINVAL)
         if not is_v6(host) and v6only:
             raise fail(errno.EINVAL)
-        host = bind_zone(file, host, address)
+        host = bind_zone(file, host, address, again=True)
         # Who is bound to an address of one family has nothing of the other.
         v6only = v6only or (is_v6(host) and not is_any(host))
     if not may_bind(file, host):
@@ -104,7 +105,7 @@ def bind(table: FdTable, fd: int, address: Address, now: int) -> None:  # noqa: 
         raise fail(errno.EINVAL)
     before = file.v6only
     file.address, file.v6only = host, v6only
-    if (port or not file.options.bind_address_no_port) and not get_port(file, port):
+    if (port or not file.options.bind_address_no_port) and not file.kernel.ports.get(file, port):
         file.address, file.v6only = file.wildcard, before
         raise fail(errno.EADDRINUSE)
     file.address_locked = host != file.wildcard
@@ -124,35 +125,20 @@ def check_port(table: FdTable, port: int) -> None:
 def may_bind(file: TcpSock | UdpSock, host: str) -> bool:
     """Whether the address is the host's own, stands for all, or may be another's.
 
-    Linux inet_addr_valid_or_nonlocal, ipv6_can_nonlocal_bind.
+    ``::1`` is not for a socket that is tied to another interface. Linux
+    inet_addr_valid_or_nonlocal, ipv6_can_nonlocal_bind, ipv6_chk_addr.
     """
     kernel = file.kernel
     routes = kernel.ip.routes
     family = "ipv6" if is_v6(host) else "ipv4"
     return (
         is_any(host)
-        or routes.is_local(host)
+        or (routes.is_local(host) and (host != LOOPBACK6 or file.bound_if in (0, LOOPBACK_ZONE)))
         or is_multicast(host)
         or routes.is_broadcast(host)
         or file.options.freebind
         or bool(integer(kernel.sysctl, f"net.{family}.ip_nonlocal_bind"))
     )
-
-
-def get_port(sock: TcpSock, port: int) -> bool:
-    """Hold a port, or one that the kernel picks; False: EADDRINUSE (Linux inet_csk_get_port)."""
-    ports = sock.kernel.ports
-    if sock.num and sock.num == port:  # listen looks again at the port that it holds
-        return not ports.conflict(sock, port, picked=False)
-    if port:
-        if ports.conflict(sock, port, picked=False):
-            return False
-    else:
-        port = ports.pick(sock)
-        if not port:
-            return False
-    ports.hold(sock, port)
-    return True
 
 
 def connect(table: FdTable, fd: int, address: Address, wait: Wait, now: int) -> Blocked | None:
@@ -205,8 +191,6 @@ def disconnect(table: FdTable, fd: int, now: int) -> None:
     if isinstance(sock, UdpSock):
         sock.disconnect()
         return
-    if sock.tcb is not None and sock.tcb.minisock:
-        raise NotSimulatedError("connect with AF_UNSPEC in TIME_WAIT is not simulated")
     sock.disconnects += 1
     sock.disconnect(now)
     sock.ss = SS_UNCONNECTED
@@ -258,6 +242,7 @@ def _tcp_connect(sock: TcpSock, address: Address, now: int) -> None:
     if old is not None:  # what it knew of the peer's clock tells old segments from new ones
         tcb.ts_recent, tcb.ts_recent_at = old.ts_recent, old.ts_recent_at
     tcb.user = sock
+    tcb.bound_if = sock.bound_if
     tcb.errors = sock.errors
     sock.inherit(tcb)
     sock.tcb = tcb

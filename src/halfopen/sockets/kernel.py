@@ -29,7 +29,7 @@ from halfopen.tcp.iss import Secret
 from halfopen.tcp.jiffies import JIFFY
 from halfopen.tcp.listening import Listening
 from halfopen.tcp.tcb import Tcb
-from halfopen.wire.address import ANY, ANY6, is_v6, zone_of
+from halfopen.wire.address import ANY, ANY6, is_v6
 from halfopen.wire.ethernet import Frame
 from halfopen.wire.ip import Packet
 from halfopen.wire.tcp import Flow
@@ -171,11 +171,8 @@ class Kernel:
 
     def way_of(self, interface: int, destination: str) -> Way | None:
         """Return how to get to an address, by the interface that a socket is tied to (0: any)."""
-        way = self.ip.way(destination)
-        if way is None or not interface or way.interface.zone == interface:
-            return way
-        on_it = self.ip.routes.local.get(destination)  # through the loopback, but it is the one
-        return way if on_it is not None and on_it.zone == interface else None
+        routes = self.ip.routes
+        return routes.way_by(interface, destination) if interface else routes.way(destination)
 
     def no_way(self, source: str, destination: str) -> int:
         """Return the errno where no way leads, from a socket bound to that address.
@@ -201,6 +198,7 @@ class Kernel:
     def new_listening(self, sock: TcpSock, backlog: int) -> Listening:
         """Make the queues of a socket that begins to listen."""
         listening = Listening(sock, self.config, self.effects, self.secret, backlog=backlog)
+        listening.bound_if = sock.bound_if
         listening.syn_retries = sock.options.syncnt
         listening.defer_accept = sock.options.defer_accept
         return listening
@@ -213,7 +211,7 @@ class Kernel:
         address, port, peer, peer_port = tcb.flow
         sock = TcpSock(self, listener.bequest(), v6=listener.v6)
         sock.v6only = listener.v6only
-        sock.bound_if = zone_of(address)
+        sock.bound_if = tcb.bound_if
         sock.tcb = tcb
         sock.address = address
         sock.sport = port
@@ -229,9 +227,15 @@ class Kernel:
         accepted one was never given one (Linux sk_clone_lock).
         """
         sock = tcb.user
-        if not isinstance(sock, TcpSock) or sock.tcb is not tcb:
+        if self.ports.forget(tcb) or not isinstance(sock, TcpSock) or sock.tcb is not tcb:
             return
-        if not sock.descriptors or not sock.port_locked:
+        if not (sock.descriptors and sock.port_locked):
+            self.ports.release(sock)
+
+    def split(self, sock: TcpSock, tcb: Tcb) -> None:
+        """Leave the port to TIME-WAIT; the socket has it no longer unless the user bound it."""
+        self.ports.leave_behind(sock, tcb)
+        if not sock.port_locked:
             self.ports.release(sock)
 
 
@@ -243,6 +247,8 @@ def _wake(tcb: Tcb) -> None:
     if not isinstance(sock, TcpSock):
         return
     if bits & STATE:
+        if tcb.minisock and tcb not in sock.kernel.ports.remnants:
+            sock.kernel.split(sock, tcb)
         sock.wake()
         return
     if bits & READ:

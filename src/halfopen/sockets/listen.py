@@ -4,7 +4,6 @@ import errno
 from typing import Final
 
 from halfopen.net.sysctl import integer
-from halfopen.sockets.connect import get_port
 from halfopen.sockets.errors import fail
 from halfopen.sockets.limits import expired, time_limit
 from halfopen.sockets.names import Address, show
@@ -32,7 +31,7 @@ def listen(table: FdTable, fd: int, backlog: int, now: int) -> None:
     if sock.listening is not None:
         sock.listening.backlog = backlog
         return
-    if not get_port(sock, sock.num):
+    if not sock.kernel.ports.get(sock, sock.num):
         raise fail(errno.EADDRINUSE)
     sock.sport = sock.num
     kernel = sock.kernel

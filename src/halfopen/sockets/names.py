@@ -23,7 +23,6 @@ from halfopen.wire.address import (
     mapped,
     unmapped,
     zone_of,
-    zoned,
 )
 
 if TYPE_CHECKING:
@@ -78,22 +77,24 @@ def needs_zone(host: str) -> bool:
     return is_link_local(host) or (is_multicast(host) and host[3:4] in _NEAR_GROUPS)
 
 
-def bind_zone(sock: "TcpSock | UdpSock", host: str, address: Address) -> str:
+def bind_zone(
+    sock: "TcpSock | UdpSock", host: str, address: Address, *, again: bool = False
+) -> str:
     """Tie a socket to the interface that an address needs, and name the address by it.
 
-    Raises OSError EINVAL where there is none, or another one already (Linux __inet6_bind,
-    tcp_v6_connect, __ip6_datagram_connect).
+    Raises OSError EINVAL where there is none, or another one already, unless it may be tied
+    ``again`` (Linux __inet6_bind; tcp_v6_connect, __ip6_datagram_connect).
     """
     if not is_v6(host) or not needs_zone(host):
         return host
     zone = zone_in(address)
     if zone:
-        if sock.bound_if not in (0, zone):
+        if not again and sock.bound_if not in (0, zone):
             raise fail(errno.EINVAL)
         sock.bound_if = zone
     if not sock.bound_if:
         raise fail(errno.EINVAL)
-    return zoned(host, sock.bound_if)
+    return f"{host}%{sock.bound_if}"
 
 
 def destination(sock: "TcpSock | UdpSock", host: str) -> str:
@@ -109,8 +110,13 @@ def destination(sock: "TcpSock | UdpSock", host: str) -> str:
     if sock.v6 and sock.v6only:
         raise fail(errno.ENETUNREACH)
     if host == ANY:
-        return LOOPBACK if is_any(bound) else bound
+        return LOOPBACK if is_any(bound) or is_group(sock, bound) else bound
     return host
+
+
+def is_group(sock: "TcpSock | UdpSock", own: str) -> bool:
+    """Whether a socket's IPv4 address stands for several hosts: it sends from another."""
+    return is_multicast(own) or sock.kernel.ip.routes.is_broadcast(own)
 
 
 def source_address(sock: "TcpSock | UdpSock") -> str:
@@ -121,7 +127,7 @@ def source_address(sock: "TcpSock | UdpSock") -> str:
     """
     own = sock.address
     routes = sock.kernel.ip.routes
-    if is_multicast(own) or routes.is_broadcast(own):
+    if is_group(sock, own):
         return sock.wildcard
     if is_v6(own) or own == ANY or routes.is_local(own):
         return own

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from halfopen.base.rng import Rng
 from halfopen.net.sysctl import ports, reserved_ports
 from halfopen.tcp.states import State
+from halfopen.tcp.tcb import Tcb
 from halfopen.wire.address import ANY, ANY6, is_v6
 
 if TYPE_CHECKING:
@@ -17,6 +18,63 @@ if TYPE_CHECKING:
 
 #: Entries of the table that spreads the ports of one destination (Linux INET_TABLE_PERTURB_SIZE).
 _PERTURB: Final = 1 << 16
+#: What stands for an IPv6 address in the place for one of IPv4 (Linux LOOPBACK4_IPV6).
+LOOPBACK4_IPV6: Final = "127.0.0.6"
+
+
+class Remnant:
+    """A port in the hands of a TIME-WAIT whose socket has a descriptor yet.
+
+    It keeps what the socket had, whatever becomes of that (Linux inet_twsk_hashdance_schedule).
+    """
+
+    sk_state = State.TIME_WAIT
+
+    def __init__(self, sock: "TcpSock") -> None:
+        self.port = sock.num
+        self.address = sock.address
+        self.v6only = sock.v6only
+        self.bound_if = sock.bound_if
+        self.connect_bound = sock.connect_bound
+        self.options = sock.options.copy(sock.kernel.config)
+
+
+class Bucket:
+    """Who holds one port (Linux inet_bind_bucket)."""
+
+    def __init__(self) -> None:
+        self.owners: list[TcpSock | Remnant] = []
+        # Who was the latest to be let in with SO_REUSEPORT: others like it pass unseen.
+        self.reuseport = False
+        self.v6 = False
+        self.address = ANY
+        self.v6only = False
+
+    def passes(self, sock: "TcpSock") -> bool:
+        """Whether a socket is let in without a look at the owners (Linux sk_reuseport_match)."""
+        if not self.reuseport or not sock.options.reuseport:
+            return False
+        return same_address(
+            self.v6, self.address, sock.address, v6only=self.v6only, others=sock.v6only, wild=False
+        )
+
+    def bound(self, sock: "TcpSock") -> None:
+        """Note who was let in (Linux inet_csk_update_fastreuse)."""
+        if not sock.options.reuseport:
+            self.reuseport = False
+        elif not self.passes(sock):
+            self.reuseport = True
+            self.v6 = sock.v6
+            self.address = sock.address
+            self.v6only = sock.v6only
+
+    def left(self) -> None:
+        """An owner has gone; what connect picked is nobody's reason (Linux inet_put_port)."""
+        self.reuseport = self.reuseport and not self.shareable()
+
+    def shareable(self) -> bool:
+        """Whether all owners had the port picked by connect."""
+        return all(owner.connect_bound for owner in self.owners)
 
 
 class Ports:
@@ -27,23 +85,72 @@ class Ports:
         self.reserved = reserved_ports(sysctl)
         self.rng = rng
         self.secret = rng.octets(16)
-        self.owners: dict[int, list[TcpSock]] = {}
+        self.buckets: dict[int, Bucket] = {}
+        self.remnants: dict[Tcb, Remnant] = {}
         self._perturb: dict[int, int] = {}
+
+    def get(self, sock: "TcpSock", port: int) -> bool:
+        """Let a socket have a port, or with 0 one that is picked; False: EADDRINUSE.
+
+        Who begins to listen asks again for the port that it has. Linux inet_csk_get_port.
+        """
+        bucket = self.buckets.get(port)
+        if not port:
+            port = self.pick(sock)
+            if not port:
+                return False
+        elif (
+            bucket is not None
+            and not bucket.passes(sock)
+            and self.conflict(sock, port, picked=False)
+        ):
+            return False
+        if not sock.num:
+            self.hold(sock, port)
+        self.buckets[port].bound(sock)
+        return True
 
     def hold(self, sock: "TcpSock", port: int) -> None:
         """Let a socket have a port, beside whoever has it already."""
-        self.owners.setdefault(port, []).append(sock)
+        self.buckets.setdefault(port, Bucket()).owners.append(sock)
         sock.num = port
 
     def release(self, sock: "TcpSock") -> None:
         """Let go of a socket's port, if it has one (Linux inet_put_port)."""
-        owners = self.owners.get(sock.num)
-        if owners is not None and sock in owners:
-            owners.remove(sock)
-            if not owners:
-                del self.owners[sock.num]
+        if sock.num:
+            self._leave(sock, sock.num)
         sock.num = 0
         sock.connect_bound = False
+
+    def leave_behind(self, sock: "TcpSock", tcb: Tcb) -> None:
+        """Let what TIME-WAIT leaves have the port, beside the socket."""
+        remnant = Remnant(sock)
+        self.remnants[tcb] = remnant
+        self.buckets[sock.num].owners.append(remnant)
+
+    def forget(self, tcb: Tcb) -> bool:
+        """Let go of the port of a TIME-WAIT that is over, if one was left behind.
+
+        Linux inet_twsk_bind_unhash.
+        """
+        remnant = self.remnants.pop(tcb, None)
+        if remnant is None:
+            return False
+        self._leave(remnant, remnant.port)
+        return True
+
+    def _leave(self, owner: "TcpSock | Remnant", port: int) -> None:
+        bucket = self.buckets[port]
+        bucket.owners.remove(owner)
+        if bucket.owners:
+            bucket.left()
+        else:
+            del self.buckets[port]
+
+    def owners(self, port: int) -> "list[TcpSock | Remnant]":
+        """Return who holds a port."""
+        bucket = self.buckets.get(port)
+        return [] if bucket is None else bucket.owners
 
     def conflict(self, sock: "TcpSock", port: int, *, picked: bool) -> bool:
         """Whether a socket may not have a port beside its owners (Linux inet_bind_conflict).
@@ -51,12 +158,8 @@ class Ports:
         A port that the kernel picks (``picked``) is shared with nobody at the same address.
         """
         reuse = sock.options.reuseaddr
-        for other in self.owners.get(port, ()):
-            if other is sock:
-                continue
-            if not same_address(
-                sock.address, other.address, v6only=sock.v6only, others=other.v6only
-            ):
+        for other in self.owners(port):
+            if other is sock or not _meet(sock, other):
                 continue
             if reuse and other.options.reuseaddr and other.sk_state is not State.LISTEN:
                 if picked:
@@ -113,7 +216,8 @@ class Ports:
         """Whether connect may take a port beside its owners: they were all picked by connect."""
         if port in self.reserved:
             return False
-        return all(other.connect_bound for other in self.owners.get(port, ()))
+        bucket = self.buckets.get(port)
+        return bucket is None or bucket.shareable()
 
     def digest(self, text: str) -> int:
         """Hash with the host's secret, 64 bits (Linux uses siphash)."""
@@ -122,16 +226,50 @@ class Ports:
         )
 
 
-def same_address(own: str, other: str, *, v6only: bool, others: bool) -> bool:
+def _meet(sock: "TcpSock", other: "TcpSock | Remnant") -> bool:
+    """Whether a socket that wants a port has to do with one of its owners.
+
+    Who wants one address is compared with the owners of that, and of all; who wants all, with
+    everybody (Linux inet_csk_bind_conflict, inet_bhash2_addr_any_conflict).
+    """
+    if not same_device(sock.bound_if, other.bound_if):
+        return False
+    own, theirs = sock.address, other.address
+    if own in (ANY, ANY6):
+        return same_address(
+            sock.v6, own, theirs, v6only=sock.v6only, others=other.v6only, wild=True
+        )
+    if own == theirs:
+        return True
+    if is_v6(own):
+        return theirs == ANY6
+    return theirs == ANY or (theirs == ANY6 and not other.v6only)
+
+
+def same_device(one: int, other: int) -> bool:
+    """Whether two sockets may have packets of the same interface; 0: of any."""
+    return not one or not other or one == other
+
+
+def same_address(v6: bool, own: str, other: str, *, v6only: bool, others: bool, wild: bool) -> bool:
     """Whether two sockets would have the same packets (Linux inet_rcv_saddr_equal).
 
-    ``::`` stands for the addresses of both families, unless the socket is for IPv6 only.
+    ``v6``: the first is of AF_INET6; ``wild``: the other may stand for all addresses. ``::`` does
+    for those of both families, unless it is for IPv6 only. To one of AF_INET, a socket with an
+    IPv6 address is one at 127.0.0.6, which nobody has.
     """
+    if not v6:
+        if others:
+            return False
+        seen = other if not is_v6(other) else ANY if other == ANY6 else LOOPBACK4_IPV6
+        return own in (ANY, seen) or (wild and seen == ANY)
     if own == other:
         return True
-    if not is_v6(own) and not is_v6(other):
-        return ANY in (own, other)
-    if other == ANY6 and (is_v6(own) or not others):
+    if not is_v6(own):
+        if not is_v6(other):
+            return own == ANY or (wild and other == ANY)
+        return wild and other == ANY6 and not others
+    if other == ANY6 and wild:
         return True
     return own == ANY6 and (is_v6(other) or not v6only)
 

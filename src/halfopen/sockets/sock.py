@@ -224,7 +224,7 @@ class TcpSock:
         if tcb is not None:
             options = self.options
             calls.close(tcb, now, linger=0 if options.linger and not options.linger_s else None)
-            if tcb.state is State.CLOSED:
+            if tcb.state is State.CLOSED or tcb in self.kernel.ports.remnants:
                 self.kernel.ports.release(self)
             return
         if self.listening is not None:
@@ -248,11 +248,11 @@ class TcpSock:
         tcb = self.tcb
         was_open = tcb is not None or self.listening is not None
         if tcb is not None:
-            assert not tcb.minisock, "a socket is used again while its TIME-WAIT lasts"
             self.tcb = None
             self.errors = tcb.errors
             tcb.user = None
             calls.abort(tcb, now)
+            tcb.orphan = True  # where its TIME-WAIT lasts
             self.error = tcb.so_error  # it stays to be told
         elif was_open:
             self.stop_listening(now)

@@ -365,7 +365,7 @@ NOT_SIMULATED: Final[dict[tuple[int, int], str]] = {
 # Options that are structures.
 
 
-def _set_linger(sock: "TcpSock", value: bytes) -> None:
+def _set_linger(sock: "TcpSock | UdpSock", value: bytes) -> None:
     if len(value) < 8:
         raise fail(EINVAL)
     on, seconds = struct.unpack_from("=ii", value)
@@ -375,7 +375,7 @@ def _set_linger(sock: "TcpSock", value: bytes) -> None:
         options.linger_s = seconds & 0xFFFFFFFF
 
 
-def _get_linger(sock: "TcpSock", now: int) -> bytes:  # noqa: ARG001  a row of the table
+def _get_linger(sock: "TcpSock | UdpSock", now: int) -> bytes:  # noqa: ARG001  a row of the table
     options = sock.options
     return struct.pack("=iI", options.linger, options.linger_s)
 
@@ -401,25 +401,25 @@ def _from_timeout(timeout: int | None) -> bytes:
     return struct.pack("=qq", timeout // S, timeout % S // US)
 
 
-def _set_rcvtimeo(sock: "TcpSock", value: bytes) -> None:
+def _set_rcvtimeo(sock: "TcpSock | UdpSock", value: bytes) -> None:
     timeout = _to_timeout(value)
     own(sock).rcvtimeo_ns = timeout
 
 
-def _set_sndtimeo(sock: "TcpSock", value: bytes) -> None:
+def _set_sndtimeo(sock: "TcpSock | UdpSock", value: bytes) -> None:
     timeout = _to_timeout(value)
     own(sock).sndtimeo_ns = timeout
 
 
-def _get_rcvtimeo(sock: "TcpSock", now: int) -> bytes:  # noqa: ARG001  a row of the table
+def _get_rcvtimeo(sock: "TcpSock | UdpSock", now: int) -> bytes:  # noqa: ARG001  a row of the table
     return _from_timeout(sock.options.rcvtimeo_ns)
 
 
-def _get_sndtimeo(sock: "TcpSock", now: int) -> bytes:  # noqa: ARG001  a row of the table
+def _get_sndtimeo(sock: "TcpSock | UdpSock", now: int) -> bytes:  # noqa: ARG001  a row of the table
     return _from_timeout(sock.options.sndtimeo_ns)
 
 
-SET_STRUCT: Final[dict[tuple[int, int], "Callable[[TcpSock, bytes], None]"]] = {
+SET_STRUCT: Final[dict[tuple[int, int], "Callable[[TcpSock | UdpSock, bytes], None]"]] = {
     (c.SOL_SOCKET, c.SO_LINGER): _set_linger,
     (c.SOL_SOCKET, c.SO_RCVTIMEO): _set_rcvtimeo,
     (c.SOL_SOCKET, c.SO_SNDTIMEO): _set_sndtimeo,
@@ -514,8 +514,9 @@ def set_udp_option(sock: "UdpSock", level: int, name: int, value: int | bytes) -
     """Carry out setsockopt on a UDP socket."""
     key = (level, name)
     raw = struct.pack("=i", value) if isinstance(value, int) else bytes(value)
-    if key in _UDP_TIMEOUTS:
-        setattr(own(sock), _UDP_TIMEOUTS[key], _to_timeout(raw))
+    set_struct = SET_STRUCT.get(key)
+    if set_struct is not None:
+        set_struct(sock, raw)
         return
     if key in NOT_SIMULATED:
         raise NotSimulatedError(f"setsockopt {NOT_SIMULATED[key]} is not simulated on UDP")
@@ -554,8 +555,8 @@ def _set_udp_rcvbuf(sock: "UdpSock", value: int) -> None:
 def get_udp_option(sock: "UdpSock", level: int, name: int) -> bytes:
     """Carry out getsockopt on a UDP socket."""
     key = (level, name)
-    if key in _UDP_TIMEOUTS:
-        return _from_timeout(getattr(sock.options, _UDP_TIMEOUTS[key]))
+    if key in _UDP_STRUCT:
+        return _UDP_STRUCT[key](sock, 0)
     if key in NOT_SIMULATED:
         raise NotSimulatedError(f"getsockopt {NOT_SIMULATED[key]} is not simulated on UDP")
     kept = KEPT.get(key)
@@ -592,9 +593,10 @@ def _get_udp_number(sock: "UdpSock", level: int, name: int) -> int:
 
 #: Whose flags a socket for datagrams has, too.
 _UDP_LEVELS: Final = (c.SOL_SOCKET, c.IPPROTO_IP)
-_UDP_TIMEOUTS: Final[dict[tuple[int, int], str]] = {
-    (c.SOL_SOCKET, c.SO_RCVTIMEO): "rcvtimeo_ns",
-    (c.SOL_SOCKET, c.SO_SNDTIMEO): "sndtimeo_ns",
+_UDP_STRUCT: Final[dict[tuple[int, int], "Callable[[TcpSock | UdpSock, int], bytes]"]] = {
+    (c.SOL_SOCKET, c.SO_LINGER): _get_linger,
+    (c.SOL_SOCKET, c.SO_RCVTIMEO): _get_rcvtimeo,
+    (c.SOL_SOCKET, c.SO_SNDTIMEO): _get_sndtimeo,
 }
 
 

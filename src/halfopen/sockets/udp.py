@@ -26,7 +26,7 @@ from halfopen.sockets.names import (
     zone_in,
 )
 from halfopen.sockets.options import Options
-from halfopen.sockets.ports import same_address
+from halfopen.sockets.ports import same_address, same_device
 from halfopen.sockets.sockopt6 import HOPS_DEFAULT
 from halfopen.sockets.waiting import Blocked, NotSimulatedError, Wait, WaitQueue
 from halfopen.tcp import errqueue
@@ -46,7 +46,6 @@ class UdpSock:
 
     def __init__(self, kernel: "Kernel", options: Options, *, v6: bool = False) -> None:
         self.v6 = v6
-        self.bound_if = 0  # the interface that it is tied to (Linux sk_bound_dev_if)
         self.kernel = kernel
         self.options = options
         options.rcvbuf = integer(kernel.sysctl, "net.core.rmem_default")
@@ -81,6 +80,15 @@ class UdpSock:
     @v6only.setter
     def v6only(self, setting: bool) -> None:
         self.end.v6only = setting
+
+    @property
+    def bound_if(self) -> int:
+        """The interface that it is tied to (Linux sk_bound_dev_if); 0: none."""
+        return self.end.bound_if
+
+    @bound_if.setter
+    def bound_if(self, zone: int) -> None:
+        self.end.bound_if = zone
 
     @property
     def num(self) -> int:
@@ -144,7 +152,7 @@ class UdpSock:
         if not port and self.options.bind_address_no_port:
             self.end.address = host
         else:
-            taken = port and self._conflict(host, port)
+            taken = port and self._conflict(host, port, picked=False)
             held = 0 if taken else port or self._pick(host)
             if not held:
                 self.end.v6only = before
@@ -202,18 +210,28 @@ class UdpSock:
         self.end.port = port
         self.kernel.ip.udp.add(self.end)
 
-    def _conflict(self, host: str, port: int) -> bool:
-        """Whether another socket has the port at this address (Linux udp_lib_lport_inuse)."""
-        for other in self.kernel.ip.udp.ends.get(port, ()):
-            if not same_address(host, other.address, v6only=self.end.v6only, others=other.v6only):
-                continue
+    def _conflict(self, host: str, port: int, *, picked: bool) -> bool:
+        """Whether another socket has the port at this address (Linux udp_lib_lport_inuse).
+
+        The latest of them decides, unless the kernel picks the port.
+        """
+        for other in reversed(self.kernel.ip.udp.ends.get(port, ())):
             owner = other.user
             assert isinstance(owner, UdpSock), "a UDP end without a socket"
             mine, theirs = self.options, owner.options
-            if not (mine.reuseaddr and theirs.reuseaddr) and not (
-                mine.reuseport and theirs.reuseport
+            if mine.reuseaddr and theirs.reuseaddr:
+                continue
+            if same_device(self.bound_if, owner.bound_if) and same_address(
+                self.v6,
+                host,
+                other.address,
+                v6only=self.end.v6only,
+                others=other.v6only,
+                wild=True,
             ):
-                return True
+                shared = mine.reuseport and theirs.reuseport
+                if not (picked and shared):
+                    return not shared
         return False
 
     def _pick(self, host: str) -> int:
@@ -223,7 +241,7 @@ class UdpSock:
         first = ports.rng.below(count)
         for step in range(count):
             port = ports.low + (first + step) % count
-            if port not in ports.reserved and not self._conflict(host, port):
+            if port not in ports.reserved and not self._conflict(host, port, picked=True):
                 return port
         return 0
 
@@ -318,7 +336,7 @@ class UdpSock:
             options = self.options
             packet.ttl = HOPS_DEFAULT if options.hops < 0 else options.hops
             packet.tos = options.tclass
-        failed = self.kernel.ip.send(packet, now)
+        failed = self.kernel.ip.send(packet, now, self.bound_if)
         assert not failed, "the way that was found is gone"
 
     def _on_link(self, host: str, zone: int) -> str:

@@ -7,6 +7,7 @@ from halfopen.tcp.config import Config
 from halfopen.tcp.effects import Effects
 from halfopen.tcp.iss import Secret
 from halfopen.tcp.tcb import Tcb
+from halfopen.wire.address import zone_of
 from halfopen.wire.tcp import Flow
 
 #: A SYN queue that is not half as long is not crowded, however small the backlog.
@@ -36,6 +37,7 @@ class Listening:
         self.effects = effects
         self.secret = secret
         self.backlog = backlog
+        self.bound_if = 0  # as of a Tcb
         self.syn_retries = 0  # by TCP_SYNCNT; 0: tcp_synack_retries
         self.defer_accept = 0  # by TCP_DEFER_ACCEPT; so many timeouts long text is waited for
         self.embryos: dict[Tcb, None] = {}
@@ -99,6 +101,7 @@ class Listening:
             ts_offset=self.secret.ts_offset(flow),
         )
         tcb.listening = self
+        tcb.bound_if = self.bound_if or zone_of(flow[2])
         tcb.embryo = True
         self.user.inherit(tcb)
         return tcb

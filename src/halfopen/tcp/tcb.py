@@ -74,6 +74,7 @@ class Tcb:
         "adv_mss",
         "ato_ns",
         "backoff",
+        "bound_if",
         "ca_state",
         "config",
         "copied_seq",
@@ -231,6 +232,7 @@ class Tcb:
         self.config = config
         self.effects = effects
         self.user: object = None  # the socket above; opaque here
+        self.bound_if = 0  # it takes what comes by that interface only; 0: by any
         self.state = State.CLOSED
         self.wake = 0
         self.entry_at = INFINITE  # when the world's queue will look at us next; the world sets it

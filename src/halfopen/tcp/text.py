@@ -147,6 +147,7 @@ def enter_time_wait(tcb: Tcb, now: int, *, why: str) -> None:
     """
     enter(tcb, State.TIME_WAIT, now, why=why)
     become_minisock(tcb, MSL2, now)
+    wake(tcb, STATE)
 
 
 def become_minisock(tcb: Tcb, duration_ns: int, now: int) -> None:

@@ -44,7 +44,7 @@ def the_new_socket_alone_decides(patch: pytest.MonkeyPatch) -> None:
     really = Ports.conflict
 
     def conflict(self: Ports, sock: TcpSock, port: int, *, picked: bool) -> bool:
-        others = self.owners.get(port, ())
+        others = self.owners(port)
         if sock.options.reuseaddr and not any(o.sk_state is State.LISTEN for o in others):
             return False
         return really(self, sock, port, picked=picked)

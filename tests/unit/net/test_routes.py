@@ -139,3 +139,23 @@ def test_a_longer_route_leads_through_what_a_shorter_one_refuses() -> None:
     assert routes.no_way("192.168.1.3") == EACCES
     assert routes.no_way("192.168.2.3") == ENETUNREACH
     assert not routes.is_broadcast("192.168.1.255"), "nobody is in that network"
+
+
+@pytest.mark.parametrize(
+    ("zone", "destination", "index"),
+    [
+        pytest.param(2, "10.0.0.77", 0, id="a network that it is in"),
+        pytest.param(3, "10.0.0.77", 1, id="a network of another: on its link"),
+        pytest.param(2, "10.0.0.9", LOOPBACK, id="oneself"),
+        pytest.param(3, "10.0.0.9", 1, id="oneself, at another interface: on its link"),
+        pytest.param(9, "10.0.0.77", None, id="no such interface"),
+        pytest.param(2, "fd00::7", None, id="IPv6 is not on every link"),
+    ],
+)
+def test_the_way_of_a_socket_that_is_tied_to_an_interface(
+    zone: int, destination: str, index: int | None
+) -> None:
+    """Linux ip_route_output_key_hash_rcu, RT6_LOOKUP_F_IFACE."""
+    routes, _, _ = two_links()
+    way = routes.way_by(zone, destination)
+    assert (None if way is None else way.interface.index) == index

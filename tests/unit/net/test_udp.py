@@ -110,3 +110,12 @@ def test_others_never_hear_of_them() -> None:
     udp.error(Quote(17, HERE, 1000, PEER, 53, 0, 20), refused, PEER)
     udp.error(Quote(17, HERE, 1001, PEER, 53, 0, 20), refused, PEER)
     assert (one.so_error, udp.woken) == (0, [])
+
+
+@pytest.mark.parametrize(("zone", "wins"), [(2, 1), (3, 0)])
+def test_one_that_is_tied_to_an_interface(zone: int, wins: int) -> None:
+    """Linux udp_sk_bound_dev_eq: it comes before the others, and takes nothing else."""
+    ends = [end(ANY), end(ANY), end(ANY)]
+    ends[1].bound_if = 2
+    ends[2].bound_if = 4
+    assert network(*ends).find(HERE, 53, PEER, 1000, zone) is ends[wins]

@@ -179,7 +179,32 @@ def test_datagrams_have_the_hop_limit_and_class_of_their_socket() -> None:
 def test_who_would_have_the_same_packets(
     own: str, other: str, v6only: bool, others: bool, same: bool
 ) -> None:
-    assert same_address(own, other, v6only=v6only, others=others) is same
+    v6 = ":" in own
+    assert same_address(v6, own, other, v6only=v6only, others=others, wild=True) is same
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "others", "wild", "same"),
+    [
+        pytest.param("0.0.0.0", "10.0.0.1", False, True, True, id="all of IPv4"),
+        pytest.param("10.0.0.1", "0.0.0.0", False, True, True, id="IPv4, beside all of it"),
+        pytest.param("10.0.0.1", "0.0.0.0", False, False, False, id="and not where none is meant"),
+        pytest.param("10.0.0.1", "::", False, True, True, id="IPv4, beside all there is"),
+        pytest.param("10.0.0.1", "::", True, True, False, id="IPv4, beside all of IPv6"),
+        pytest.param("10.0.0.1", "2001:db8::1", True, True, False, id="IPv4, beside IPv6"),
+    ],
+)
+def test_an_ipv6_socket_with_an_ipv4_address(
+    own: str, other: str, others: bool, wild: bool, same: bool
+) -> None:
+    assert same_address(True, own, other, v6only=False, others=others, wild=wild) is same
+
+
+@pytest.mark.parametrize(("own", "same"), [("0.0.0.0", True), ("10.0.0.1", False)])
+def test_one_of_af_inet_beside_a_connection_of_ipv6(own: str, same: bool) -> None:
+    """Its place for an IPv4 address holds 127.0.0.6 (Linux LOOPBACK4_IPV6)."""
+    assert same_address(False, own, "2001:db8::1", v6only=False, others=False, wild=True) is same
+    assert same_address(False, "127.0.0.6", "2001:db8::1", v6only=False, others=False, wild=True)
 
 
 # Addresses that are not the host's.

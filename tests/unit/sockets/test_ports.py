@@ -10,6 +10,7 @@ from halfopen.sockets import calls
 from halfopen.sockets import constants as c
 from halfopen.sockets.ports import Ephemeral
 from halfopen.tcp.states import State
+from halfopen.tcp.tcb import MSL2
 from halfopen.wire.ip import PROTO_TCP, Packet
 from halfopen.wire.tcp import Segment
 
@@ -242,6 +243,28 @@ def test_a_refused_socket_keeps_a_port_only_that_the_user_chose(bound: bool) -> 
     refused = Segment((PEER, 80, HERE, 40_000), 0, program.tcb(fd).iss + 1, 0x14, 0)
     program.kernel.receive(Packet(PEER, HERE, PROTO_TCP, refused), 0, program.now)
     assert calls.getsockname(program.table, fd) == (HERE, 40_000)
-    assert (40_000 in program.kernel.ports.owners) == bound
+    assert (40_000 in program.kernel.ports.buckets) == bound
     again = error(lambda: calls.bind(program.table, fd, (HERE, 5_000), program.now))
     assert again == (EINVAL if bound else 0)
+
+
+def test_a_time_wait_lets_go_of_the_port_though_its_socket_is_open() -> None:
+    """Linux inet_twsk_kill; the socket itself had lost it when the connection was over."""
+    program = alone()
+    server = program.bound(80, "127.0.0.1")
+    calls.listen(program.table, server, 8, program.now)
+    fd = program.connecting("127.0.0.1")
+    port = calls.getsockname(program.table, fd)[1]
+    tcb = program.tcb(fd)
+    accepted = calls.accept(program.table, server, program.wait(), program.now)
+    assert isinstance(accepted, tuple)
+    calls.shutdown(program.table, fd, c.SHUT_WR, program.now)
+    calls.close(program.table, accepted[0], program.wait(), program.now)
+    assert tcb.state is State.TIME_WAIT
+    other = program.stream()
+    bound = (other, ("127.0.0.1", port))
+    assert error(lambda: calls.bind(program.table, *bound, program.now)) == EADDRINUSE
+    program.now += MSL2 + S
+    program.kernel.deadline_passed(tcb, program.now)
+    calls.bind(program.table, *bound, program.now)
+    assert calls.getsockname(program.table, fd)[1] == port, "it shows what it had"
