@@ -6,6 +6,7 @@
 # make docs      the pages, in docs/_build/html
 # make coverage  branch coverage (pure build)
 # make hostile   a million hostile segments
+# make agree     thousands of cases beside the real kernel
 # make mutation  how many mutants of tcp the tests kill, of a sample
 # make lock      requirements.lock anew
 # VENV=... puts the environments elsewhere.
@@ -19,7 +20,7 @@ BUILT_FROM = pyproject.toml setup.py tools/backend.py requirements.lock
 
 export HALFOPEN_COMPILE =
 
-.PHONY: ask test unit kernel matrix check compiled bench docs coverage hostile mutation lock clean
+.PHONY: ask test unit kernel matrix check compiled bench docs coverage hostile agree mutation lock clean
 .DELETE_ON_ERROR:
 
 $(VENV)/halfopen-venv:
@@ -83,6 +84,9 @@ coverage: $(VENV)/halfopen-test
 
 hostile: $(VENV)/halfopen-test
 	tools/timed hostile $(PY) -m tests.property.siege
+
+agree: $(VENV)/halfopen-test
+	tools/timed agree $(PY) -m tests.property.agree
 
 mutation: $(VENV)/halfopen-check
 	$(PIP) --no-build-isolation -e '.[mutation]'
