@@ -359,6 +359,7 @@ NOT_SIMULATED: Final[dict[tuple[int, int], str]] = {
     (c.IPPROTO_IP, c.IP_TOS): "IP_TOS",
     (c.IPPROTO_IP, c.IP_TTL): "IP_TTL",
     (c.IPPROTO_IP, c.IP_TRANSPARENT): "IP_TRANSPARENT",
+    (c.IPPROTO_IP, c.IP_LOCAL_PORT_RANGE): "IP_LOCAL_PORT_RANGE",
 }
 
 
