@@ -229,7 +229,10 @@ def _picks(by: str, ports: str) -> Variant:
     return addressed.variant(
         {"picked by": by, "ports": ports},
         client=picks,
-        client_sysctl={"net.ipv4.ip_local_port_range": ports},
+        client_sysctl={
+            "net.ipv4.ip_local_port_range": ports.partition(",")[0],
+            "net.ipv4.ip_local_reserved_ports": str(RESERVED) if "reserved" in ports else "",
+        },
         horizon_ns=HORIZON_NS,
     )
 
@@ -245,13 +248,16 @@ def _binds(settings: dict[str, str]) -> Variant:
     )
 
 
+#: A port of the range that is kept for somebody.
+RESERVED: Final = 20_000
+_RESERVED: Final = f"20000 20001, {RESERVED} reserved"
 _NARROW: Final = ("20000 20001", "20001 20002", "20000 20000")
 _PICKS: Final = {
     (by, ports): _picks(by, ports)
     for by in PICKS
     for ports in (*(_NARROW[-1:] if "UDP" in by else _NARROW), _DEFAULT)
     if "UDP" not in by or ports != _DEFAULT
-}
+} | {(by, _RESERVED): _picks(by, _RESERVED) for by in ("connect", "listen", "bind, UDP")}
 _CLIENTS: Final = {
     settings["client"]: addressed.variant(
         settings, client=client, server=server, horizon_ns=2 * HORIZON_NS
@@ -272,6 +278,7 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             low = int(ports.split()[0])
             wanted = [low, low + 1] if by == "connect" else [low + 1, low]
             assert _ports(runs, by, ports)[:2] == wanted, "parity counts from the lowest port"
+        assert set(_ports(runs, by, _RESERVED)) <= {0, RESERVED + 1}, "never a reserved one"
     none_left = {by: _none_left(runs, by) for by in PICKS}
     shares = [by for by, error in none_left.items() if error is None]
     assert shares == [
@@ -291,7 +298,8 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
         text=(
             "The kernel picks, at connect (port, and address by the route), listen, or UDP's "
             f"first send, from ip_local_port_range: connect takes {connect} ports, bind to port "
-            f"0 and listen {listen} ones, the others when those are used up. A client works "
+            f"0 and listen {listen} ones, the others when those are used up, and nobody one of "
+            "ip_local_reserved_ports. A client works "
             f"without bind and with it ({len(again)} ways tried); but one that binds a fixed port "
             f"can't come back while its last connection is in TIME_WAIT: {again[fixed[0]]}, unless "
             "SO_REUSEADDR is set. A server needs no bind to listen, only nobody knows its port. "
@@ -304,7 +312,8 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
         zh=(
             "由内核选：在 connect（端口，地址由路由决定）、listen 或 UDP 第一次发送时，"
             f"从 ip_local_port_range 里选：connect 取{_ZH[connect]}端口，"
-            f"bind 端口 0 和 listen 取{_ZH[listen]}端口，用完了才取另一半。"
+            f"bind 端口 0 和 listen 取{_ZH[listen]}端口，用完了才取另一半，"
+            "ip_local_reserved_ports 里的谁也不取。"
             f"客户端 bind 不 bind 都能工作（试了 {len(again)} 种方式）；但绑定固定端口的客户端"
             f"在上一个连接处于 TIME_WAIT 时不能再来：{again[fixed[0]]}，除非设置 SO_REUSEADDR。"
             "服务器不 bind 也能 listen，只是没有人知道它的端口。"

@@ -4,13 +4,14 @@ import contextlib
 import socket
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from halfopen.base.units import MS
 from halfopen.record.faults import AddressGone, Fault, InterfaceDown
 from halfopen.record.query import calls
 from halfopen.record.trace import Trace
-from halfopen.scenario.model import Answer, Host, Lab, Link, Note, OnMark, Step, Variant, each
+from halfopen.scenario.model import Answer, Host, Lab, Lan, Link, Note, OnMark, Step, Variant, each
 from halfopen.scenario.notes import addressed
 from halfopen.scenario.notes.addressed import KINDS, PORT, gave, name
 
@@ -167,9 +168,22 @@ def _variant(
     )
 
 
+def _on_lan(settings: dict[str, str]) -> Variant:
+    """Both hosts at one switch: who has the address is asked by ARP."""
+    run = _variant(settings)
+    own = tuple(AT["IPv4", to] for to in _TO[:2])
+    server = Host(name="server", addresses=own, sysctl={})
+    other = Host(name="other", addresses=_OTHER[:1], sysctl={})
+    return replace(run, hosts=(server, other), links=(), lans=(Lan(hosts=("server", "other")),))
+
+
 _TO: Final = tuple(dict.fromkeys(to for _, to in AT))
 _ASKED: Final = tuple(
     _variant(settings) for settings in each(socket=tuple(KINDS), over=tuple(WILDCARD), to=_TO)
+)
+_AT_SWITCH: Final = tuple(
+    _on_lan(settings)
+    for settings in each(socket=tuple(KINDS), over=("IPv4",), to=_TO[:2], on=("a LAN",))
 )
 _UNCONNECTED: Final = tuple(
     _variant(settings)
@@ -202,13 +216,13 @@ _GONE: Final = tuple(
     )
     for settings in each(socket=("TCP",), gone=_TO)
 )
-_VARIANTS: Final = (*_ASKED, *_UNCONNECTED, *_DOWN, *_SENT, *_GONE)
+_VARIANTS: Final = (*_ASKED, *_AT_SWITCH, *_UNCONNECTED, *_DOWN, *_SENT, *_GONE)
 
 
 def answer(runs: Mapping[str, Trace]) -> Answer:
     """Read who was answered, and from where; then what the host sent from, and what it lost."""
     taken = other = odd = 0
-    for variant in _ASKED:
+    for variant in (*_ASKED, *_AT_SWITCH):
         trace, settings = runs[variant.name], variant.settings
         there = AT[settings["over"], settings["to"]]
         sources = {packet.src for packet in addressed.sent(trace, "server")}
