@@ -100,10 +100,13 @@ def tcp_error(message: Icmp, *, v6: bool = False) -> int:
 def report(number: int, message: Icmp, quote: Quote, source: str, header: int) -> Report:
     """Make an error that is kept; ``header`` is how much of what is quoted the user is not shown.
 
-    Linux ip_icmp_error, icmp_unreach.
+    Linux ip_icmp_error, icmp_unreach, ipv6_icmp_error.
     """
     info = 0
-    if message.kind == icmp.DEST_UNREACH and message.code == icmp.FRAG_NEEDED:
+    v6 = is_v6(quote.dst)
+    if v6:
+        info = message.rest
+    elif message.kind == icmp.DEST_UNREACH and message.code == icmp.FRAG_NEEDED:
         info = message.rest & 0xFFFF
     elif message.kind == icmp.PARAMETER_PROBLEM:
         info = message.rest >> 24
@@ -111,7 +114,7 @@ def report(number: int, message: Icmp, quote: Quote, source: str, header: int) -
         number,
         (quote.dst, quote.dport),
         message.quoted[quote.header_len + header :],
-        origin=errqueue.ICMP,
+        origin=errqueue.ICMP6 if v6 else errqueue.ICMP,
         kind=message.kind,
         code=message.code,
         info=info,
@@ -144,7 +147,7 @@ def to_tcp(tcb: Tcb, message: Icmp, quote: Quote, source: str, now: int) -> None
         return
     if (message.kind, message.code) in (REVERTS6 if v6 else REVERTS):
         tcp_icmp.revert_backoff(tcb, at, now)
-    if tcb.state in CONNECTING and not tcb.embryo and not v6:
+    if tcb.state in CONNECTING and not tcb.embryo and (tcb.recverr or not v6):  # IPv4: unasked
         tcp_icmp.keep(tcb, report(number, message, quote, source, 0))
     tcp_icmp.error(tcb, number, hard=hard_for(tcb, message), now=now)
 

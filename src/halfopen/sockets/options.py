@@ -9,6 +9,7 @@ from typing import Final
 
 from halfopen.tcp.config import Config
 from halfopen.tcp.tcb import Tcb
+from halfopen.wire.address import is_v6
 
 #: The fields of ``Options``, for ``copy``; a test holds them against ``__init__``.
 FIELDS: Final = (
@@ -18,6 +19,7 @@ FIELDS: Final = (
     "dontroute",
     "oobinline",
     "recverr",
+    "recverr6",
     "freebind",
     "bind_address_no_port",
     "priority",
@@ -60,7 +62,8 @@ class Options:
         self.broadcast = False
         self.dontroute = False
         self.oobinline = False
-        self.recverr = False
+        self.recverr = False  # IP_RECVERR
+        self.recverr6 = False  # IPV6_RECVERR of TCP
         self.freebind = False
         self.bind_address_no_port = False
         self.priority = 0
@@ -108,7 +111,7 @@ class Options:
         tcb.linger2_ns = self.linger2_ns
         tcb.user_mss = self.maxseg
         tcb.oobinline = self.oobinline
-        tcb.recverr = self.recverr
+        tcb.recverr = self.recverr6 if is_v6(tcb.flow[0]) else self.recverr
         tcb.defer_accept = self.defer_accept
         if not self.quickack:
             tcb.pingpong = tcb.config.pingpong_thresh

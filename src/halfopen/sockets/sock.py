@@ -27,7 +27,7 @@ from halfopen.tcp.listening import Listening
 from halfopen.tcp.states import CONNECTING, State
 from halfopen.tcp.tcb import URG_VALID, Tcb
 from halfopen.tcp.window import open_window
-from halfopen.wire.address import ANY, ANY6
+from halfopen.wire.address import ANY, ANY6, is_v6
 
 if TYPE_CHECKING:
     from halfopen.sockets.kernel import Kernel
@@ -145,6 +145,15 @@ class TcpSock:
         self.errors = None
         if self.tcb is not None:
             self.tcb.errors = None
+
+    def recverr6_changed(self) -> None:
+        """IPV6_RECVERR was set or cleared; without it the error queue is emptied."""
+        asked = self.options.recverr6
+        tcb = self.tcb
+        if tcb is not None and is_v6(tcb.flow[0]):
+            tcb.recverr = asked
+        if not asked:
+            self.drop_reports()
 
     def wake(self) -> None:
         """Make everybody look again (Linux sock_def_wakeup)."""

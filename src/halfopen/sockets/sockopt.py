@@ -441,6 +441,10 @@ def set_option(sock: "TcpSock", level: int, name: int, value: int | bytes, now: 
     if set_struct is not None:
         set_struct(sock, raw)
         return
+    if sock.v6 and key == (c.IPPROTO_IPV6, c.IPV6_RECVERR):
+        own(sock).recverr6 = _number(level, name, raw) != 0
+        sock.recverr6_changed()
+        return
     if level == c.IPPROTO_IPV6 and sock.v6:
         set_ipv6(sock, own(sock), name, raw)
         return
@@ -494,6 +498,8 @@ def get_option(sock: "TcpSock", level: int, name: int, now: int) -> bytes:
         return get_struct(sock, now)
     if key in NOT_SIMULATED:
         raise NotSimulatedError(f"getsockopt {NOT_SIMULATED[key]} is not simulated")
+    if sock.v6 and key == (c.IPPROTO_IPV6, c.IPV6_RECVERR):
+        return struct.pack("=i", int(sock.options.recverr6))
     if level == c.IPPROTO_IPV6 and sock.v6:
         return get_ipv6(sock, name)
     raise fail(_unknown(sock, level, c.IPPROTO_TCP))

@@ -7,9 +7,10 @@ from typing import Final
 
 from halfopen.tcp.buffers import truesize
 
-# ``origin`` (Linux SO_EE_ORIGIN_LOCAL, SO_EE_ORIGIN_ICMP).
+# ``origin`` (Linux SO_EE_ORIGIN_LOCAL, SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6).
 LOCAL: Final = 1
 ICMP: Final = 2
+ICMP6: Final = 3
 #: IP's header and ICMP's, in front of what an error quotes.
 _HEADERS: Final = 20 + 8
 
@@ -46,6 +47,6 @@ def next_error(taken: Report, left: list[Report], error: int) -> int:
 
     That of the next ICMP message (Linux sock_dequeue_err_skb).
     """
-    if left and left[0].origin == ICMP:
+    if left and left[0].origin != LOCAL:
         return left[0].errno
-    return 0 if taken.origin == ICMP else error
+    return 0 if taken.origin != LOCAL else error

@@ -36,7 +36,7 @@ def error(tcb: Tcb, errno: int, *, hard: bool, now: int) -> None:
 
 
 def keep(tcb: Tcb, report: Report) -> None:
-    """Keep an error about the SYN of a connect, asked for or not (Linux ip_icmp_error)."""
+    """Keep an error about the SYN of a connect (Linux ip_icmp_error, ipv6_icmp_error)."""
     if tcb.errors is None:
         tcb.errors = []
     tcb.errors.append(report)

@@ -4,6 +4,7 @@ What Python lets through is in the rows of ``socket6``, beside the kernel.
 """
 
 import errno
+import struct
 from collections.abc import Callable
 
 import pytest
@@ -16,6 +17,9 @@ from halfopen.sockets.names import Address
 from halfopen.sockets.ports import same_address
 from halfopen.sockets.table import FdTable
 from halfopen.sockets.waiting import NotSimulatedError, Wait
+from halfopen.wire.address import to_bytes
+from halfopen.wire.ip import Packet
+from halfopen.wire.onpath import error_about
 
 
 def host(**sysctl: int) -> FdTable:
@@ -137,6 +141,82 @@ def test_options_that_linux_has_and_we_have_not_are_loud(option: int, kind: int)
         calls.setsockopt(table, fd, c.IPPROTO_IPV6, option, 1, 0)
     with pytest.raises(NotSimulatedError, match=f"option {option} of IPPROTO_IPV6"):
         calls.getsockopt(table, fd, c.IPPROTO_IPV6, option, 0, 0)
+
+
+PEER6 = "2001:db8:1::2"
+ROUTER6 = "2001:db8:1::fe"
+RECVERR = (c.IPPROTO_IPV6, c.IPV6_RECVERR)
+
+
+def connecting(table: FdTable, there: Address) -> tuple[int, Packet]:
+    """A socket whose SYN is on its way, and the packet."""
+    fd = six(table)
+    assert failing(calls.connect, table, fd, there, Wait(0), 0) == errno.EINPROGRESS
+    (_, load) = table.kernel.outbox.pop()
+    assert isinstance(load, Packet)
+    return fd, load
+
+
+def hears_of(table: FdTable, packet: Packet, kind: int, code: int, router: str) -> None:
+    """A router says that a packet does not get there."""
+    table.kernel.receive(error_about(packet, kind, code, router), 0, 0)
+
+
+def reads_report(table: FdTable, fd: int) -> object:
+    wait = Wait(0)
+    return calls.recvmsg(table, fd, 0, 99, c.MSG_ERRQUEUE, wait, 0)
+
+
+@pytest.mark.parametrize("asked", [0, 1])
+def test_what_is_said_of_a_syn_over_ipv6_is_kept_where_it_was_asked_for(asked: int) -> None:
+    table = host()
+    fd, syn = connecting(table, (PEER6, 9, 0, 0))
+    calls.setsockopt(table, fd, *RECVERR, asked, 0)
+    assert calls.getsockopt(table, fd, *RECVERR, 0, 0) == asked
+    hears_of(table, syn, 1, 1, ROUTER6)
+    if not asked:
+        assert failing(reads_report, table, fd) == errno.EAGAIN
+        return
+    said = struct.pack("=IBBBBII", errno.EACCES, 3, 1, 1, 0, 0, 0)
+    who = struct.pack("=HHI16sI", c.AF_INET6, 0, 0, to_bytes(ROUTER6), 0)
+    flags = c.MSG_ERRQUEUE | c.MSG_TRUNC
+    assert reads_report(table, fd) == (b"", [(*RECVERR, said + who)], flags, (PEER6, 9, 0, 0))
+    assert calls.getsockopt(table, fd, c.SOL_SOCKET, c.SO_ERROR, 0, 0) == 0, "it was read"
+
+
+def test_what_was_kept_is_dropped_where_it_is_wanted_no_more() -> None:
+    table = host()
+    fd, syn = connecting(table, (PEER6, 9, 0, 0))
+    calls.setsockopt(table, fd, *RECVERR, 1, 0)
+    hears_of(table, syn, 1, 3, ROUTER6)
+    calls.setsockopt(table, fd, *RECVERR, 0, 0)
+    assert failing(reads_report, table, fd) == errno.EAGAIN
+
+
+def test_an_ipv4_peer_of_an_ipv6_socket_is_reported_in_the_words_of_ipv6() -> None:
+    """Kept unasked, as IPv4 does; what the socket asked for is of IPv6 alone."""
+    table = host()
+    table.kernel.ip.routes.add("10.0.1.2", table.kernel.ip.interfaces[0])
+    fd, syn = connecting(table, ("::ffff:10.0.1.2", 9, 0, 0))
+    calls.setsockopt(table, fd, *RECVERR, 1, 0)
+    (tcb,) = table.kernel.ip.demux.flows.values()
+    assert not tcb.recverr
+    hears_of(table, syn, 3, 1, "10.0.1.254")
+    said = struct.pack("=IBBBBII", errno.EHOSTUNREACH, 2, 3, 1, 0, 0, 0)
+    who = struct.pack("=HHI16sI", c.AF_INET6, 0, 0, to_bytes("::ffff:10.0.1.254"), 0)
+    flags = c.MSG_ERRQUEUE | c.MSG_TRUNC
+    there = ("::ffff:10.0.1.2", 9, 0, 0)
+    assert reads_report(table, fd) == (b"", [(*RECVERR, said + who)], flags, there)
+
+
+def test_a_socket_that_asks_before_it_connects_is_told_too() -> None:
+    table = host()
+    fd = six(table)
+    calls.setsockopt(table, fd, *RECVERR, 1, 0)
+    there = (PEER6, 9, 0, 0)
+    assert failing(calls.connect, table, fd, there, Wait(0), 0) == errno.EINPROGRESS
+    (tcb,) = table.kernel.ip.demux.flows.values()
+    assert tcb.recverr
 
 
 def test_a_connection_has_the_hop_limit_of_its_socket() -> None:
