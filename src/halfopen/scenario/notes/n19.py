@@ -34,6 +34,7 @@ LINK: Final = "client-server"
 #: Room for the second SYN, and its answer.
 HORIZON_NS: Final = 1200 * MS
 IP_RECVERR: Final = 11
+IPV6_RECVERR: Final = 25
 
 #: What a router says, by type and code. Of each it says it once: of the first SYN.
 CODES4: Final = (
@@ -41,8 +42,11 @@ CODES4: Final = (
     *("4/0", "11/0", "11/1", "12/0"),
 )
 CODES6: Final = (*(f"1/{code}" for code in range(8)), "2/0", "3/0", "3/1", "4/0")
+#: Ways of connecting that ask for what is said of the SYN.
+ASKED: Final = ("IP_RECVERR", "IPV6_RECVERR")
 #: Of these, one speaks of a destination that can't be reached, one of a filter.
 SOME: Final = ("3/1", "3/13")
+SOME6: Final = ("1/3", "1/1")
 
 #: What is wrong at one's own host, when (in ms, against the connect), and what befalls it then.
 OWN: Final[dict[str, tuple[int, tuple[Fault, ...]]]] = {
@@ -93,7 +97,7 @@ def client(lab: Lab) -> None:
     for _ in range(2 if failure.endswith("twice") else 1):
         with contextlib.suppress(OSError):
             WAYS[lab.settings["connect"]](sock, (there, PORT))
-    if lab.settings["connect"] in {"blocking", "IP_RECVERR"}:
+    if lab.settings["connect"] in {"blocking", *ASKED}:
         with contextlib.suppress(BlockingIOError):
             sock.recvmsg(0, 200, socket.MSG_ERRQUEUE | socket.MSG_DONTWAIT)
     time.sleep(LONG)
@@ -105,6 +109,11 @@ def _blocking(sock: socket.socket, there: tuple[str, int]) -> None:
 
 def _recverr(sock: socket.socket, there: tuple[str, int]) -> None:
     sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+    sock.connect(there)
+
+
+def _recverr6(sock: socket.socket, there: tuple[str, int]) -> None:
+    sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
     sock.connect(there)
 
 
@@ -125,6 +134,7 @@ def _poll(sock: socket.socket, there: tuple[str, int]) -> None:
 WAYS: Final = {
     "blocking": _blocking,
     "IP_RECVERR": _recverr,
+    "IPV6_RECVERR": _recverr6,
     "settimeout": _settimeout,
     "non-blocking": _poll,
 }
@@ -195,7 +205,14 @@ def _variants() -> tuple[Variant, ...]:
     products = [
         each(**{"no way": CODES4, "connect": one, "IP": ("4",)}),
         each(**{"no way": CODES6, "connect": one, "IP": ("6",)}),
-        each(**{"no way": SOME, "connect": tuple(WAYS)[1:], "IP": ("4",)}),
+        each(
+            **{
+                "no way": SOME,
+                "connect": ("IP_RECVERR", "settimeout", "non-blocking"),
+                "IP": ("4",),
+            }
+        ),
+        each(**{"no way": SOME6, "connect": ("IPV6_RECVERR",), "IP": ("6",)}),
         each(
             **{
                 "no way": tuple(failure for failure in OWN if failure != "no IPv6 here"),
@@ -233,7 +250,7 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     meanwhile: set[str] = set()
     took: dict[str, list[int]] = {"router": [], "ignored": [], "meanwhile": []}
     lan: dict[str, list[int]] = {"short": [], "default": []}
-    queued: dict[str, set[bool]] = {"4": set(), "6": set()}
+    queued: dict[tuple[str, str], set[bool]] = {}
     for variant in _VARIANTS:
         trace, settings = runs[variant.name], variant.settings
         failure, version = settings["no way"], settings["IP"]
@@ -246,8 +263,8 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
                 assert failure in router[version][told], "it is told so however one connects"
             took["ignored" if told == "none" else "router"].append(after)
             assert syns == (2 if told == "none" else 1), f"{failure}: {syns} SYNs"
-            if told != "none" and settings["connect"] in {"blocking", "IP_RECVERR"}:
-                queued[version].add(_is_queued(trace))
+            if told != "none" and settings["connect"] in {"blocking", *ASKED}:
+                queued.setdefault((version, settings["connect"]), set()).add(_is_queued(trace))
         elif failure in LAN:
             assert told == "EHOSTUNREACH", f"{failure}: {told}"
             assert not syns, "no SYN leaves for a neighbour that is not found"
@@ -262,7 +279,9 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             assert after == 0, "the host itself knows at once"
             assert not syns, "nothing is sent"
     assert all("none" in ends for ends in router.values()), "not every message ends the attempt"
-    assert queued == {"4": {True}, "6": {False}}, "IPv4 keeps the message, also unasked"
+    unasked = queued.pop(("6", "blocking"))
+    assert unasked == {False}, "IPv6 keeps the message only where that was asked for"
+    assert set(map(tuple, queued.values())) == {(True,)}, "IPv4 also unasked"
     lan["again"] = _again(runs)
     router4, router6 = (_by_errno(router[version]) for version in ("4", "6"))
     ignored4, ignored6 = (", ".join(router[version]["none"]) for version in ("4", "6"))
@@ -276,7 +295,8 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             "It fails, but each reason has its errno, and not every message counts. A router's "
             f"ICMP error ends the attempt as soon as it comes ({at_once}), also one that the RFC "
             f"calls soft. By type/code, IPv4: {router4}. IPv6: {router6}. Ignored are {ignored4} "
-            f"(IPv6: {ignored6}): the next SYN connects ({ignored}). IP_RECVERR changes nothing; "
+            f"(IPv6: {ignored6}): the next SYN connects ({ignored}). IP_RECVERR and "
+            "IPV6_RECVERR change nothing; "
             "MSG_ERRQUEUE tells who sent the message, in IPv4 also unasked. One's own host knows "
             f"at once, and sends nothing: {local}. Where its interface or address goes while "
             f"connecting, {told_late} is told when the retries are used up ({late} with one). "
@@ -287,7 +307,7 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             "会失败,但各种原因有各自的 errno,而且并非每种报文都算数。路由器的 ICMP 差错一到"
             f"({at_once})connect 就结束,RFC 所说的“软”差错也一样。按类型/代码,IPv4:{router4}。"
             f"IPv6:{router6}。被忽略的有 {ignored4}(IPv6:{ignored6}):下一个 SYN 照样连上"
-            f"({ignored})。IP_RECVERR 不改变结果;MSG_ERRQUEUE 可读出是谁发的报文,"
+            f"({ignored})。IP_RECVERR 和 IPV6_RECVERR 不改变结果;MSG_ERRQUEUE 可读出是谁发的报文,"
             f"IPv4 不必事先设置。本机自己的原因立即返回,什么也不发:{_in_chinese(local)}。"
             f"接口或地址在连接途中才消失的,重试用尽后返回 {told_late}(重试一次为 {late})。"
             f"同一局域网内该地址无人:{missed} 后返回 EHOSTUNREACH(每 150 ms 询问一次时为 "
