@@ -219,6 +219,13 @@ def test_a_socket_that_asks_before_it_connects_is_told_too() -> None:
     assert tcb.recverr
 
 
+def test_datagrams_over_ipv6_may_be_asked_for_too() -> None:
+    table = host()
+    fd = six(table, c.SOCK_DGRAM)
+    calls.setsockopt(table, fd, *RECVERR, 1, 0)
+    assert calls.getsockopt(table, fd, *RECVERR, 0, 0) == 1
+
+
 def test_a_connection_has_the_hop_limit_of_its_socket() -> None:
     table = host()
     fd = six(table)
