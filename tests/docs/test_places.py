@@ -90,6 +90,7 @@ def test_functions_of_the_map_are_in_their_files() -> None:
 
 
 def test_the_readme_counts_the_lines_that_are_scenarios() -> None:
-    counted = re.search(r"\((\d+) of the (\d+) lines so far", (ROOT / "README.md").read_text())
-    assert counted is not None
-    assert [int(each) for each in counted.groups()] == [len(all_notes().keys() & BY_ID), len(LINES)]
+    said = (ROOT / "README.md").read_text()
+    assert "Each of the fifty lines of an engineer's notes on sockets is a scenario." in said
+    assert len(LINES) == 50
+    assert not BY_ID.keys() - all_notes().keys()
