@@ -297,21 +297,21 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
         verdict="qualified",
         text=(
             "The kernel picks, at connect (port, and address by the route), listen, or UDP's "
-            f"first send, from ip_local_port_range: connect takes {connect} ports, bind to port "
-            f"0 and listen {listen} ones, the others when those are used up, and nobody one of "
-            "ip_local_reserved_ports. A client works "
+            f"first send, from ip_local_port_range: connect takes {connect} ports of the default "
+            f"one, bind to port 0 and listen {listen} ones, the others when those are used up, and "
+            "nobody one of ip_local_reserved_ports. A client works "
             f"without bind and with it ({len(again)} ways tried); but one that binds a fixed port "
             f"can't come back while its last connection is in TIME_WAIT: {again[fixed[0]]}, unless "
             "SO_REUSEADDR is set. A server needs no bind to listen, only nobody knows its port. "
             f"None left: {none_left['connect']} from connect, {none_left['bind']} from bind and "
             f"listen, {none_left['sendto, UDP']} from UDP's send and connect. connect shares a "
             "port between peers; a port that bind picked is taken for good, unless "
-            f"IP_BIND_ADDRESS_NO_PORT leaves it to connect. bind gives EINVAL {', '.join(twice)}; "
+            f"IP_BIND_ADDRESS_NO_PORT leaves it to connect. bind is EINVAL ({', '.join(twice)}); "
             f"below ip_unprivileged_port_start {denied} to who is not the superuser."
         ),
         zh=(
             "由内核选：在 connect（端口，地址由路由决定）、listen 或 UDP 第一次发送时，"
-            f"从 ip_local_port_range 里选：connect 取{_ZH[connect]}端口，"
+            f"从 ip_local_port_range 里选：connect 取默认范围里的{_ZH[connect]}端口，"
             f"bind 端口 0 和 listen 取{_ZH[listen]}端口，用完了才取另一半，"
             "ip_local_reserved_ports 里的谁也不取。"
             f"客户端 bind 不 bind 都能工作（试了 {len(again)} 种方式）；但绑定固定端口的客户端"

@@ -165,6 +165,7 @@ _SENDING: Final = tuple(
         over=(over,),
         **{"bound to": tuple(bound), "to": ("the peer", "another host")},
     )
+    if over == "IPv4" or settings["bound to"] != "nothing"
 )
 _RECEIVING: Final = tuple(
     _receiving(settings)
@@ -174,7 +175,7 @@ _RECEIVING: Final = tuple(
         over=(over,),
         **{"taken at": (*bound, "each"), "sent to": tuple(bound)[1:]},
     )
-    if over == "IPv4" or settings["taken at"] != "nothing"
+    if over == "IPv4" or settings["taken at"] == "the first interface's"
 )
 _VARIANTS: Final = (*_SENDING, *_RECEIVING)
 
@@ -205,7 +206,7 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             assert number == list(BOUND[settings["over"]]).index(to), "the closest one has it"
         elif at in {"nothing", to}:
             assert number == 0, f"{variant.name}: what is sent to it is taken"
-            taken += 1
+            taken += at == "nothing"
         else:
             assert error == "ECONNREFUSED", f"{variant.name}: {error}"
             assert number is None
@@ -218,7 +219,7 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             f"does not have it ({elsewhere} runs); it does not choose the interface, the route "
             f"does. Only what is sent to it is received: to another address of the same host the "
             f"client is told ECONNREFUSED, by RST or ICMP ({refused} runs); a socket at the "
-            f"wildcard takes both ({taken} runs taken). Where sockets at the same port are bound "
+            f"wildcard takes both ({taken} runs). Where sockets at the same port are bound "
             "to the wildcard and to addresses (SO_REUSEPORT), the one with the very address has "
             "it. By which interface a packet comes does not matter."
         ),
@@ -227,7 +228,7 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             "个报文都以绑定的地址为源，从没有该地址的接口发出时也一样"
             f"（{elsewhere} 次）；它不决定接口，接口由路由决定。只收到发给它的报文："
             f"发到同一主机的另一个地址，客户端得到 ECONNREFUSED（RST 或 ICMP，{refused} 次）；"
-            f"绑定通配地址的则都收（收到 {taken} 次）。同一端口上既有通配又有具体地址"
+            f"绑定通配地址的则都收（{taken} 次）。同一端口上既有通配又有具体地址"
             "（SO_REUSEPORT）时，地址完全相同的那个得到报文。报文从哪个接口来无关紧要。"
         ),
     )
