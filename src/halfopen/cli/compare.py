@@ -138,11 +138,17 @@ class _Chosen:
 
 def _comparisons(chosen: Sequence[_Chosen], *, seed: int) -> Generator[Comparison, None, None]:
     """Run both arms, and say of each variant which row it is of."""
+    from halfopen.compare import length
     from halfopen.compare.both import compare_variants  # with the arms below it
+    from halfopen.oracle.arm import SIDE_BY_SIDE
 
     run_world = _world(seed)
     variants = [_for_the_kernel(each.variant, run_world) for each in chosen]
-    with closing(compare_variants(variants, run_world, seed=seed)) as both:
+    of_every_day = all(each.variant.kernel for each in chosen)
+    side_by_side = SIDE_BY_SIDE if of_every_day else length.SIDE_BY_SIDE
+    with closing(
+        compare_variants(variants, run_world, seed=seed, side_by_side=side_by_side)
+    ) as both:
         for compared in both:
             of = chosen[compared.number]
             yield Comparison(

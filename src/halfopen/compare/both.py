@@ -12,7 +12,7 @@ from halfopen.base.value import value
 from halfopen.compare.pairs import Difference
 from halfopen.compare.rules import LOOKS_MAX
 from halfopen.compare.traces import differences
-from halfopen.oracle.arm import KernelRun, run_variants
+from halfopen.oracle.arm import SIDE_BY_SIDE, KernelRun, run_variants
 from halfopen.record.trace import Trace
 from halfopen.scenario.model import Variant
 
@@ -39,7 +39,12 @@ class Compared:
 
 
 def compare_variants(
-    variants: Sequence[Variant], run_world: RunWorld, *, seed: int, looks_max: int = LOOKS_MAX
+    variants: Sequence[Variant],
+    run_world: RunWorld,
+    *,
+    seed: int,
+    looks_max: int = LOOKS_MAX,
+    side_by_side: int = SIDE_BY_SIDE,
 ) -> Generator[Compared, None, None]:
     """Run variants on both arms, and yield those first that agree the first time.
 
@@ -48,7 +53,8 @@ def compare_variants(
     waiting = [_Todo(number=number, variant=each) for number, each in enumerate(variants)]
     for look in range(1, looks_max + 1):
         again = []
-        with closing(run_variants([each.variant for each in waiting], seed=seed)) as runs:
+        todo_now = [each.variant for each in waiting]
+        with closing(run_variants(todo_now, seed=seed, side_by_side=side_by_side)) as runs:
             for todo, run in zip(waiting, runs, strict=True):
                 world = todo.world if todo.world is not None else run_world(todo.variant)
                 compared = _judged(todo, world, run, look)

@@ -16,6 +16,8 @@ WATCHED_MAX_NS: Final = 135 * MINUTE
 #: "Never" is looked at for so long.
 WATCHED_MIN_NS: Final = 20 * MINUTE
 _AFTERWARDS_NS: Final = MINUTE
+#: They do nothing for most of the time.
+SIDE_BY_SIDE: Final = 40
 
 
 def at_full_length(variant: Variant, world: Trace) -> Variant:
