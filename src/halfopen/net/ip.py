@@ -27,9 +27,11 @@ from halfopen.wire.icmp import Icmp, Quote
 from halfopen.wire.ip import PROTO_TCP, PROTO_UDP, TTL_DEFAULT, Packet
 from halfopen.wire.ndisc import Ndisc
 from halfopen.wire.onpath import error_about
-from halfopen.wire.tcp import ACK, SYN, Flow, Segment
+from halfopen.wire.tcp import ACK, RST, SYN, Flow, Segment
 from halfopen.wire.udp import Datagram
 
+#: The two bits of a TOS that are no user's (RFC 3168 5).
+_ECN: Final = 3
 #: Packets that a host may send to itself at one instant; past it two of its ends answer each other
 #: for ever.
 LOOPBACK_MAX: Final = 1 << 20
@@ -44,11 +46,11 @@ class Embryo:
 
 
 class Mark:
-    """The hop limit and traffic class of a connection's packets, where they are not the usual."""
+    """TTL and TOS of a connection's packets, where they are not the usual; of IPv6 their likes."""
 
-    def __init__(self, hops: int, tclass: int) -> None:
-        self.hops = hops
-        self.tclass = tclass
+    def __init__(self, ttl: int, tos: int) -> None:
+        self.ttl = ttl
+        self.tos = tos
 
 
 class Ip:
@@ -75,6 +77,7 @@ class Ip:
         self.embryos: list[Embryo] = []
         self.gone: list[Tcb] = []
         self._marks: dict[Flow, Mark] = {}
+        self._arrived_tos = 0  # of the segment that is being answered
         self._idents: dict[Flow, int] = {}  # of connections, only while somebody looks at packets
         self._ident = rng.below(1 << 16)  # of what is not a connection's and may be fragmented
 
@@ -143,6 +146,7 @@ class Ip:
                 self._object(packet, objects, now)
                 return
         if isinstance(body, Segment):
+            self._arrived_tos = packet.tos & ~_ECN
             self._segment_arrives(body, zone, now)
         elif isinstance(body, Icmp):
             self._icmp_arrives(packet, body, zone, now)
@@ -256,14 +260,17 @@ class Ip:
         """Return how to get to an address; None: ENETUNREACH."""
         return self.routes.way(destination)
 
-    def send(self, packet: Packet, now: int, zone: int = 0) -> int:
-        """Send a packet, by an interface or any; 0, or ENETUNREACH where no way leads there."""
+    def send(self, packet: Packet, now: int, zone: int = 0, *, ttl: int = -1) -> int:
+        """Send a packet, by an interface or any; 0, or ENETUNREACH where no way leads there.
+
+        ``ttl``: of IPv4, where it is not the usual.
+        """
         way = self.routes.way_by(zone, packet.dst) if zone else self.routes.way(packet.dst)
         if way is None:
             return ENETUNREACH
         v6 = is_v6(packet.dst)
         if not v6:
-            packet.ttl = self.ttl
+            packet.ttl = self.ttl if ttl < 0 else ttl
         if not v6 and (not packet.df or packet.proto == PROTO_UDP):  # it might still be fragmented
             self._ident = (self._ident + 1) & 0xFFFF
             packet.ident = self._ident
@@ -286,14 +293,32 @@ class Ip:
                 # Nobody asks whether the source is still ours (Linux inet6_csk_route_socket).
                 packet = Packet(source, destination, PROTO_TCP, seg)
                 if self._marks and (mark := self._marks.get(seg.flow)) is not None:
-                    packet.ttl, packet.tos = mark.hops, mark.tclass
+                    packet.ttl, packet.tos = mark.ttl, mark.tos
             elif ways.is_local(source):
                 ident = self._next_ident(seg) if self.effects.traced else 0
                 packet = Packet(source, destination, PROTO_TCP, seg, self.ttl, 0, ident, df=True)
+                if self._marks or self._arrived_tos:
+                    self._mark(packet, seg, now)
             else:
                 continue
             self._leave(packet, way.interface, now)
         segments.clear()
+        self._arrived_tos = 0
+
+    def _mark(self, packet: Packet, seg: Segment, now: int) -> None:
+        """Let a segment of IPv4 have what IP_TTL and IP_TOS say.
+
+        An RST that answers is no socket's: it has the TOS of what it answers. Nor is what is left
+        of a connection in TIME-WAIT: of that only the TOS is kept (Linux ip_send_unicast_reply).
+        """
+        mark = self._marks.get(seg.flow)
+        if seg.flags & RST and (mark is None or not seg.flags & ACK):
+            packet.tos = self._arrived_tos
+        elif mark is not None:
+            packet.tos = mark.tos
+            tcb = self.demux.flows.get(arriving(seg.flow))
+            if tcb is None or not tcb.minisock or tcb.minisock_at == now:  # its last ACK
+                packet.ttl = mark.ttl
 
     def _leave(self, packet: Packet, interface: Interface, now: int) -> None:
         if interface.index == LOOPBACK:
@@ -333,10 +358,11 @@ class Ip:
                         self.inbox.append(_unreachable(packet))
                 neighbours.failed.clear()
 
-    def mark(self, flow: Flow, *, hops: int, tclass: int) -> None:
+    def mark(self, flow: Flow, *, ttl: int, tos: int) -> None:
         """Let a connection's packets have a hop limit (-1: the usual) and a class of their own."""
-        if hops >= 0 or tclass:
-            self._marks[flow] = Mark(TTL_DEFAULT if hops < 0 else hops, tclass)
+        if ttl >= 0 or tos:
+            usual = TTL_DEFAULT if is_v6(flow[0]) else self.ttl
+            self._marks[flow] = Mark(usual if ttl < 0 else ttl, tos)
         else:
             self._marks.pop(flow, None)
 

@@ -33,6 +33,7 @@ DEFAULTS: Final[dict[str, int | str]] = {
     "net.ipv4.tcp_keepalive_time": 7200,
     "net.ipv4.tcp_max_syn_backlog": 2048,
     "net.ipv4.tcp_moderate_rcvbuf": 1,
+    "net.ipv4.tcp_notsent_lowat": 0xFFFFFFFF,
     "net.ipv4.tcp_orphan_retries": 0,
     "net.ipv4.tcp_pingpong_thresh": 1,
     "net.ipv4.tcp_reordering": 3,

@@ -23,6 +23,9 @@ FIELDS: Final = (
     "freebind",
     "bind_address_no_port",
     "priority",
+    "mark",
+    "tos",
+    "ttl",
     "rcvlowat",
     "rcvtimeo_ns",
     "sndtimeo_ns",
@@ -42,6 +45,8 @@ FIELDS: Final = (
     "syncnt",
     "linger2_ns",
     "user_timeout_ns",
+    "notsent_lowat",
+    "window_clamp",
     "hops",
     "tclass",
     "quickack",
@@ -67,6 +72,9 @@ class Options:
         self.freebind = False
         self.bind_address_no_port = False
         self.priority = 0
+        self.mark = 0
+        self.tos = 0  # IP_TOS
+        self.ttl = -1  # IP_TTL; -1: as the host does
         self.rcvlowat = 1
         self.rcvtimeo_ns: int | None = None
         self.sndtimeo_ns: int | None = None
@@ -86,6 +94,8 @@ class Options:
         self.syncnt = 0  # not set: tcp_syn_retries, and of a listener tcp_synack_retries
         self.linger2_ns = config.fin_timeout_ns
         self.user_timeout_ns = 0
+        self.notsent_lowat = 0  # 0: not set, tcp_notsent_lowat
+        self.window_clamp = 0
         self.hops = -1  # IPV6_UNICAST_HOPS; -1: as the host does
         self.tclass = 0  # IPV6_TCLASS
         self.quickack = True
@@ -107,6 +117,8 @@ class Options:
         tcb.keepintvl_ns = self.keepintvl_ns
         tcb.keepcnt = self.keepcnt
         tcb.user_timeout_ns = self.user_timeout_ns
+        tcb.notsent_lowat = self.notsent_lowat or tcb.config.notsent_lowat
+        tcb.user_clamp = self.window_clamp
         tcb.syn_retries = self.syncnt or tcb.config.syn_retries
         tcb.linger2_ns = self.linger2_ns
         tcb.user_mss = self.maxseg
@@ -115,6 +127,8 @@ class Options:
         tcb.defer_accept = self.defer_accept
         if not self.quickack:
             tcb.pingpong = tcb.config.pingpong_thresh
+        if self.rcvbuf > tcb.rcvbuf:  # SO_RCVLOWAT wanted more
+            tcb.rcvbuf = self.rcvbuf
         if self.rcvbuf_locked:
             tcb.rcvbuf = self.rcvbuf
             tcb.rcvbuf_locked = True

@@ -202,7 +202,10 @@ class TcpSock:
     def mark(self, tcb: Tcb) -> None:
         """Let a connection's segments have the hop limit and class of the options."""
         options = self.options
-        self.kernel.ip.mark(tcb.flow, hops=options.hops, tclass=options.tclass)
+        if is_v6(tcb.flow[0]):
+            self.kernel.ip.mark(tcb.flow, ttl=options.hops, tos=options.tclass)
+        else:
+            self.kernel.ip.mark(tcb.flow, ttl=options.ttl, tos=options.tos)
 
     def places(self) -> tuple[str, ...]:
         """Return the addresses under which the demultiplexer knows it as a listener."""

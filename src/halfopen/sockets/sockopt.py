@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Callable
-from errno import EDOM, EINVAL, ENOPROTOOPT, EOPNOTSUPP, EPERM
+from errno import EDOM, EINVAL, ENOENT, ENOPROTOOPT, EOPNOTSUPP, EPERM
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from halfopen.base.units import MS, US, S
@@ -11,12 +11,15 @@ from halfopen.sockets import constants as c
 from halfopen.sockets.errors import fail
 from halfopen.sockets.info import tcp_info
 from halfopen.sockets.sock import TcpSock
+from halfopen.sockets.sockopt4 import IPV4, get_ipv4, set_ipv4
 from halfopen.sockets.sockopt6 import get_ipv6, set_ipv6
 from halfopen.sockets.waiting import NotSimulatedError
 from halfopen.tcp import acking, calls, timers
+from halfopen.tcp.buffers import space_from_window
 from halfopen.tcp.jiffies import HZ, JIFFY, to_jiffies
 from halfopen.tcp.states import MAY_SEND, State
 from halfopen.tcp.tcb import ACK_PUSHED, ACK_SCHED, MSS_DEFAULT
+from halfopen.tcp.window import CLAMP_MIN, clamp_window
 
 if TYPE_CHECKING:
     from halfopen.sockets.options import Options
@@ -35,6 +38,16 @@ _FIN_TIMEOUT_MAX_S: Final = 120
 #: Of a SYN,ACK, as TCP_DEFER_ACCEPT counts: an octet full, none longer than two minutes.
 _TIMEOUTS_MAX: Final = 255
 _TIMEOUT_MAX_S: Final = 120
+_UNSIGNED: Final = 0xFFFFFFFF
+_CA_NAME_MAX: Final = 16
+_RENO: Final = b"reno"
+#: Other algorithms that Linux has (its modules tcp_*.c).
+_OTHERS: Final = frozenset(
+    {
+        *(b"bbr", b"bic", b"cdg", b"cubic", b"dctcp", b"highspeed", b"htcp", b"hybla"),
+        *(b"illinois", b"lp", b"nv", b"scalable", b"vegas", b"veno", b"westwood", b"yeah"),
+    }
+)
 
 
 class Number:
@@ -127,6 +140,7 @@ KEPT: Final[dict[tuple[int, int], _Kept]] = {
     (c.SOL_SOCKET, c.SO_OOBINLINE): (Flag("oobinline", "oobinline"), None),
     (c.SOL_SOCKET, c.SO_KEEPALIVE): (Flag("keepalive", "keepalive"), _keepalive_changed),
     (c.SOL_SOCKET, c.SO_PRIORITY): (Number("priority", "", low=-_INT_MAX - 1, high=_INT_MAX), None),
+    (c.SOL_SOCKET, c.SO_MARK): (Number("mark", "", low=-_INT_MAX - 1, high=_INT_MAX), None),
     (c.IPPROTO_IP, c.IP_RECVERR): (Flag("recverr", "recverr"), _recverr_changed),
     (c.IPPROTO_IP, c.IP_FREEBIND): (Flag("freebind"), None),
     (c.IPPROTO_IP, c.IP_BIND_ADDRESS_NO_PORT): (Flag("bind_address_no_port"), None),
@@ -189,7 +203,41 @@ def _force_sndbuf(sock: "TcpSock", value: int, now: int) -> None:  # noqa: ARG00
 
 
 def _set_rcvlowat(sock: "TcpSock", value: int, now: int) -> None:  # noqa: ARG001  a row of the table
-    own(sock).rcvlowat = _INT_MAX if value < 0 else value or 1
+    """Keep it below half of the largest buffer, which grows with it (Linux tcp_set_rcvlowat)."""
+    options = own(sock)
+    tcb = sock.tcb
+    most = options.rcvbuf if options.rcvbuf_locked else sock.kernel.config.rmem_max
+    least = min(_INT_MAX if value < 0 else value, most >> 1)
+    options.rcvlowat = least or 1
+    sock.read_wait.wake()
+    if options.rcvbuf_locked:
+        return
+    if tcb is None:
+        options.rcvbuf = max(options.rcvbuf, 2 * least)
+    elif space_from_window(tcb, least) > tcb.rcvbuf:
+        tcb.rcvbuf = space_from_window(tcb, least)
+        tcb.window_clamp = max(tcb.window_clamp, least)
+
+
+def _set_notsent_lowat(sock: "TcpSock", value: int, now: int) -> None:  # noqa: ARG001  a row of the table
+    """So little must be unsent for more to be taken; 0: tcp_notsent_lowat says how little."""
+    options = own(sock)
+    options.notsent_lowat = value & _UNSIGNED
+    if sock.tcb is not None:
+        sock.tcb.notsent_lowat = options.notsent_lowat or sock.kernel.config.notsent_lowat
+        sock.write_wait.wake()
+
+
+def _set_window_clamp(sock: "TcpSock", value: int, now: int) -> None:  # noqa: ARG001  a row of the table
+    """Bound the window that is offered; 0, of a closed socket only: not at all."""
+    tcb = sock.tcb
+    closed = sock.sk_state is State.CLOSED
+    if not value and not closed:
+        raise fail(EINVAL)
+    if tcb is None or closed:
+        own(sock).window_clamp = max(value, CLAMP_MIN) if value else 0
+    else:
+        clamp_window(tcb, value)
 
 
 def _set_maxseg(sock: "TcpSock", value: int, now: int) -> None:  # noqa: ARG001  a row of the table
@@ -319,6 +367,20 @@ def _get_domain(sock: "TcpSock") -> int:
     return c.AF_INET6 if sock.v6 else c.AF_INET
 
 
+def _get_notsent_lowat(sock: "TcpSock") -> int:
+    return _signed(sock.options.notsent_lowat)
+
+
+def _get_window_clamp(sock: "TcpSock") -> int:
+    if sock.tcb is None or sock.sk_state is State.CLOSED:
+        return sock.options.window_clamp
+    return sock.tcb.window_clamp
+
+
+def _signed(number: int) -> int:
+    return number - (number >> 31 << 32)
+
+
 def _get_one(sock: "TcpSock") -> int:  # noqa: ARG001  a row of the table
     return 1
 
@@ -331,6 +393,8 @@ SET: Final[dict[tuple[int, int], "Callable[[TcpSock, int, int], None]"]] = {
     (c.SOL_SOCKET, c.SO_SNDBUFFORCE): _force_sndbuf,
     (c.SOL_SOCKET, c.SO_RCVLOWAT): _set_rcvlowat,
     (c.IPPROTO_TCP, c.TCP_MAXSEG): _set_maxseg,
+    (c.IPPROTO_TCP, c.TCP_NOTSENT_LOWAT): _set_notsent_lowat,
+    (c.IPPROTO_TCP, c.TCP_WINDOW_CLAMP): _set_window_clamp,
     (c.IPPROTO_TCP, c.TCP_SYNCNT): _set_syncnt,
     (c.IPPROTO_TCP, c.TCP_LINGER2): _set_linger2,
     (c.IPPROTO_TCP, c.TCP_DEFER_ACCEPT): _set_defer_accept,
@@ -347,6 +411,8 @@ GET: Final[dict[tuple[int, int], "Callable[[TcpSock], int]"]] = {
     (c.SOL_SOCKET, c.SO_RCVLOWAT): _get_rcvlowat,
     (c.SOL_SOCKET, c.SO_SNDLOWAT): _get_one,
     (c.IPPROTO_TCP, c.TCP_MAXSEG): _get_maxseg,
+    (c.IPPROTO_TCP, c.TCP_NOTSENT_LOWAT): _get_notsent_lowat,
+    (c.IPPROTO_TCP, c.TCP_WINDOW_CLAMP): _get_window_clamp,
     (c.IPPROTO_TCP, c.TCP_SYNCNT): _get_syncnt,
     (c.IPPROTO_TCP, c.TCP_LINGER2): _get_linger2,
     (c.IPPROTO_TCP, c.TCP_DEFER_ACCEPT): _get_defer_accept,
@@ -354,10 +420,6 @@ GET: Final[dict[tuple[int, int], "Callable[[TcpSock], int]"]] = {
 }
 #: Linux knows them and we don't: a loud error instead of a wrong answer.
 NOT_SIMULATED: Final[dict[tuple[int, int], str]] = {
-    (c.IPPROTO_TCP, c.TCP_WINDOW_CLAMP): "TCP_WINDOW_CLAMP",
-    (c.IPPROTO_TCP, c.TCP_CONGESTION): "TCP_CONGESTION",
-    (c.IPPROTO_IP, c.IP_TOS): "IP_TOS",
-    (c.IPPROTO_IP, c.IP_TTL): "IP_TTL",
     (c.IPPROTO_IP, c.IP_TRANSPARENT): "IP_TRANSPARENT",
     (c.IPPROTO_IP, c.IP_LOCAL_PORT_RANGE): "IP_LOCAL_PORT_RANGE",
 }
@@ -420,15 +482,32 @@ def _get_sndtimeo(sock: "TcpSock | UdpSock", now: int) -> bytes:  # noqa: ARG001
     return _from_timeout(sock.options.sndtimeo_ns)
 
 
+def _set_congestion(sock: "TcpSock | UdpSock", value: bytes) -> None:  # noqa: ARG001  a row of the table
+    """Choose by name; Reno alone is simulated."""
+    if not value:
+        raise fail(EINVAL)
+    name = value[: _CA_NAME_MAX - 1].split(b"\0")[0]
+    if name in _OTHERS:
+        raise NotSimulatedError(f"TCP_CONGESTION {name.decode()} is not simulated, only reno is")
+    if name != _RENO:
+        raise fail(ENOENT)
+
+
+def _get_congestion(sock: "TcpSock", now: int) -> bytes:  # noqa: ARG001  a row of the table
+    return _RENO.ljust(_CA_NAME_MAX, b"\0")
+
+
 SET_STRUCT: Final[dict[tuple[int, int], "Callable[[TcpSock | UdpSock, bytes], None]"]] = {
     (c.SOL_SOCKET, c.SO_LINGER): _set_linger,
     (c.SOL_SOCKET, c.SO_RCVTIMEO): _set_rcvtimeo,
     (c.SOL_SOCKET, c.SO_SNDTIMEO): _set_sndtimeo,
+    (c.IPPROTO_TCP, c.TCP_CONGESTION): _set_congestion,
 }
 GET_STRUCT: Final[dict[tuple[int, int], "Callable[[TcpSock, int], bytes]"]] = {
     (c.SOL_SOCKET, c.SO_LINGER): _get_linger,
     (c.SOL_SOCKET, c.SO_RCVTIMEO): _get_rcvtimeo,
     (c.SOL_SOCKET, c.SO_SNDTIMEO): _get_sndtimeo,
+    (c.IPPROTO_TCP, c.TCP_CONGESTION): _get_congestion,
     (c.IPPROTO_TCP, c.TCP_INFO): tcp_info,
 }
 
@@ -448,11 +527,13 @@ def set_option(sock: "TcpSock", level: int, name: int, value: int | bytes, now: 
     if level == c.IPPROTO_IPV6 and sock.v6:
         set_ipv6(sock, own(sock), name, raw)
         return
-    if sock.v6 and key == (c.IPPROTO_IP, c.IP_RECVERR):
-        raise NotSimulatedError("IP_RECVERR of an AF_INET6 socket is not simulated")
+    _refuse_on_v6(sock, level, name)
     if key in NOT_SIMULATED:
         raise NotSimulatedError(f"setsockopt {NOT_SIMULATED[key]} is not simulated")
     number = _number(level, name, raw)
+    if level == c.IPPROTO_IP and name in IPV4:
+        set_ipv4(sock, own(sock), name, number)
+        return
     kept = KEPT.get(key)
     if kept is not None:
         _keep(sock, kept, number, now)
@@ -461,6 +542,13 @@ def set_option(sock: "TcpSock", level: int, name: int, value: int | bytes, now: 
     if set_number is None:
         raise fail(ENOPROTOOPT)
     set_number(sock, number, now)
+
+
+def _refuse_on_v6(sock: "TcpSock | UdpSock", level: int, name: int) -> None:
+    """What AF_INET6 sockets say of the IPv4 that they speak is not simulated."""
+    if sock.v6 and level == c.IPPROTO_IP and (name in IPV4 or name == c.IP_RECVERR):
+        msg = f"the option {name} of IPPROTO_IP of an AF_INET6 socket is not simulated"
+        raise NotSimulatedError(msg)
 
 
 def _keep(sock: "TcpSock", kept: _Kept, number: int, now: int) -> None:
@@ -485,6 +573,8 @@ def _put(sock: "TcpSock", row: Flag | Number, setting: object) -> None:
 def get_option(sock: "TcpSock", level: int, name: int, now: int) -> bytes:
     """Carry out getsockopt on a TCP socket; the answer is not yet cut to the caller's size."""
     key = (level, name)
+    if level == c.IPPROTO_IP and name in IPV4:
+        return struct.pack("=i", get_ipv4(sock, name))
     kept = KEPT.get(key)
     if kept is not None:
         row = kept[0]
@@ -534,11 +624,14 @@ def set_udp_option(sock: "UdpSock", level: int, name: int, value: int | bytes) -
     if level == c.IPPROTO_IPV6 and sock.v6:
         set_ipv6(sock, own(sock), name, raw)
         return
-    if sock.v6 and key == (c.IPPROTO_IP, c.IP_RECVERR):
-        raise NotSimulatedError("IP_RECVERR of an AF_INET6 socket is not simulated")
+    _refuse_on_v6(sock, level, name)
     number = _number(level, name, raw)
     kept = KEPT.get(key)
-    if key == (c.IPPROTO_IP, c.IP_RECVERR):
+    if level == c.IPPROTO_IP and name in IPV4:
+        set_ipv4(sock, own(sock), name, number)
+    elif kept is not None and key in _UDP_NUMBERS and isinstance(kept[0], Number):
+        setattr(own(sock), kept[0].field, number)
+    elif key == (c.IPPROTO_IP, c.IP_RECVERR):
         own(sock).recverr = number != 0
         sock.recverr_changed()
     elif kept is not None and level in _UDP_LEVELS and isinstance(kept[0], Flag):
@@ -571,6 +664,10 @@ def get_udp_option(sock: "UdpSock", level: int, name: int) -> bytes:
         return struct.pack("=i", int(sock.options.recverr and not sock.v6))
     if sock.v6 and key == (c.IPPROTO_IPV6, c.IPV6_RECVERR):
         return struct.pack("=i", int(sock.options.recverr))
+    if level == c.IPPROTO_IP and name in IPV4:
+        return struct.pack("=i", get_ipv4(sock, name))
+    if kept is not None and key in _UDP_NUMBERS:
+        return struct.pack("=i", int(getattr(sock.options, kept[0].field)))
     if kept is not None and level in _UDP_LEVELS and isinstance(kept[0], Flag):
         return struct.pack("=i", int(getattr(sock.options, kept[0].field)))
     if level == c.IPPROTO_IPV6 and sock.v6:
@@ -599,6 +696,7 @@ def _get_udp_number(sock: "UdpSock", level: int, name: int) -> int:
 
 
 #: Whose flags a socket for datagrams has, too.
+_UDP_NUMBERS: Final = ((c.SOL_SOCKET, c.SO_PRIORITY), (c.SOL_SOCKET, c.SO_MARK))
 _UDP_LEVELS: Final = (c.SOL_SOCKET, c.IPPROTO_IP)
 _UDP_STRUCT: Final[dict[tuple[int, int], "Callable[[TcpSock | UdpSock, int], bytes]"]] = {
     (c.SOL_SOCKET, c.SO_LINGER): _get_linger,
@@ -610,7 +708,10 @@ _UDP_STRUCT: Final[dict[tuple[int, int], "Callable[[TcpSock | UdpSock, int], byt
 def setsockopt(
     table: "FdTable", fd: int, level: int, name: int, value: int | bytes, now: int
 ) -> None:
-    """Set an option; ``value`` is a number, or the octets of a structure."""
+    """Set an option; ``value`` is a number, or the octets of a structure.
+
+    Raises OSError: EPERM without the privilege, EINVAL, ENOPROTOOPT.
+    """
     file = table.socket(fd)
     if level == c.SOL_SOCKET and not table.privileged:
         _check_privilege(name, value)
@@ -628,7 +729,7 @@ def _check_privilege(name: int, value: int | bytes) -> None:
 
     Raises OSError EPERM. Linux sk_setsockopt: CAP_NET_ADMIN.
     """
-    if name in (c.SO_RCVBUFFORCE, c.SO_SNDBUFFORCE):
+    if name in (c.SO_RCVBUFFORCE, c.SO_SNDBUFFORCE, c.SO_MARK):
         raise fail(EPERM)
     if name == c.SO_PRIORITY:
         raw = struct.pack("=i", value) if isinstance(value, int) else value

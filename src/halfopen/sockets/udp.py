@@ -336,7 +336,9 @@ class UdpSock:
             options = self.options
             packet.ttl = HOPS_DEFAULT if options.hops < 0 else options.hops
             packet.tos = options.tclass
-        failed = self.kernel.ip.send(packet, now, self.bound_if)
+        else:
+            packet.tos = self.options.tos
+        failed = self.kernel.ip.send(packet, now, self.bound_if, ttl=self.options.ttl)
         assert not failed, "the way that was found is gone"
 
     def _on_link(self, host: str, zone: int) -> str:

@@ -109,13 +109,17 @@ def initial_window(tcb: Tcb, mss: int) -> None:
 
     A SYN tells at most 65535 of it. Linux tcp_select_initial_window.
     """
-    space = window_from_space(tcb, tcb.rcvbuf)
+    full = window_from_space(tcb, tcb.rcvbuf)
+    clamp = tcb.user_clamp or 65535 << 14
+    if tcb.rcvbuf_locked:
+        clamp = min(clamp, full)
+    space = min(full, clamp)
     tcb.rcv_wnd = space // mss * mss if space > mss else space
     tcb.rcv_wscale = 0
     if tcb.wscale_ok:
-        largest = space if tcb.rcvbuf_locked else max(space, tcb.config.rmem_largest)
+        largest = min(max(space, tcb.config.rmem_largest), clamp)
         tcb.rcv_wscale = min(max(largest.bit_length() - 1 - 15, 0), 14)
-    tcb.window_clamp = 65535 << tcb.rcv_wscale
+    tcb.window_clamp = min(65535 << tcb.rcv_wscale, clamp)
     tcb.rcv_ssthresh = tcb.rcv_wnd
 
 

@@ -36,6 +36,7 @@ class Config:
         self.loss_probes = _number(sysctl, "tcp_early_retrans") in {3, 4}
         self.retrans_collapse = _number(sysctl, "tcp_retrans_collapse") != 0
         self.pingpong_thresh = _number(sysctl, "tcp_pingpong_thresh")
+        self.notsent_lowat = _number(sysctl, "tcp_notsent_lowat")
         self.reordering = _number(sysctl, "tcp_reordering")
         self.rfc1337 = _number(sysctl, "tcp_rfc1337") != 0
         self.abort_on_overflow = _number(sysctl, "tcp_abort_on_overflow") != 0

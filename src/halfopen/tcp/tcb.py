@@ -115,6 +115,7 @@ class Tcb:
         "mdev_max_us",
         "mdev_us4",
         "minisock",
+        "minisock_at",
         "msl_at",
         "mss",
         "mss_clamp",
@@ -123,6 +124,7 @@ class Tcb:
         "no_room",
         "no_route",
         "nodelay",
+        "notsent_lowat",
         "oobinline",
         "ooo",
         "oow_ack_at",
@@ -207,6 +209,7 @@ class Tcb:
         "unsent",
         "urg_data",
         "user",
+        "user_clamp",
         "user_mss",
         "user_timeout_ns",
         "wake",
@@ -256,6 +259,8 @@ class Tcb:
         self.defer_accept = (
             0  # TCP_DEFER_ACCEPT of who connects: the handshake's ACK waits for text
         )
+        self.notsent_lowat = config.notsent_lowat  # so little must be unsent to take more
+        self.user_clamp = 0  # TCP_WINDOW_CLAMP, set before the handshake
         self.syn_retries = config.syn_retries
         self.syn_sent_at = 0  # the first SYN left
         self.write_waits = False  # a send waits for the handshake
@@ -393,6 +398,7 @@ class Tcb:
         self.oow_ack_at: int | None = None  # the latest reply to an unacceptable segment
 
         self.keepalive_at: int | None = None
+        self.minisock_at = 0
         self.time_wait_at = 0  # it became a minisock, or had its TIME-WAIT begun again
         self.msl_at: int | None = None  # end of TIME-WAIT, or of an orphan's FIN-WAIT-2
         # an orphan in FIN-WAIT-2, and TIME-WAIT, keep next to nothing (Linux inet_timewait_sock)
@@ -411,15 +417,18 @@ class Tcb:
     @property
     def has_room(self) -> bool:
         """Whether ``send`` would take at least a byte now (Linux sk_stream_memory_free)."""
-        return self.snd_queued < self.sndbuf
+        unsent = self.write_seq - self.snd_nxt
+        return self.snd_queued < self.sndbuf and unsent < self.notsent_lowat
 
     @property
     def writeable(self) -> bool:
-        """Whether poll says POLLOUT: a third of the buffer is free.
+        """Whether poll says POLLOUT: a third of the buffer is free, and little enough is unsent.
 
-        Linux sk_stream_is_writeable.
+        Linux sk_stream_is_writeable, tcp_stream_memory_free.
         """
-        return self.sndbuf - self.snd_queued >= self.snd_queued >> 1
+        unsent = self.write_seq - self.snd_nxt
+        free = self.sndbuf - self.snd_queued
+        return free >= self.snd_queued >> 1 and 2 * unsent < self.notsent_lowat
 
     @property
     def conn(self) -> str:

@@ -1,8 +1,13 @@
 """The receive window that we offer (RFC 9293 3.8.6.2; Linux tcp_select_window)."""
 
-from halfopen.tcp.buffers import RATIO_SHIFT, free_space, truesize, window_from_space
+from typing import Final
+
+from halfopen.tcp.buffers import RATIO_SHIFT, free_space, window_from_space
 from halfopen.tcp.skb import Skb
 from halfopen.tcp.tcb import ACK_NOMEM, Tcb
+
+#: No clamp is smaller (Linux SOCK_MIN_RCVBUF / 2).
+CLAMP_MIN: Final = 1152
 
 
 def open_window(tcb: Tcb) -> int:
@@ -106,7 +111,7 @@ def learn_ratio(tcb: Tcb, octets: int, memory: int) -> None:
 def clamp_window(tcb: Tcb, window: int) -> None:
     """Bound the window anew (Linux tcp_set_window_clamp)."""
     old = tcb.window_clamp
-    new = max(window, truesize(0))
+    new = max(window, CLAMP_MIN)
     if new == old:
         return
     tcb.window_clamp = new

@@ -441,7 +441,7 @@ def test_a_connection_can_have_its_own_hop_limit_and_class() -> None:
     tcb = host.connect()
     shown: list[tuple[int, int]] = []
     for hops, tclass in ((7, 0x48), (-1, 0x20), (-1, 0)):
-        host.ip.mark(tcb.flow, hops=hops, tclass=tclass)
+        host.ip.mark(tcb.flow, ttl=hops, tos=tclass)
         if not shown:
             (packet,) = host.leaves()
         else:
@@ -450,7 +450,7 @@ def test_a_connection_can_have_its_own_hop_limit_and_class() -> None:
         shown.append((packet.ttl, packet.tos))
     assert shown == [(7, 0x48), (64, 0x20), (64, 0)]
     other = host.connect(sport=40_001)
-    host.ip.mark(tcb.flow, hops=9, tclass=0)
+    host.ip.mark(tcb.flow, ttl=9, tos=0)
     assert [packet.ttl for packet in host.leaves()] == [64]
     assert other.state is State.SYN_SENT
 

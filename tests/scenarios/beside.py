@@ -1,0 +1,83 @@
+"""Programs that set an option and show what comes of it."""
+# ruff: noqa: T201  programs print
+
+import contextlib
+import select
+import socket
+import time
+from typing import Final
+
+from halfopen.scenario.model import Lab
+from halfopen.scenario.notes import lingering, pair
+
+S, T, IP = socket.SOL_SOCKET, socket.IPPROTO_TCP, socket.IPPROTO_IP
+OPTIONS: Final[dict[str, tuple[int, int, int]]] = {
+    "IP_TOS": (IP, socket.IP_TOS, 0x10),
+    "IP_TTL": (IP, socket.IP_TTL, 33),
+    "TCP_NOTSENT_LOWAT": (T, socket.TCP_NOTSENT_LOWAT, 4_000),
+    "TCP_WINDOW_CLAMP": (T, socket.TCP_WINDOW_CLAMP, 6_000),
+    "TCP_MAXSEG": (T, socket.TCP_MAXSEG, 600),
+    "SO_RCVLOWAT": (S, socket.SO_RCVLOWAT, 3_000),
+    "SO_PRIORITY": (S, socket.SO_PRIORITY, 6),
+    "SO_MARK": (S, socket.SO_MARK, 5),
+}
+CLOSED: Final = 81
+#: More than is written: TCP_NOTSENT_LOWAT alone says how much.
+ROOM: Final = 200_000
+
+
+def _set(lab: Lab, sock: socket.socket, where: str) -> None:
+    if lab.settings["set"] == where:
+        sock.setsockopt(*OPTIONS[lab.settings["option"]])
+
+
+def _show(lab: Lab, sock: socket.socket) -> None:
+    level, name, _ = OPTIONS[lab.settings["option"]]
+    print(sock.getsockopt(level, name))
+
+
+def server(lab: Lab) -> None:
+    """Accept, read what comes every now and then, send something, and close."""
+    listener = socket.socket()
+    _set(lab, listener, "listener")
+    listener.bind((lab.address("server"), pair.PORT))
+    listener.listen(5)
+    lab.mark("listening")
+    conn, _ = listener.accept()
+    _show(lab, conn)
+    time.sleep(0.33)
+    lingering.read(conn)
+    conn.sendall(bytes(2_000))
+    time.sleep(0.13)
+    conn.sendall(bytes(2_000))
+    time.sleep(0.13)
+    conn.close()
+    time.sleep(pair.LONG)
+
+
+def client(lab: Lab) -> None:
+    """Send as much as is taken, wait until more would be, read to the end; be refused, too."""
+    sock = socket.socket()
+    sock.setsockopt(S, socket.SO_SNDBUF, ROOM)
+    _set(lab, sock, "client, before connect")
+    sock.connect((lab.address("server"), pair.PORT))
+    _set(lab, sock, "client, connected")
+    _show(lab, sock)
+    time.sleep(0.05)
+    took = 0
+    with contextlib.suppress(BlockingIOError):
+        for _ in range(25 if lab.settings["option"] == "TCP_NOTSENT_LOWAT" else 12):
+            took += sock.send(bytes(2_000), socket.MSG_DONTWAIT)
+    print("took", took)
+    poll = select.poll()
+    poll.register(sock, select.POLLOUT)
+    print("more", len(poll.poll(600)))
+    sock.shutdown(socket.SHUT_WR)
+    poll.modify(sock, select.POLLIN)
+    print("readable", len(poll.poll(900)), len(sock.recv(1 << 17, socket.MSG_DONTWAIT)))
+    time.sleep(0.25)
+    sock.close()
+    refused = socket.socket()
+    _set(lab, refused, "client, before connect")
+    print("refused", refused.connect_ex((lab.address("server"), CLOSED)))
+    time.sleep(pair.LONG)
