@@ -81,3 +81,42 @@ def client(lab: Lab) -> None:
     _set(lab, refused, "client, before connect")
     print("refused", refused.connect_ex((lab.address("server"), CLOSED)))
     time.sleep(pair.LONG)
+
+
+def tied_server(lab: Lab) -> None:
+    """Take connections and datagrams by one interface; open a connection by the other."""
+    listener, datagrams = socket.socket(), socket.socket(type=socket.SOCK_DGRAM)
+    for sock in (listener, datagrams):
+        sock.setsockopt(S, socket.SO_BINDTODEVICE, lab.settings["device"].encode())
+        sock.bind(("0.0.0.0", pair.PORT))
+    listener.listen(5)
+    lab.mark("listening")
+    poll = select.poll()
+    poll.register(listener, select.POLLIN)
+    if poll.poll(700):
+        conn, _ = listener.accept()
+        print(conn.getsockopt(S, socket.SO_BINDTODEVICE, 16))
+        conn.sendall(pair.PONG)
+    poll.modify(listener, 0)
+    poll.register(datagrams, select.POLLIN)
+    if poll.poll(300):
+        print(datagrams.recv(100))
+    back = socket.socket()
+    back.setsockopt(S, socket.SO_BINDTODEVICE, b"eth1")
+    print("back", back.connect_ex((lab.address("b"), CLOSED)))
+    time.sleep(pair.LONG)
+
+
+def asking(lab: Lab) -> None:
+    """Connect, say something by a datagram; what comes of it is in the record of the calls."""
+    there = (lab.address("server"), pair.PORT)
+    sock = socket.socket()
+    if not sock.connect_ex(there):
+        sock.recv(100)
+    datagrams = socket.socket(type=socket.SOCK_DGRAM)
+    datagrams.connect(there)
+    datagrams.send(pair.PING)
+    time.sleep(0.1)
+    with contextlib.suppress(ConnectionRefusedError):
+        datagrams.send(pair.PING)
+    time.sleep(pair.LONG)

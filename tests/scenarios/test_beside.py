@@ -6,7 +6,7 @@ from tests.scenarios.alike import alike
 
 from halfopen.base.units import MS
 from halfopen.record.events import Output
-from halfopen.scenario.model import Variant
+from halfopen.scenario.model import Host, Link, OnMark, Process, Variant
 from halfopen.scenario.notes import pair
 
 pytestmark = [pytest.mark.kernel, pytest.mark.slow, pytest.mark.timeout(150)]
@@ -29,3 +29,35 @@ def test_what_an_option_changes(option: str) -> None:
     for trace in alike(*(variant(option, where) for where in WHERE)):
         printed = [event.text for event in trace.events if isinstance(event, Output)]
         assert any("refused" in text for text in printed), "both programs came to their end"
+
+
+def tied(device: str) -> Variant:
+    """A server with two links, at the end of each a client."""
+    hosts = {"server": ("10.0.0.1", "10.0.1.1"), "a": ("10.0.0.2",), "b": ("10.0.1.2",)}
+    return Variant(
+        settings={"device": device},
+        hosts=tuple(
+            Host(name=name, addresses=addresses, sysctl={}) for name, addresses in hosts.items()
+        ),
+        links=(Link(a="server", b="a"), Link(a="server", b="b")),
+        processes=(
+            Process(host="server", name="server", program=beside.tied_server),
+            *(
+                Process(
+                    host=name,
+                    name=name,
+                    program=beside.asking,
+                    start=OnMark(process="server", name="listening", delay_ns=delay_ms * MS),
+                )
+                for name, delay_ms in (("a", 20), ("b", 320))
+            ),
+        ),
+        steps=(),
+        horizon_ns=1270 * MS,
+    )
+
+
+def test_what_an_interface_lets_in() -> None:
+    """SO_BINDTODEVICE."""
+    for trace in alike(tied("eth0"), tied("eth1"), tied("lo")):
+        assert any("back" in event.text for event in trace.events if isinstance(event, Output))

@@ -33,8 +33,15 @@ class Demux:
         assert flow not in self.flows, f"two connections for {tcb.conn}"
         assert len(self.flows) < FLOWS_MAX, "more connections than FLOWS_MAX"
         self.flows[flow] = tcb
-        if tcb.bound_if:
-            self.tied[tcb.flow] = tcb.bound_if
+        self.tie(tcb, tcb.bound_if)
+
+    def tie(self, tcb: Tcb, zone: int) -> None:
+        """Let a connection send and receive by one interface; 0: by any."""
+        tcb.bound_if = zone
+        if zone:
+            self.tied[tcb.flow] = zone
+        else:
+            self.tied.pop(tcb.flow, None)
 
     def remove(self, tcb: Tcb) -> None:
         """Forget a connection; the flow may already be another's, which took it in TIME-WAIT."""

@@ -173,6 +173,14 @@ class TcpSock:
         """
         return wait.holder is not None and wait.disconnects != self.disconnects
 
+    def tie(self, zone: int) -> None:
+        """Be tied to an interface, by its number; 0: to none (Linux sock_bindtoindex_locked)."""
+        self.bound_if = zone
+        if self.tcb is not None:
+            self.kernel.ip.demux.tie(self.tcb, zone)
+        if self.listening is not None:
+            self.listening.bound_if = zone
+
     def inherit(self, tcb: Tcb) -> None:
         """Hand the options down to a connection that has come, and to the socket it may have."""
         self.options.apply(tcb)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from halfopen.base.units import MS, US, S
 from halfopen.net.sysctl import integer
 from halfopen.sockets import constants as c
+from halfopen.sockets.device import get_device, set_device
 from halfopen.sockets.errors import fail
 from halfopen.sockets.info import tcp_info
 from halfopen.sockets.sock import TcpSock
@@ -715,6 +716,10 @@ def setsockopt(
     file = table.socket(fd)
     if level == c.SOL_SOCKET and not table.privileged:
         _check_privilege(name, value)
+    if (level, name) == (c.SOL_SOCKET, c.SO_BINDTODEVICE):
+        raw = struct.pack("=i", value) if isinstance(value, int) else bytes(value)
+        set_device(file, raw, privileged=table.privileged)
+        return
     try:
         if isinstance(file, TcpSock):
             set_option(file, level, name, value, now)
@@ -744,6 +749,9 @@ def getsockopt(
     if not 0 <= size <= 1024:
         raise fail(EINVAL)
     file = table.socket(fd)
+    if (level, name) == (c.SOL_SOCKET, c.SO_BINDTODEVICE):
+        device = get_device(file, size or 4)
+        return device if size else 0  # CPython asks for a number, of which nothing is written
     if isinstance(file, TcpSock):
         answer = get_option(file, level, name, now)
     else:

@@ -90,6 +90,10 @@ class UdpSock:
     def bound_if(self, zone: int) -> None:
         self.end.bound_if = zone
 
+    def tie(self, zone: int) -> None:
+        """Be tied to an interface, by its number; 0: to none (Linux sock_bindtoindex_locked)."""
+        self.bound_if = zone
+
     @property
     def num(self) -> int:
         """The port that it holds."""

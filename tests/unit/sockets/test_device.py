@@ -1,0 +1,178 @@
+"""SO_BINDTODEVICE on a host with two links."""
+
+from contextlib import suppress
+from errno import EADDRINUSE, ECONNREFUSED, ENETUNREACH, EPERM
+
+from tests.unit.sockets.hosts import error
+
+from halfopen.base.rng import Rng
+from halfopen.base.units import S
+from halfopen.sockets import calls
+from halfopen.sockets import constants as c
+from halfopen.sockets.kernel import Kernel
+from halfopen.sockets.table import FdTable
+from halfopen.sockets.udp import UdpSock
+from halfopen.sockets.waiting import Wait
+from halfopen.wire.ip import PROTO_TCP, PROTO_UDP, Packet
+from halfopen.wire.tcp import ACK, RST, SYN, Segment
+from halfopen.wire.udp import Datagram
+
+HERE = ("10.0.0.1", "10.0.1.1")
+PEER = ("10.0.0.2", "10.0.1.2")
+LINKS = ("eth0", "eth1")
+
+
+class Two:
+    """A host with two links, each with a peer."""
+
+    def __init__(self) -> None:
+        self.now = 10 * S
+        self.kernel = Kernel("here", {}, Rng(0))
+        for name, here, peer in zip(LINKS, HERE, PEER, strict=True):
+            self.kernel.add_interface(name, (here, f"fd00::{name[-1]}"), peers=(peer,))
+        self.table = FdTable(self.kernel)
+
+    def socket(self, link: int | None = None, kind: int = c.SOCK_STREAM) -> int:
+        fd = calls.socket(self.table, c.AF_INET, kind | c.SOCK_NONBLOCK, 0, self.now)
+        if link is not None:
+            self.tie(fd, LINKS[link].encode())
+        return fd
+
+    def tie(self, fd: int, name: bytes | int) -> None:
+        calls.setsockopt(self.table, fd, c.SOL_SOCKET, c.SO_BINDTODEVICE, name, self.now)
+
+    def tied(self, fd: int) -> object:
+        return calls.getsockopt(self.table, fd, c.SOL_SOCKET, c.SO_BINDTODEVICE, 16, self.now)
+
+    def listens(self, link: int | None = None, *, port: int = 80) -> int:
+        fd = self.socket(link)
+        calls.bind(self.table, fd, ("0.0.0.0", port), self.now)
+        calls.listen(self.table, fd, 5, self.now)
+        return fd
+
+    def connect(self, fd: int, host: str) -> None:
+        with suppress(BlockingIOError):
+            calls.connect(self.table, fd, (host, 80), Wait(self.now), self.now)
+
+    def comes(self, link: int, seg: Segment) -> list[Segment]:
+        """Let a segment come by a link; return what answers."""
+        source, _, destination, _ = seg.flow
+        self.kernel.receive(Packet(source, destination, PROTO_TCP, seg), link, self.now)
+        return self.sent()
+
+    def sent(self) -> list[Segment]:
+        found = [load.body for _, load in self.kernel.outbox if isinstance(load, Packet)]
+        self.kernel.outbox.clear()
+        return [body for body in found if isinstance(body, Segment)]
+
+    def syn(self, link: int, *, to: int | None = None, port: int = 80) -> Segment:
+        """Let a SYN come by a link, and return the answer."""
+        there = HERE[link if to is None else to]
+        syn = Segment((PEER[link], 40_000, there, port), 5_000, 0, SYN, 60_000)
+        (answer,) = self.comes(link, syn)
+        return answer
+
+    def accepts(self, fd: int) -> int:
+        given = calls.accept(self.table, fd, Wait(self.now), self.now)
+        assert isinstance(given, tuple)
+        return given[0]
+
+
+def test_a_listener_takes_what_comes_by_its_interface() -> None:
+    host = Two()
+    host.listens(0)
+    assert host.syn(0).flags == SYN | ACK
+    assert host.syn(1).flags & RST
+    assert host.syn(1, to=0).flags & RST, "whichever of the host's addresses is meant"
+
+
+def test_one_that_is_tied_comes_before_one_that_is_not() -> None:
+    host = Two()
+    free, tied = host.socket(), host.socket(0)
+    for fd in (free, tied):
+        calls.setsockopt(host.table, fd, c.SOL_SOCKET, c.SO_REUSEPORT, 1, host.now)
+        calls.bind(host.table, fd, ("0.0.0.0", 80), host.now)
+        calls.listen(host.table, fd, 5, host.now)
+    for link, fd in ((0, tied), (1, free)):
+        answer = host.syn(link)
+        host.comes(
+            link, Segment((PEER[link], 40_000, HERE[link], 80), 5_001, answer.seq + 1, ACK, 60_000)
+        )
+        child = host.accepts(fd)
+        assert host.tied(child) == (b"eth0\0" if fd == tied else b"")
+
+
+def test_a_connection_takes_what_comes_by_its_interface() -> None:
+    host = Two()
+    fd = host.socket(0)
+    host.connect(fd, PEER[0])
+    (syn,) = host.sent()
+    assert syn.flow[0] == HERE[0]
+    back = (PEER[0], 80, HERE[0], syn.flow[1])
+    answer = Segment(back, 9_000, syn.seq + 1, SYN | ACK, 60_000)
+    assert [seg.flags for seg in host.comes(1, answer)] == [RST]
+    assert [seg.flags for seg in host.comes(0, answer)] == [ACK]
+    host.tie(fd, b"")
+    assert [seg.flags for seg in host.comes(1, answer)] == [ACK], "a challenge, from whom it is"
+
+
+def test_two_may_have_a_port_on_two_interfaces() -> None:
+    host = Two()
+    host.listens(0)
+    host.listens(1)
+    third = host.socket(1)
+    assert error(lambda: calls.bind(host.table, third, ("0.0.0.0", 80), host.now)) == EADDRINUSE
+    assert [host.syn(link).flags for link in (0, 1)] == [SYN | ACK, SYN | ACK]
+
+
+def test_datagrams_come_by_the_interface_too() -> None:
+    host = Two()
+    ends = [host.socket(link, c.SOCK_DGRAM) for link in (0, 1)]
+    for fd in ends:
+        calls.bind(host.table, fd, ("0.0.0.0", 7), host.now)
+    free = host.socket(None, c.SOCK_DGRAM)
+    assert error(lambda: calls.bind(host.table, free, ("0.0.0.0", 7), host.now)) == EADDRINUSE
+    for link, fd in enumerate(ends):
+        packet = Packet(PEER[link], HERE[link], PROTO_UDP, Datagram(9, 7, b"x"))
+        host.kernel.receive(packet, link, host.now)
+        assert calls.recv(host.table, fd, 10, 0, Wait(host.now), host.now) == b"x"
+
+
+def test_who_dissolves_a_datagram_socket_unties_it() -> None:
+    host = Two()
+    fd = host.socket(0, c.SOCK_DGRAM)
+    file = host.table.files[fd]
+    assert isinstance(file, UdpSock)
+    calls.connect(host.table, fd, (PEER[0], 7), Wait(host.now), host.now)
+    assert host.tied(fd) == b"eth0\0"
+    file.disconnect()
+    assert host.tied(fd) == b""
+
+
+def test_its_own_address_is_reached_over_the_loopback() -> None:
+    host = Two()
+    fd = host.socket(0)
+    host.connect(fd, HERE[0])
+    refused = calls.getsockopt(host.table, fd, c.SOL_SOCKET, c.SO_ERROR, 0, host.now)
+    assert refused == ECONNREFUSED
+
+
+def test_of_ipv6_it_is_not_reached() -> None:
+    host = Two()
+    fd = calls.socket(host.table, c.AF_INET6, c.SOCK_STREAM, 0, host.now)
+    host.tie(fd, b"eth0")
+    there = ("fd00::1", 80, 0, 0)
+    assert (
+        error(lambda: calls.connect(host.table, fd, there, Wait(host.now), host.now)) == ENETUNREACH
+    )
+
+
+def test_who_has_no_privileges_may_tie_a_socket_once() -> None:
+    host = Two()
+    host.table = FdTable(host.kernel, privileged=False)
+    fd = host.socket(0)
+    assert error(lambda: host.tie(fd, b"eth1")) == EPERM
+    assert host.tied(fd) == b"eth0\0"
+    other = host.socket()
+    host.tie(other, 0)
+    assert host.tied(other) == b""
