@@ -120,3 +120,24 @@ def asking(lab: Lab) -> None:
     with contextlib.suppress(ConnectionRefusedError):
         datagrams.send(pair.PING)
     time.sleep(pair.LONG)
+
+
+def half_closing(lab: Lab) -> None:
+    """Close, with TCP_LINGER2 set; the peer's end comes some time later."""
+    sock = pair.connected(lab)
+    if lab.settings["TCP_LINGER2"] != "not set":
+        sock.setsockopt(T, socket.TCP_LINGER2, int(lab.settings["TCP_LINGER2"]))
+    sock.close()
+    time.sleep(pair.LONG)
+
+
+def closing_late(lab: Lab) -> None:
+    """Close so long after the peer did."""
+    conn = pair.accepted(lab)
+    conn.recv(100)
+    time.sleep(float(lab.settings["later"]))
+    with contextlib.suppress(OSError):
+        conn.shutdown(socket.SHUT_WR)
+    time.sleep(0.1)
+    conn.close()
+    time.sleep(pair.LONG)

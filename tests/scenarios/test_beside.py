@@ -6,8 +6,10 @@ from tests.scenarios.alike import alike
 
 from halfopen.base.units import MS
 from halfopen.record.events import Output
-from halfopen.scenario.model import Host, Link, OnMark, Process, Variant
+from halfopen.scenario.model import Host, Link, OnMark, Process, Variant, each
 from halfopen.scenario.notes import pair
+from halfopen.scenario.notes.reading import segments_from
+from halfopen.wire.tcp import RST
 
 pytestmark = [pytest.mark.kernel, pytest.mark.slow, pytest.mark.timeout(150)]
 
@@ -61,3 +63,21 @@ def test_what_an_interface_lets_in() -> None:
     """SO_BINDTODEVICE."""
     for trace in alike(tied("eth0"), tied("eth1"), tied("lo")):
         assert any("back" in event.text for event in trace.events if isinstance(event, Output))
+
+
+def test_how_long_an_orphan_waits_for_the_peers_end() -> None:
+    """TCP_LINGER2: the FIN that comes too late is answered with an RST; negative: at once."""
+    asked = [
+        pair.variant(
+            settings,
+            server=beside.closing_late,
+            client=beside.half_closing,
+            horizon_ns=2270 * MS,
+        )
+        for settings in each(TCP_LINGER2=("not set", "1", "-1"), later=("0.5", "1.7"))
+    ]
+    resets = [
+        any(seen.seg.flags & RST for seen in segments_from(trace, "client"))
+        for trace in alike(*asked)
+    ]
+    assert resets == [False, False, False, True, True, True]
