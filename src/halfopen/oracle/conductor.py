@@ -222,10 +222,10 @@ def _conduct(parent: int, task: bytes, fd: int) -> int:
 
 
 def _run(parent: int, task: bytes) -> str:
-    namespaces.die_with_parent(parent)
     reason = namespaces.obstacle()
     if reason is not None:
         raise NotPossibleHereError(reason)
+    namespaces.die_with_parent(parent)
     conductor = Conductor(*pickle.loads(task))
     try:
         namespaces.run_later()
