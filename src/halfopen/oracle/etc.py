@@ -4,6 +4,7 @@ Both are the process's alone, in namespaces that end with it; on the machine not
 """
 
 import _socket
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,8 @@ _KEPT: Final = ("ld.so.cache", "passwd", "group", "localtime")
 
 def enter(files: Mapping[str, str], name: str) -> None:
     """See these files below /etc, and no others, and call the host so."""
+    for path in files:
+        assert os.path.normpath(path).startswith(f"{ETC}/"), f"{path} would be the machine's own"
     kept = {each: _read(Path(ETC, each)) for each in _KEPT}
     namespaces.unshare(namespaces.CLONE_NEWNS | namespaces.CLONE_NEWUTS)
     namespaces.mount_over(ETC)
