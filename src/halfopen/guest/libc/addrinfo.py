@@ -9,6 +9,7 @@ from halfopen.base.value import value
 from halfopen.guest.libc import destinations, hostent, hosts, nss, nssdns, tables
 from halfopen.guest.libc.hosts import AF_INET, AF_INET6, Hostent, family_of, numeric
 from halfopen.guest.libc.words import (
+    HOST_NOT_FOUND,
     NETDB_INTERNAL,
     NO_DATA,
     ROOM,
@@ -180,15 +181,16 @@ class Query:
     def _simple(self, name: str, result: Result) -> None:
         """Use gethostbyname2_r, which does not know of canonical names or zones."""
         came = hostent.by_name_growing(self.res, name)
+        self.res.h_errno = told = came.h_errno or self.res.h_errno
         if came.found is not None:
             self._take(came.found, AF_INET, result)
         elif not came.status:
-            no_data = came.h_errno == NO_DATA
+            no_data = told == NO_DATA
             raise NameFailure(_socket.EAI_NODATA if no_data else _socket.EAI_NONAME)
-        elif came.h_errno == NETDB_INTERNAL:
+        elif told == NETDB_INTERNAL:
             raise NameFailure(_socket.EAI_SYSTEM, self.res.errno)
         else:
-            again = came.h_errno == TRY_AGAIN
+            again = told == TRY_AGAIN
             raise NameFailure(_socket.EAI_AGAIN if again else _socket.EAI_NODATA)
 
     def _from_sources(self, name: str, result: Result) -> None:
@@ -219,7 +221,7 @@ class Query:
         res = self.res
         if source == "files":
             status, called, addresses, told = hosts.by_name_of_any_family(res.libc.etc, name)
-            res.h_errno = told
+            res.h_errno = told or res.h_errno
             if status == "UNAVAIL":
                 res.errno = errno.ENOENT
         else:
@@ -262,7 +264,10 @@ class Query:
         canonical = bool(self.flags & _socket.AI_CANONNAME)
         if source == "files":
             status, found = hosts.by_name(res.libc.etc, name, family)
-            status = hostent.note(res, status)
+            if status == "NOTFOUND":
+                res.h_errno = HOST_NOT_FOUND
+            elif status == "UNAVAIL":
+                res.errno = errno.ENOENT
         else:
             while True:
                 checked = not canonical

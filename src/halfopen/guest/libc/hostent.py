@@ -69,22 +69,31 @@ _Found: TypeAlias = tuple[Status, Hostent | None]
 
 
 def _ask(res: "Res", look: Callable[[str], _Found | None]) -> Lookup:
-    """Ask the sources in their order; one that is not installed is passed over."""
+    """Ask the sources in their order; one that is not installed is passed over.
+
+    The thread's own h_errno is set by the DNS only.
+    """
     status: Status = "UNAVAIL"
     found: Hostent | None = None
     asked = False
+    h_errno = NETDB_SUCCESS
     for source in nss.sources(res.libc.etc, "hosts"):
         came = look(source.name)
         if came is not None:
             asked = True
             status, found = came
+            if source.name == "dns":
+                h_errno = res.h_errno
+            elif status == "NOTFOUND":
+                h_errno = HOST_NOT_FOUND
         elif "UNAVAIL" in source.ends:
             break
         else:
             continue
         if status in source.ends or (status, res.errno) == ("TRYAGAIN", errno.ERANGE):
             break
-    h_errno = res.h_errno if asked else NO_RECOVERY
+    if not asked:
+        h_errno = NO_RECOVERY
     if status in {"SUCCESS", "NOTFOUND"}:
         code = 0
     elif status == "TRYAGAIN" and h_errno != NETDB_INTERNAL:
@@ -96,27 +105,20 @@ def _ask(res: "Res", look: Callable[[str], _Found | None]) -> Lookup:
 
 def _name_in(res: "Res", source: str, name: str, family: int, room: int) -> _Found | None:
     if source == "files":
-        status, found = hosts.by_name(res.libc.etc, name, family)
-        return note(res, status), found
+        return _in_file(res, hosts.by_name(res.libc.etc, name, family))
     return nssdns.by_name(res, name, family, room=room) if source == "dns" else None
 
 
 def _address_in(res: "Res", source: str, address: str) -> _Found | None:
     if source == "files":
-        status, found = hosts.by_address(res.libc.etc, address)
-        return note(res, status), found
+        return _in_file(res, hosts.by_address(res.libc.etc, address))
     return nssdns.by_address(res, address) if source == "dns" else None
 
 
-def note(res: "Res", status: Status) -> Status:
-    """Set the thread's errors by what became of a lookup in a file."""
-    if status == "NOTFOUND":
-        res.h_errno = HOST_NOT_FOUND
-    elif status == "SUCCESS":
-        res.h_errno = NETDB_SUCCESS
-    else:
+def _in_file(res: "Res", came: _Found) -> _Found:
+    if came[0] == "UNAVAIL":
         res.errno = errno.ENOENT
-    return status
+    return came
 
 
 def _digits_and_dots(name: str, family: int) -> "Hostent | Literal[False] | None":

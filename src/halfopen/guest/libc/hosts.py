@@ -6,7 +6,7 @@ from typing import Final
 
 from halfopen.base.value import value
 from halfopen.guest.libc.etc import Etc
-from halfopen.guest.libc.words import HOST_NOT_FOUND, NO_DATA, Status
+from halfopen.guest.libc.words import HOST_NOT_FOUND, Status
 from halfopen.sockets.waiting import NotSimulatedError
 from halfopen.wire.address import LOOPBACK, LOOPBACK6, is_v6, unmapped
 
@@ -101,7 +101,7 @@ def by_name_of_any_family(etc: Etc, name: str) -> tuple[Status, str, list[str], 
     """
     there = entries(etc, 0)
     if there is None:
-        return "UNAVAIL", "", [], NO_DATA
+        return "UNAVAIL", "", [], HOST_NOT_FOUND
     found = [entry for entry in there if _is_called(entry, name)]
     if not found:
         return "NOTFOUND", "", [], HOST_NOT_FOUND

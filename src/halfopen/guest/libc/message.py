@@ -66,6 +66,11 @@ class Message:
         return self.flags & 0xF
 
     @property
+    def is_broken(self) -> bool:
+        """Whether not all of its answers can be read."""
+        return len(self.answers) < self.counts[1]
+
+    @property
     def truncated(self) -> bool:
         """Whether it was cut off."""
         return bool(self.flags & _TC)
@@ -139,12 +144,14 @@ def parse(octets: bytes) -> Message:
     if len(octets) < HEADER:
         raise MalformedError
     ident, flags, *counts = unpack_from("!6H", octets)
-    name, at = _name(octets, HEADER)
-    if at + 4 > len(octets):
-        raise MalformedError
-    kind, klass = unpack_from("!HH", octets, at)
+    name, kind, klass, at = "", 0, 0, HEADER
+    if counts[0]:
+        name, at = _name(octets, HEADER)
+        if at + 4 > len(octets):
+            raise MalformedError
+        kind, klass = unpack_from("!HH", octets, at)
+        at += 4
     answers: list[Record] = []
-    at += 4
     for _ in range(counts[1]):
         try:
             record, at = _record(octets, at)

@@ -26,8 +26,6 @@ _KINDS: Final = {AF_INET: A, AF_INET6: AAAA}
 _FAMILIES: Final = {A: AF_INET, AAAA: AF_INET6}
 _SIZES: Final = {A: 4, AAAA: 16}
 _POINTER: Final = 8
-#: What glibc keeps in front of the names and addresses: room for 48 aliases, and one address.
-_HOST_DATA: Final = 48 * _POINTER + 16
 _TUPLE: Final = 40  # struct gaih_addrtuple
 
 
@@ -43,13 +41,9 @@ class Room:
 
     def take(self, size: int) -> None:
         """Use so much up. Raises TooSmallError."""
-        self.fit(size)
-        self.left -= size
-
-    def fit(self, size: int) -> None:
-        """Look whether there is so much. Raises TooSmallError."""
         if size > self.left:
             raise TooSmallError
+        self.left -= size
 
     def align(self, to: int) -> None:
         """Leave out what would lie askew; all began at a multiple of 16."""
@@ -67,10 +61,11 @@ def by_name(
         res.h_errno = HOST_NOT_FOUND
         return "NOTFOUND", None
     kind = _KINDS[family]
+    before = res.errno
     try:
         answers = resquery.search(res, name, (kind,))
     except resquery.NotFoundError:
-        return _missed(res), None
+        return _missed(res, before), None
     assert answers.first is not None, "one query has one answer"
     try:
         return _hostent(res, answers.first, kind, Room(room))
@@ -83,11 +78,12 @@ def by_name_of_any_family(res: "Res", name: str, room: int = ROOM) -> tuple[Stat
     if not is_hostname(name):
         res.h_errno = HOST_NOT_FOUND
         return "NOTFOUND", "", []
+    before = res.errno
     kinds = (A,) if "no-aaaa" in res.conf.flags else (A, AAAA)
     try:
         answers = resquery.search(res, name, kinds)
     except resquery.NotFoundError:
-        return _missed(res), "", []
+        return _missed(res, before), "", []
     try:
         return _both(res, answers, Room(room))
     except TooSmallError:
@@ -101,7 +97,7 @@ def _both(res: "Res", answers: Answers, room: Room) -> tuple[Status, str, list[s
     addresses: list[str] = []
     if answers.first is not None:
         status, canonical, addresses = _slice(res, answers.first, room, is_first=True)
-    if answers.second is not None and status != "UNAVAIL":
+    if answers.second is not None and status in {"SUCCESS", "NOTFOUND"}:
         other, called, more = _slice(res, answers.second, room, is_first=not addresses)
         canonical = canonical or called
         addresses += more
@@ -113,26 +109,23 @@ def _both(res: "Res", answers: Answers, room: Room) -> tuple[Status, str, list[s
 def by_address(res: "Res", address: str) -> tuple[Status, Hostent | None]:
     """Ask for the name of an address (_nss_dns_gethostbyaddr2_r)."""
     plain = unmapped(address)
-    asked = reverse_name(plain)
+    wanted = reverse_name(plain)
     try:
-        answers = resquery.query(res, asked, (PTR,))
+        answers = resquery.query(res, wanted, (PTR,))
     except resquery.NotFoundError:
         return "NOTFOUND", None
     assert answers.first is not None, "one query has one answer"
-    wanted = asked
-    for record in _records(answers.first):
-        if record.kind == CNAME:
+    for record in answers.first.answers:
+        if record.klass == IN and record.kind == CNAME:
             wanted = record.target
-        elif record.kind == PTR and record.owner.lower() == wanted.lower():
-            if not is_hostname(record.target):
-                break
+        elif record.klass == IN and record.kind == PTR and _alike(record.owner, wanted):
             res.h_errno = NETDB_SUCCESS
             family = AF_INET6 if is_v6(plain) else AF_INET
             return "SUCCESS", Hostent(
                 name=record.target, aliases=(), family=family, addresses=(plain,)
             )
-    res.h_errno, res.errno = NO_RECOVERY, errno.ENOENT
-    return "TRYAGAIN", None
+    res.h_errno = NO_RECOVERY
+    return "UNAVAIL", None
 
 
 def reverse_name(address: str) -> str:
@@ -143,19 +136,18 @@ def reverse_name(address: str) -> str:
     return ".".join(reversed(digits)) + ".ip6.arpa"
 
 
-def _missed(res: "Res") -> Status:
-    """Say what a search without a result means."""
+def _missed(res: "Res", before: int) -> Status:
+    """Say what a search without a result means; errno is mostly what it was before."""
     number = res.errno
     if number in {errno.EMFILE, errno.ENFILE}:
         res.h_errno = NETDB_INTERNAL
-    elif res.h_errno == TRY_AGAIN:
-        res.errno = errno.EAGAIN
+    res.errno = errno.EAGAIN if res.h_errno == TRY_AGAIN else before
     gone = {errno.EMFILE, errno.ENFILE, errno.ECONNREFUSED, errno.ETIMEDOUT}
     return "UNAVAIL" if number in gone else "NOTFOUND"
 
 
-def _records(heard: Message) -> list[Record]:
-    return [record for record in heard.answers if record.klass == IN]
+def _alike(name: str, other: str) -> bool:
+    return name.lower() == other.lower()
 
 
 def _address(record: Record) -> str:
@@ -172,86 +164,73 @@ def _hostent(res: "Res", heard: Message, kind: int, room: Room) -> tuple[Status,
 
     Raises TooSmallError.
     """
-    name = heard.question[0]
-    if heard.counts[0] != 1 or not is_hostname(name):
-        res.h_errno, res.errno = NO_RECOVERY, errno.EBADMSG
-        return "UNAVAIL", None
-    room.take(_HOST_DATA + (heard.counts[1] + 1) * _POINTER)
-    room.take(len(name) + 1)
-    aliases: list[str] = []
+    wanted = heard.question[0]
+    if not is_hostname(wanted):
+        res.h_errno, res.errno = HOST_NOT_FOUND, errno.ENOENT
+        return "NOTFOUND", None
+    names = [wanted]
     addresses: list[str] = []
-    for record in _records(heard):
-        room.fit(len(record.owner) + 1)
-        if not is_hostname(record.owner):
-            break
+    room.take(len(wanted) + 1)
+    for record in heard.answers:
+        if record.klass != IN:
+            continue
         if record.kind == CNAME:
-            if not is_hostname(record.target):
-                break
-            aliases.append(record.owner)
-            name = record.target
-            room.take(len(record.owner) + len(name) + 2)
-        elif record.kind == kind and record.owner.lower() == name.lower():
-            if len(record.data) != _SIZES[kind]:
-                break
-            if not addresses:
-                name = record.owner
-                room.take(len(name) + 1)
+            wanted = record.target
+            if is_hostname(wanted):
+                names.append(wanted)
+                room.take(len(wanted) + 1)
+        elif _fits(record, kind, wanted):
             room.align(4)
             room.take(_SIZES[kind])
             addresses.append(_address(record))
-    if addresses:
-        res.h_errno = NETDB_SUCCESS
-        return "SUCCESS", Hostent(
-            name=name, aliases=tuple(aliases), family=_FAMILIES[kind], addresses=tuple(addresses)
-        )
-    res.h_errno, res.errno = NO_RECOVERY, errno.ENOENT
-    return ("NOTFOUND" if aliases else "TRYAGAIN"), None
+    if heard.is_broken:
+        res.h_errno = NO_RECOVERY
+        return "UNAVAIL", None
+    if not addresses:
+        res.h_errno, res.errno = NO_RECOVERY, errno.ENOENT
+        return "TRYAGAIN", None
+    room.align(_POINTER)
+    room.take((len(addresses) + 1 + len(names)) * _POINTER)
+    res.h_errno = NETDB_SUCCESS
+    *aliases, name = names
+    return "SUCCESS", Hostent(
+        name=name, aliases=tuple(aliases), family=_FAMILIES[kind], addresses=tuple(addresses)
+    )
 
 
 def _slice(
     res: "Res", heard: Message, room: Room, *, is_first: bool
 ) -> tuple[Status, str, list[str]]:
-    """Read one of two responses (gaih_getanswer_slice). Raises TooSmallError."""
-    name = heard.question[0]
-    if heard.counts[0] != 1 or not is_hostname(name):
-        res.h_errno, res.errno = NO_RECOVERY, errno.EBADMSG
-        return "UNAVAIL", "", []
-    room.fit(len(name) + 1)
-    canonical, called, addresses = _followed(heard, room, is_first=is_first)
-    if addresses:
-        res.h_errno = NETDB_SUCCESS
-        return "SUCCESS", called, addresses
-    if canonical or not heard.counts[1]:
-        res.h_errno = HOST_NOT_FOUND
-        return "NOTFOUND", "", []
-    res.h_errno = NETDB_INTERNAL
-    return "TRYAGAIN", "", []
+    """Read one of two responses (gaih_getanswer_slice). Raises TooSmallError.
 
-
-def _followed(heard: Message, room: Room, *, is_first: bool) -> tuple[str, str, list[str]]:
-    """Follow aliases to addresses: the last alias's target, what is called so, its addresses.
-
-    Only of the first response names are kept.
+    ``is_first``: none before it had an address, and the canonical name is kept.
     """
-    canonical = called = ""
+    canonical = wanted = heard.question[0]
     addresses: list[str] = []
-    for record in _records(heard):
-        room.fit(len(record.owner) + 1)
-        if not is_hostname(record.owner):
-            break
+    res.h_errno = HOST_NOT_FOUND
+    if not heard.counts[1] or not is_hostname(wanted):
+        return "NOTFOUND", "", []
+    for record in heard.answers:
         if record.kind == CNAME:
-            if not is_hostname(record.target):
-                break
-            canonical = record.target
-            if is_first:
-                room.take(len(canonical) + 1)
-        elif record.kind in _SIZES:
-            if len(record.data) != _SIZES[record.kind]:
-                break
-            if is_first and not canonical and not addresses:
-                room.take(len(record.owner) + 1)
+            wanted = record.target
+            if is_hostname(wanted):
+                canonical = wanted
+        elif _fits(record, heard.question[1], wanted):
             room.align(_POINTER)
             room.take(_TUPLE)
-            called = called or canonical or record.owner
+            if is_first and not addresses:
+                room.take(len(canonical) + 1)
             addresses.append(_address(record))
-    return canonical, called, addresses
+    if heard.is_broken:
+        res.h_errno = NO_RECOVERY
+        return "UNAVAIL", "", []
+    if not addresses:
+        return "NOTFOUND", "", []
+    res.h_errno = NETDB_SUCCESS
+    return "SUCCESS", canonical, addresses
+
+
+def _fits(record: Record, kind: int, wanted: str) -> bool:
+    """Whether it is an address of a kind, of the name that is wanted."""
+    alike = record.kind == kind and _alike(record.owner, wanted)
+    return alike and len(record.data) == _SIZES[kind]

@@ -204,7 +204,7 @@ class Datagrams:
                 return True
             if self.bad:
                 raise NextServerError  # and the socket stays for the next round
-            if len(self.sending.asked) == 1:
+            if len(self.sending.asked) == 1 or self.res.single_request:
                 self._give_up()
             self.bad = True
             return False
@@ -266,7 +266,8 @@ class Datagrams:
         except MalformedError:
             return None
         for asked in waiting:
-            if heard.ident == asked.ident and _same_question(heard, asked):
+            matches = _is_refusal(octets, heard) or _same_question(heard, asked)
+            if heard.ident == asked.ident and matches:
                 waiting.remove(asked)
                 return heard
         return None
@@ -349,6 +350,12 @@ def address_of(res: "Res", server: "Server") -> "Address":
     if not is_v6(server.address):
         return server.address, PORT
     return server.address, PORT, 0, res.libc.zone(server.address, server.zone)
+
+
+def _is_refusal(octets: bytes, heard: Message) -> bool:
+    """Whether it is a header alone: there are servers that don't repeat the question."""
+    bare = len(octets) == message.HEADER and not heard.counts[0]
+    return bare and heard.rcode in _NOT_THIS_ONE
 
 
 def _same_question(heard: Message, asked: Message) -> bool:

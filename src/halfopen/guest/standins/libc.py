@@ -113,7 +113,7 @@ class Libc:
         lock.acquire()
         try:
             came = _simulated(look)
-            if came.found is None:
+            if came.found is None and came.h_errno:
                 self._image.libc.res().h_errno = came.h_errno
             return self._kept(function, came.found)
         finally:
