@@ -116,24 +116,22 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     return Answer(
         verdict="qualified",
         text=(
-            f"Close returns at once ({closes} of {closes} calls, non-blocking ones too), and the "
-            "system goes on sending what is left, then a FIN; so also after exit and SIGKILL. All "
-            f"of it arrived in all {whole} runs whose peer could take it, although that read late "
-            f"(acknowledged up to {later} after the close) or the cable was out for a while. But "
-            f"nobody learns whether it did: the system gives up after {off} if the peer's host is "
-            f"off, after {never} if the peer never reads, and says nothing. And it does not try, "
-            f"but sends an RST and throws the rest away ({min(cut)} to {max(cut)} of {all_of_it} "
-            "octets arrived), in two cases: the closer itself left data unread, or the peer sends "
-            "something after the close."
+            f"Close returns at once ({closes} of {closes} calls), also without blocking, and the "
+            "system goes on: it sends what is left, and then a FIN. After exit and SIGKILL, too. "
+            f"All of it arrived in all {whole} runs whose peer could take it (acknowledged up to "
+            f"{later} after the close). But nobody learns whether it did: if the peer's host is "
+            f"off the system gives up after {off}, if the peer never reads after {never}, and says "
+            "nothing. In two cases it throws the rest away and sends an RST "
+            f"({min(cut)} to {max(cut)} of {all_of_it} octets arrived): the closer left data "
+            "unread, or the peer sends something after the close."
         ),
         zh=(
-            f"close 立即返回（{closes} 次调用中 {closes} 次，非阻塞套接字也一样），系统继续发送剩"
-            "下的数据，最后发 FIN；进程 exit 或被 SIGKILL 时也如此。只要对端能收，数据全部到达（"
-            f"{whole} 次运行），即使对端很晚才读（close 之后最长 {later} 才全部确认），或网线中途"
-            f"拔出又插上。但是谁也不知道是否送达：对端主机断电，系统 {off} 后放弃；对端一直不读，"
-            f"{never} 后放弃，都不通知程序。有两种情况系统不再尝试，而是发 RST 并丢弃剩下的数据（"
-            f"{all_of_it} 字节中只到达 {min(cut)} 到 {max(cut)}）：自己的接收缓冲区里还有没读的数"
-            "据，或 close 之后对端又发来数据。"
+            f"close 立即返回（{closes} 次调用中 {closes} 次），非阻塞套接字也一样；系统继续发送剩"
+            "下的数据，最后发 FIN。进程 exit 或被 SIGKILL 时也如此。只要对端能收，数据全部到达（"
+            f"{whole} 次运行，close 之后最长 {later} 才全部确认）。但是谁也不知道是否送达：对端主"
+            f"机断电，系统 {off} 后放弃；对端一直不读，{never} 后放弃，都不通知程序。有两种情况系"
+            f"统丢弃剩下的数据并发 RST（{all_of_it} 字节中只到达 {min(cut)} 到 {max(cut)}）：自己"
+            "还有没读的数据，或 close 之后对端又发来数据。"
         ),
     )
 

@@ -14,7 +14,7 @@ from halfopen.record.query import calls
 from halfopen.record.trace import Trace
 from halfopen.scenario.model import Answer, Lab, Note, OnMark, Step, Variant, each
 from halfopen.scenario.notes import lingering, pair, unread
-from halfopen.scenario.notes.reading import segments_from, span
+from halfopen.scenario.notes.reading import segments_from, span, span_zh
 from halfopen.scenario.notes.unread import CLIENT, DELAY_NS, SERVER
 from halfopen.wire.tcp import RST
 
@@ -235,39 +235,35 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     long = {
         each.settings["l_linger"]: show_duration(_blocked(runs[each.name])) for each in _DEFAULT
     }
-    times_up, acked, broken = (span(waits[why]) for why in ("time", "acknowledged", "broken"))
-    kept = " or ".join(str(octets) for octets in sorted(set(thrown)))
-    runs_0 = len(thrown)
-    exit_waits = span(exits)
+    said = {why: (span(took), span_zh(took)) for why, took in waits.items()}
+    (times_up, times_up_zh), (acked, acked_zh) = said["time"], said["acknowledged"]
+    broken, broken_zh = said["broken"]
+    got = [str(octets) for octets in sorted(set(thrown))]
     return Answer(
         verdict="answered",
         text=(
-            "l_linger 0: close returns at once and sends an RST instead of a FIN; what is unsent "
-            "or unacknowledged is thrown away, the peer gets ECONNRESET behind what had arrived "
-            f"({kept} octets, in {runs_0} runs). Every last close does so, exit and SIGKILL too. "
-            "l_linger N: close sends a FIN and waits until all is acknowledged ("
-            f"{acked}), the connection is broken ({broken}), or N seconds are over ({times_up} "
-            "with 1 s). It returns without an error in all three; after N seconds the system goes "
-            "on as if linger were off. It waits on a non-blocking socket, too, and after shutdown; "
-            "only the last descriptor's close waits. SIGKILL and os._exit wait for nothing and "
-            f"still send the rest, but Python's own exit closes the sockets and waits ({exit_waits}"
-            "). Unread data: an RST at once, whatever N. Accepted sockets inherit it as it is when "
-            f"the handshake ends ({inherited} runs); the listener's own close never waits. With N "
-            f"= 2 min and a peer that never reads close took {long['2 min']}; with 1 h and a dead "
-            f"peer {long['1 h']}, when TCP itself gave up."
+            "l_linger 0: close returns at once, sends an RST and throws away what is not sent; the "
+            f"peer gets ECONNRESET behind what had arrived ({' or '.join(got)} octets, in "
+            f"{len(thrown)} runs). Exit and SIGKILL do the same. l_linger N: close sends a FIN and "
+            f"waits until all is acknowledged ({acked}), the connection breaks ({broken}) or N "
+            f"seconds are over ({times_up} with 1 s). It gives no error in any of these, and after "
+            "N seconds the system goes on sending. It waits on a non-blocking socket too, but only "
+            "in the last descriptor's close. With unread data an RST is sent at once. SIGKILL and "
+            f"os._exit do not wait, Python's exit does ({span(exits)}). Accepted sockets inherit "
+            f"it ({inherited} runs); a listener's own close never waits. With 2 min and a peer "
+            f"that never reads close took {long['2 min']}; with 1 h and a dead peer "
+            f"{long['1 h']}: then TCP itself gave up."
         ),
         zh=(
-            "l_linger 为 0：close 立即返回，不发 FIN 而发 RST，没发出和没确认的数据都丢弃；对端读"
-            f"完已到达的数据后得到 ECONNRESET（{runs_0} 次运行，对端得到 {kept} 字节）。最后一个描"
-            "述符怎么关都一样，exit 和 SIGKILL 也是。l_linger 为 N：close 发 FIN 并等待，直到全部"
-            f"数据被确认（{acked}），或连接断掉（{broken}），或 N 秒到时（N 为 1 s 时 {times_up}）"
-            "。三种情况 close 都不报错；到时之后系统像没设 linger 一样继续发送。非阻塞套接字也会"
-            "等，先 shutdown 也会等；只有最后一个描述符的 close 才等。SIGKILL 和 os._exit 不等待"
-            f"，剩下的数据照样发出；但 Python 正常退出时会关闭套接字，于是也等待（{exit_waits}）。"
-            "有未读数据时，不管 N 是多少都立即发 RST。accept 得到的套接字继承握手完成那一刻监听套"
-            f"接字的设置（{inherited} 次运行）；监听套接字自己的 close 从不等待。N 为 2 min 而对端"
-            f"从不读：close 用了 {long['2 min']}；N 为 1 h 而对端断电：{long['1 h']}，那时 TCP 自"
-            "己放弃了。"
+            "l_linger 为 0：close 立即返回，发 RST，没发出的数据丢弃；对端读完已到达的数据（"
+            f"{len(thrown)} 次运行，{' 或 '.join(got)} 字节）后得到 ECONNRESET。exit 和 SIGKILL 也"
+            f"一样。l_linger 为 N：close 发 FIN 并等待，直到全部数据被确认（{acked_zh}），或连接断"
+            f"掉（{broken_zh}），或 N 秒到时（N 为 1 s 时 {times_up_zh}）。三种情况 close 都不报错"
+            "，到时之后系统继续发送。非阻塞套接字也会等，但只有最后一个描述符的 close 才等。有未"
+            "读数据时立即发 RST。SIGKILL 和 os._exit 不等，Python 正常退出时会等（"
+            f"{span_zh(exits)}）。accept 得到的套接字继承这个设置（{inherited} 次运行）；监听套接"
+            f"字自己的 close 从不等待。N 为 2 min 而对端从不读：close 用了 {long['2 min']}；N 为 "
+            f"1 h 而对端断电：{long['1 h']}，那时 TCP 自己放弃了。"
         ),
     )
 

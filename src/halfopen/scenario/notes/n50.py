@@ -16,7 +16,7 @@ from halfopen.record.query import calls
 from halfopen.record.trace import Trace
 from halfopen.scenario.model import Answer, Lab, Note, Step, Variant, each
 from halfopen.scenario.notes import lingering, pair, unread
-from halfopen.scenario.notes.reading import span
+from halfopen.scenario.notes.reading import span, span_zh
 from halfopen.scenario.notes.unread import CLIENT, DELAY_NS, SERVER
 
 PONDER: Final = 0.1
@@ -214,33 +214,33 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     return Answer(
         verdict="qualified",
         text=(
-            "Linger alone does not tell the peer. With linger off, and with l_linger 1 s, close, "
-            'exit, an exception, os._exit and SIGKILL all send a FIN (recv gives b""); with '
-            f"l_linger 0 all send an RST ({crashed}). One use of it does tell: set l_linger 0 at "
-            "the start and switch it off right before the normal close; then only that close "
-            f'gives b"", and every end before it {crashed}. Of a host without power the peer hears '
-            f"nothing in any case, and {crashed} also comes where a normal close finds unread "
-            f"data. The closer is not told either: close gave no error in {silent} of {silent} "
-            "runs, whether the peer had read all, was killed or without power; l_linger only lets "
-            f"it wait ({waits}). shutdown(SHUT_WR) and then recv tells: {asked['reads and closes']}"
-            f" if the peer read all and closed, {asked['is killed, data unread']} if it was "
-            f"killed, {asked['host off']} if its host is off."
+            "Not by itself. With linger off, or l_linger 1 s, a close, exit, an exception, "
+            'os._exit and SIGKILL all send a FIN: recv gives b"". With l_linger 0 all send an '
+            f"RST: {crashed}. One way works: set l_linger 0 at the start, and switch linger off "
+            f'right before the normal close; then only that gives b"", every end before it '
+            f"{crashed}. A host without power tells nothing in any case, and {crashed} also comes "
+            "where a normal close finds unread data. The closer is not told either: close gave no "
+            f"error in {silent} of {silent} runs, whether the peer had read all, was killed or "
+            f"without power; l_linger only lets it wait ({span(waits)}). shutdown(SHUT_WR) and "
+            f"then recv tells: {asked['reads and closes']} if the peer read all and closed, "
+            f"{asked['is killed, data unread']} if it was killed, {asked['host off']} if its host "
+            "is off."
         ),
         zh=(
-            "只设 linger，对端分不出正常关闭和异常关闭。不设 linger，或 l_linger 为 1 s：close、"
-            "exit、未捕获的异常、os._exit、SIGKILL 都发 FIN（recv 返回空）；l_linger 为 0 时都发 "
-            f"RST（{crashed}）。有一种用法能区分：一开始设 l_linger 为 0，正常 close 之前再把 "
-            f"linger 关掉；这样只有正常 close 让对端的 recv 返回空，之前的任何结束都是 {crashed}。"
-            "对端主机断电时无论怎么设都没有消息；正常 close 时如果有未读数据，对端也得到 "
-            f"{crashed}。关闭的一方也不知道：{silent} 次运行中 {silent} 次 close 都不报错，不管对"
-            f"端读完了、被杀了还是断电了；l_linger 只是让它等待（{waits}）。先 shutdown（SHUT_WR）"
-            f" 再 recv 才知道：对端读完并关闭时得到 {asked['reads and closes']}，对端被杀时 "
-            f"{asked['is killed, data unread']}，对端断电时 {asked['host off']}。"
+            "只设 linger 分不出来。不设 linger，或 l_linger 为 1 s：close、exit、未捕获的异常、"
+            "os._exit、SIGKILL 都发 FIN，对端的 recv 返回空。l_linger 为 0：都发 RST，对端得到 "
+            f"{crashed}。有一种用法能区分：一开始设 l_linger 为 0，正常 close 之前再关掉 linger；"
+            f"这样只有正常 close 让 recv 返回空，之前的任何结束都是 {crashed}。主机断电时怎么设都"
+            f"没有消息；正常 close 时如果有未读数据，对端也得到 {crashed}。关闭的一方也不知道："
+            f"{silent} 次运行中 {silent} 次 close 都不报错，不管对端读完了、被杀了还是断电了；"
+            f"l_linger 只是让它等待（{span_zh(waits)}）。先 shutdown(SHUT_WR) 再 recv 才知道：对"
+            f"端读完并关闭时得到 {asked['reads and closes']}，被杀时 "
+            f"{asked['is killed, data unread']}，断电时 {asked['host off']}。"
         ),
     )
 
 
-def _closer_told(runs: Mapping[str, Trace]) -> tuple[int, str, dict[str, str]]:
+def _closer_told(runs: Mapping[str, Trace]) -> tuple[int, list[int], dict[str, str]]:
     """How many closes gave no error, how long the lingering ones took, and what recv gave."""
     silent, waits, asked = 0, [], {}
     for variant in _CLOSER:
@@ -257,7 +257,7 @@ def _closer_told(runs: Mapping[str, Trace]) -> tuple[int, str, dict[str, str]]:
         assert recv.returned_ns is not None, f"{variant.name}: recv tells"
         asked[settings["peer"]] = recv.errno or 'b""'
     assert len(set(asked.values())) == len(asked), "each in its own way"
-    return silent, span(waits), asked
+    return silent, waits, asked
 
 
 NOTE: Final = Note(
