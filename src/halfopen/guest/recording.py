@@ -63,8 +63,7 @@ def recorded(
                     result = method(self, *args, **named)
                 except BaseException as error:
                     _leave(thread, number, None, errno_name(error), is_point=is_point)
-                    if image.signals is not None:  # SIGPIPE comes with EPIPE, before it is seen
-                        image.signals.run_pending()
+                    thread.run_handlers()  # SIGPIPE comes with EPIPE, before it is seen
                     raise
                 value = result if give is None else give(self, result)
                 _leave(thread, number, result_to_json(name, value), None, is_point=is_point)

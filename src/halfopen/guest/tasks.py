@@ -166,8 +166,7 @@ class Thread:
         while True:
             result = self.enter(call, *args, wait, world.now)
             if not isinstance(result, Blocked):
-                if self._has_signals():
-                    self._run_handlers()
+                self.run_handlers()
                 return result
             if result.missed():
                 continue
@@ -192,12 +191,13 @@ class Thread:
             fence.refuse("a signal handler in the middle of a call that has done a part")
         if wait.holder is not None:
             self.enter(FdTable.abandon, wait, self.world.now)
-        self._run_handlers()
+        self.run_handlers()
 
-    def _run_handlers(self) -> None:
+    def run_handlers(self) -> None:
+        """Run the handlers that wait for this thread, if any does; they may raise."""
         signals = self.image.signals
-        assert signals is not None, "handlers of a process without signals"
-        signals.run_pending()
+        if signals is not None and self is self.image.main:
+            signals.run_pending()
 
     def enter(self, call: Callable[..., T], *args: object) -> T:
         """Enter the kernel once with ``call(table, *args)``; afterwards do what it asks for."""
@@ -235,8 +235,7 @@ class Thread:
         """Park for something that is no socket's: a lock, time."""
         self.image.count_call(self)
         woken = self.park(Blocked(queues, deadline, what))
-        if self._has_signals():
-            self._run_handlers()
+        self.run_handlers()
         return woken
 
     def _count_round(self, deadline: int | None) -> None:

@@ -1,6 +1,8 @@
 """Signals that come while a program waits; rows/signal.txt has what CPython does too."""
 # ruff: noqa: T201  programs print
 
+import errno
+import os
 import signal
 import socket
 import threading
@@ -134,3 +136,32 @@ def receives_all() -> None:
 def test_a_call_that_has_done_a_part_is_not_interrupted(program: Callable[[], None]) -> None:
     with pytest.raises(NotPossibleHereError, match="in the middle of a call"):
         alone(program)
+
+
+def another_thread_fails(call: str) -> None:
+    """Another thread's call raises at the very instant of the signal, and comes first."""
+
+    def handler(number: int, frame: object) -> None:  # noqa: ARG001  as every handler
+        print(threading.current_thread().name)
+
+    def fails() -> None:
+        sock = socket.socket()
+        time.sleep(1)
+        try:
+            if call == "recv":
+                sock.recv(1)
+            os.write(sock.fileno(), b"x")
+        except OSError as error:
+            print(errno.errorcode[error.errno or 0])
+
+    signal.signal(signal.SIGALRM, handler)
+    threading.Thread(target=fails).start()
+    time.sleep(0)
+    signal.alarm(1)
+    time.sleep(2)
+
+
+@pytest.mark.parametrize(("call", "said"), [("recv", "ENOTCONN"), ("write", "EPIPE")])
+def test_a_handler_runs_in_the_main_thread(call: str, said: str) -> None:
+    stage = alone(another_thread_fails, call)
+    assert stage.lines("another_thread_fails") == [said, "MainThread"]

@@ -168,12 +168,12 @@ class Posix:
         """Write to a socket, to standard output or to standard error."""
         octets = bytes(memoryview(data))
         if fd >= FD_BASE:
+            thread = tasks.running()
             try:
-                return tasks.running().syscall(calls.send, fd, octets, 0)
+                return thread.syscall(calls.send, fd, octets, 0)
             except BrokenPipeError:
                 self._image.broken_pipe()
-                if self._image.signals is not None:
-                    self._image.signals.run_pending()
+                thread.run_handlers()
                 raise
         if fd not in {1, 2}:
             raise OSError(errno.EBADF, "Bad file descriptor")
