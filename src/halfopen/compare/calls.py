@@ -69,13 +69,23 @@ def _dealt(ours: Threads, theirs: Threads) -> Threads:
 
 
 def _waiting_alike(threads: Threads) -> list[list[Key]]:
-    """Group threads of one process that make one call each, the same in all of them."""
+    """Group threads of one process that make one call each, the same, and are in it together."""
     groups: dict[tuple[object, ...], list[Key]] = defaultdict(list)
     for key, made in threads.items():
         first = made[0]
         if len(made) == 1 and first.call in EVERYBODY_WOKEN:
             groups[(*key[:2], first.call, first.fd, first.args)].append(key)
-    return [alike for alike in groups.values() if len(alike) > 1]
+    return [
+        alike
+        for alike in groups.values()
+        if len(alike) > 1 and _at_once([threads[key][0] for key in alike])
+    ]
+
+
+def _at_once(made: list[Call]) -> bool:
+    """Whether there is a moment at which all of these calls wait."""
+    over = [call.returned_ns for call in made if call.returned_ns is not None]
+    return not over or max(call.t_ns for call in made) < min(over)
 
 
 def _outcome(call: Call) -> tuple[str, int]:

@@ -328,6 +328,28 @@ def test_which_of_two_threads_is_served_first_is_not_compared(
     assert bool(differences(VARIANT, tell(world, WORLD), tell(kernel, KERNEL))) == seen
 
 
+def test_who_calls_when_the_other_has_been_served_waits_for_something_else() -> None:
+    def one_after_another(*given: str) -> Story:
+        """Two calls of two threads, each given its own at once."""
+        return {
+            f"thread {number}": Call(
+                (1000 + number) * MS,
+                (1000 + number) * MS,
+                "server",
+                "recv",
+                fd=1,
+                args="100",
+                result={"len": 3, "head": head},
+                thread=f"t{number}",
+            )
+            for number, head in enumerate(given)
+        }
+
+    world = story() | one_after_another("one", "two")
+    kernel = story() | one_after_another("two", "one")
+    assert differences(VARIANT, tell(world, WORLD), tell(kernel, KERNEL))
+
+
 CARRIER = CableOut(link="client-server", seen_by=("client",))
 
 
