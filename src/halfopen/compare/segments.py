@@ -45,8 +45,10 @@ class Seen:
         return "is under way" if self.packet.why is None else f"is lost ({self.packet.why})"
 
 
-#: A SYN so far from where a stream began is the beginning of another.
-_APART: Final = 1 << 16
+#: A SYN so far from where a stream began is the beginning of another, with a number that is drawn.
+#: One that takes a TIME-WAIT over is not: it goes on from there, 65,537 further on (Linux
+#: tcp_twsk_unique, tcp_timewait_state_process).
+_APART: Final = 1 << 17
 
 
 class Readings:

@@ -29,8 +29,9 @@ def test_a_host_that_has_booted_again_uses_its_port_anew(again: int) -> None:
     assert shapes(made)[3:] == [(0, None), (1, 1), (1, None), (0, None), (0, 1)]
 
 
-def test_a_syn_with_a_wrong_number_is_not_taken_for_a_new_beginning() -> None:
+@pytest.mark.parametrize("wrong", [10, 65_539], ids=["wrong", "after TIME-WAIT"])
+def test_a_syn_with_a_wrong_number_is_not_taken_for_a_new_beginning(wrong: int) -> None:
     made = Made()
     made.send(0, "client", SYN, 0)
-    made.send(1, "client", SYN, 10)
-    assert shapes(made)[1] == (10, None)
+    made.send(1, "client", SYN, wrong)
+    assert shapes(made)[1] == (wrong, None)
