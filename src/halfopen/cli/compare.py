@@ -175,7 +175,8 @@ def _for_the_kernel(variant: Variant, run_world: Callable[[Variant], Trace | str
 
 
 def _world(seed: int) -> Callable[[Variant], Trace | str]:
-    """Run variants in the world; a scenario that breaks is told in a line."""
+    """Run variants in the world, each apart; a scenario that breaks is told in a line."""
+    from halfopen.cli.apart import apart
     from halfopen.guest.arm import run_variant
 
     def run(variant: Variant) -> Trace | str:
@@ -184,7 +185,7 @@ def _world(seed: int) -> Callable[[Variant], Trace | str]:
         except BREAKS as error:
             return say(error)
 
-    return run
+    return lambda variant: apart(lambda: run(variant))
 
 
 def _record(note: Note, chosen: Sequence[_Chosen], compared: Sequence[Comparison]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Many rows on every core: workers that are forked, and run whole rows."""
+"""Many rows on every core: workers that are forked, and run whole rows, each in a fork again."""
 
 import os
 import signal
@@ -78,5 +78,7 @@ def _begin(parent: int, arms: Arms | None, notes: Notes, seed: int) -> None:
 
 
 def _run_one(line: Line) -> RowRun:
+    from halfopen.cli.apart import apart
+
     ((arms, notes, seed),) = _given
-    return run_row(line, notes[line.id], arms, seed=seed)
+    return apart(lambda: run_row(line, notes[line.id], arms, seed=seed))
