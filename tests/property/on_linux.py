@@ -12,10 +12,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
-from tests.property import binding
+from tests.property import binding, routing
 
+from halfopen.net.interfaces import split_prefix
 from halfopen.oracle import namespaces, netlink
 from halfopen.oracle.machines import QUIET_SYSCTLS
 from halfopen.scenario.unspec import dissolve
@@ -25,6 +27,7 @@ from halfopen.sockets.names import Address
 _PROGRAMS_MAX: Final = 400
 _FIRST_PORT: Final = 1_024
 _SOON_MS: Final = 20
+_RTF_LOCAL: Final = 0x80000000
 _RANGE: Final = "net.ipv4.ip_local_port_range"
 
 
@@ -162,6 +165,65 @@ class Sockets:
         return name
 
 
+def await_local(interface: str, addresses: list[str]) -> None:
+    """Wait until IPv6 addresses are the host's own: a worker of the kernel makes them so.
+
+    Linux addrconf_dad_work.
+    """
+    awaited = {socket.inet_pton(socket.AF_INET6, address).hex() for address in addresses}
+    while awaited:
+        for line in Path("/proc/thread-self/net/ipv6_route").read_text("ascii").splitlines():
+            fields = line.split()
+            if (
+                fields[1] == "80"
+                and int(fields[8], 16) & _RTF_LOCAL
+                and fields[9] in {interface, "lo"}
+            ):
+                awaited.discard(fields[0])
+
+
+class Routes:
+    """One host of ``routing``: a namespace of its own, gone with it."""
+
+    def __init__(self) -> None:
+        self.held = [namespaces.new_namespace()]
+        for name, setting in QUIET_SYSCTLS.items():
+            namespaces.set_sysctl(name, setting)
+        netlink.set_up("lo")
+
+    def interface(self, name: str, addresses: tuple[str, ...]) -> None:
+        self.held.append(namespaces.open_tun(name))
+        namespaces.set_sysctl(f"net.ipv6.conf.{name}.disable_ipv6", 0)
+        netlink.set_up(name)
+        for text in addresses:
+            address, length = split_prefix(text)
+            netlink.add_address(name, address, length=length)
+        await_local(name, [split_prefix(text)[0] for text in addresses if ":" in text])
+
+    def route(self, to: str, name: str, source: str, metric: int) -> None:
+        network, length = split_prefix(to)
+        netlink.add_route(name, network, source=source, length=length, metric=metric)
+
+    def source(self, family: int, to: Address) -> Address:
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.connect(to)
+            name: Address = sock.getsockname()
+            return name
+
+    def end(self) -> None:
+        for fd in self.held:
+            os.close(fd)
+
+
+def routed(case: routing.Case) -> list[str]:
+    """Run a case of ``routing``."""
+    host = Routes()
+    try:
+        return routing.run(host, case)
+    finally:
+        host.end()
+
+
 def main() -> None:
     """Answer until nobody asks."""
     namespaces.die_with_parent(os.getppid())
@@ -169,8 +231,11 @@ def main() -> None:
     sockets = Sockets()
     for line in sys.stdin:
         kind, case = json.loads(line)
-        assert kind == "binding", kind
-        told = binding.Run(sockets, sockets.next_ports()).run(case)
+        if kind == "binding":
+            told = binding.Run(sockets, sockets.next_ports()).run(case)
+        else:
+            told = routed(case)
+            sockets.left = 0
         sys.stdout.write(json.dumps(told) + "\n")
         sys.stdout.flush()
 

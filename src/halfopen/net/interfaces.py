@@ -3,7 +3,7 @@
 from typing import Final
 
 from halfopen.net.neighbours import Neighbours
-from halfopen.wire.address import is_link_local, is_v6, zoned
+from halfopen.wire.address import bits, is_link_local, is_v6, number, zoned
 from halfopen.wire.ip6 import MTU_MIN
 
 #: The device has 65536; no way has more than IP can say (Linux IP_MAX_MTU).
@@ -11,6 +11,8 @@ LOOPBACK_MTU: Final = 65535
 LOOPBACK: Final = -1
 ETHERNET_MTU: Final = 1500
 
+#: The length of a link-local network (RFC 4291 2.5.6).
+_NEAR: Final = 64
 #: How Linux numbers the loopback, and the first interface that is another.
 LOOPBACK_ZONE: Final = 1
 _FIRST_ZONE: Final = 2
@@ -71,3 +73,32 @@ class Interface:
             if is_link_local(text) == near:
                 return text
         return fitting[0] if fitting else None
+
+    def primaries(self) -> list[tuple[str, int]]:
+        """List the IPv4 addresses, with the lengths of their prefixes, that are not secondary.
+
+        Those lie in no network of an earlier one (Linux IFA_F_SECONDARY).
+        """
+        found: list[tuple[str, int]] = []
+        for text in self.addresses:
+            if not is_v6(text):
+                own, length = split_prefix(text)
+                if primary_of(own, length, found) is None:
+                    found.append((own, length))
+        return found
+
+
+def primary_of(own: str, length: int, among: list[tuple[str, int]]) -> str | None:
+    """Return the first that has the network of an IPv4 address; None: none has."""
+    for other, same in among:
+        if same == length and (number(other) ^ number(own)) >> (32 - length) == 0:
+            return other
+    return None
+
+
+def split_prefix(text: str) -> tuple[str, int]:
+    """Split ``10.0.0.1/24``; without a length it is one host, or on a link of its own 64 bits."""
+    host, slash, length = text.partition("/")
+    if slash:
+        return host, int(length)
+    return host, _NEAR if is_link_local(host) else bits(host)

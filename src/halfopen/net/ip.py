@@ -242,7 +242,7 @@ class Ip:
         """
         routes = self.routes
         way = routes.way(packet.src)
-        if way is None or packet.offset or is_link_local(packet.dst):
+        if way is None or not way.source or packet.offset or is_link_local(packet.dst):
             return
         if routes.way(packet.dst) is None and icmp_errors.answerable(packet):
             kind, code = icmp6.DEST_UNREACH, icmp6.NO_ROUTE

@@ -3,10 +3,14 @@
 from errno import EACCES, EHOSTUNREACH, EINVAL, ENETUNREACH
 from typing import Final
 
-from halfopen.net.interfaces import LOOPBACK, LOOPBACK_MTU, Interface
+from halfopen.net import sources
+from halfopen.net.interfaces import LOOPBACK, LOOPBACK_MTU, Interface, primary_of, split_prefix
 from halfopen.wire import address
 
 _ALL_ONES: Final = 0xFFFFFFFF
+#: Of the routes to the networks that IPv6 addresses lie in, and of others where nothing is said.
+_METRIC_OWN6: Final = 256
+_METRIC6: Final = 1024
 #: What a route tells that leads nowhere, by its kind (Linux fib_props, fib6_prop).
 REFUSALS: Final = {"unreachable": EHOSTUNREACH, "prohibit": EACCES, "blackhole": EINVAL}
 
@@ -14,29 +18,36 @@ REFUSALS: Final = {"unreachable": EHOSTUNREACH, "prohibit": EACCES, "blackhole":
 class Route:
     """A destination and the interface that leads there; ``source`` is the preferred address.
 
-    ``errno``: it leads nowhere, and that is told to who sends.
+    Without one it is chosen each time. Of routes to the same network that of the least ``metric``
+    is taken. ``errno``: it leads nowhere, and that is told to who sends.
     """
 
     def __init__(
         self,
-        network: int,
-        length: int,
+        destination: str,
         interface: Interface,
-        source: str,
-        bits: int,
+        source: str = "",
+        metric: int = 0,
         errno: int = 0,
     ) -> None:
+        network, length = split_prefix(destination)
+        bits = address.bits(network)
         ones = (1 << bits) - 1
         self.mask = ones << (bits - length) & ones
-        self.network = network & self.mask
+        self.network = address.number(network) & self.mask
         self.length = length
         self.interface = interface
         self.source = source
+        self.metric = metric
         self.errno = errno
+
+    def leads_to(self, number: int) -> bool:
+        """Whether a destination lies in its network."""
+        return number & self.mask == self.network
 
 
 class Way:
-    """The answer for one destination: by which interface, from which address."""
+    """The answer for one destination: by which interface, from which address; "": there is none."""
 
     def __init__(self, interface: Interface, source: str) -> None:
         self.interface = interface
@@ -55,44 +66,73 @@ class Routes:
         self.local: dict[str, Interface] = {}
         if v6:
             self.local[address.LOOPBACK6] = self.loopback
+        self.primary: dict[str, str] = {}  # of those that are secondary
+        self.broadcasts: dict[str, None] = {address.BROADCAST: None}
         self._known: dict[str, Way | None] = {}
 
     def connect(self, interface: Interface) -> None:
         """Make the host's own addresses, the networks they lie in, and the peers reachable."""
         self.interfaces.append(interface)
+        primaries = interface.primaries()
         for text in interface.addresses:
             own, length = split_prefix(text)
             self.local[own] = interface
-            if length < address.bits(own):
-                self.add(text, interface)
+            if address.is_v6(own):
+                if length < address.bits(own):
+                    network = f"{address.bare(own)}/{length}"
+                    self.add(network, interface, metric=_METRIC_OWN6)
+                continue
+            primary = primary_of(own, length, primaries) or own
+            if primary != own:
+                self.primary[own] = primary
+            elif length < address.bits(own):
+                self._enter(text, interface, own)
         for text in interface.peers:
-            self.add(text, interface)
+            self._join(text, interface)
 
-    def add(self, destination: str, interface: Interface) -> None:
-        """Add a route to a host (``10.0.0.2``) or a network (``10.1.0.0/16``, ``::/0``).
+    def _enter(self, network: str, interface: Interface, source: str) -> None:
+        """Be in an IPv4 network, which has a broadcast address (Linux fib_add_ifaddr)."""
+        route = Route(network, interface, source)
+        self._insert(route, source)
+        if route.length < 31:
+            octets = (route.network | ~route.mask & _ALL_ONES).to_bytes(4, "big")
+            everybody = address.from_bytes(octets)
+            if everybody not in self.local:
+                self.broadcasts[everybody] = None
+
+    def _join(self, destination: str, interface: Interface) -> None:
+        """Make a peer reachable, or on a LAN a network.
 
         Where the interface has no address of the family there is nothing to send from, and no
         route. Link-local addresses need none: their zone is the way.
         """
-        network, length = split_prefix(destination)
-        source = interface.source(network)
-        if source is None or address.is_link_local(network):
+        network, _ = split_prefix(destination)
+        text = interface.source(network)
+        if text is None or address.is_link_local(network):
             return
-        bits = address.bits(network)
-        route = Route(address.number(network), length, interface, split_prefix(source)[0], bits)
-        self._insert(route, network)
+        source, _ = split_prefix(text)
+        if interface.neighbours and not address.is_v6(network):
+            self._enter(destination, interface, source)
+        else:
+            self.add(destination, interface, source)
+
+    def add(
+        self, destination: str, interface: Interface, source: str = "", metric: int = 0
+    ) -> None:
+        """Add a route to a host (``10.0.0.2``) or a network (``10.1.0.0/16``, ``::/0``)."""
+        v6 = address.is_v6(destination)
+        route = Route(destination, interface, source, metric or (_METRIC6 if v6 else 0))
+        self._insert(route, destination)
 
     def refuse(self, destination: str, kind: str) -> None:
         """Add a route that leads nowhere (``ip route add unreachable 192.0.2.0/24``)."""
-        network, length = split_prefix(destination)
-        bits, errno = address.bits(network), REFUSALS[kind]
-        route = Route(address.number(network), length, self.loopback, "", bits, errno)
-        self._insert(route, network)
+        route = Route(destination, self.loopback, errno=REFUSALS[kind])
+        self._insert(route, destination)
 
     def _insert(self, route: Route, network: str) -> None:
         table = self._table(network)
         table.append(route)
-        table.sort(key=_longest_first)
+        table.sort(key=_order)
         self._known.clear()
 
     def prefer(self, destination: str, source: str) -> None:
@@ -116,7 +156,7 @@ class Routes:
             interface.addresses = kept
             for route in self.table6:
                 if route.source == own:
-                    route.source = split_prefix(interface.source(own) or own)[0]
+                    route.source = ""
         self._known.clear()
 
     def take_down(self, interface: Interface) -> None:
@@ -155,9 +195,9 @@ class Routes:
 
     def no_way(self, destination: str) -> int:
         """Return the errno where no way leads: a route's that refuses, else ENETUNREACH."""
-        number = address.number(address.bare(destination))
+        number = address.number(destination)
         for route in self._table(destination):
-            if route.errno and number & route.mask == route.network:
+            if route.errno and route.leads_to(number):
                 return route.errno
         return ENETUNREACH
 
@@ -169,65 +209,48 @@ class Routes:
         """
         at = self.local.get(destination)
         if at is not None and at.zone == zone:
-            return Way(self.loopback, destination)
-        if address.is_link_local(destination):
-            return self._on_link(destination) if address.zone_of(destination) == zone else None
+            return Way(self.loopback, self.primary.get(destination, destination))
+        v6 = address.is_v6(destination)
         number = address.number(destination)
         for route in self._table(destination):
-            by = route.interface
-            if by.zone == zone and by.up and number & route.mask == route.network:
-                return Way(by, route.source)
-        if address.is_v6(destination):
-            return None
+            if route.leads_to(number):
+                if route.interface.zone == zone and route.interface.up:
+                    return self._along(route, destination)
+                if route.errno and not v6:
+                    break
         for interface in self.interfaces:
-            if interface.zone == zone and interface.up:
-                source = interface.source(destination)
-                return None if source is None else Way(interface, split_prefix(source)[0])
+            if interface.zone == zone and interface.up and not v6:
+                return Way(interface, sources.of_ipv4(interface, self.interfaces))
         return None
 
     def is_broadcast(self, destination: str) -> bool:
         """Whether it is the broadcast address of a network that this host is in."""
-        if address.is_v6(destination):
-            return False
-        if destination == address.BROADCAST:
-            return True
-        number = address.number(destination)
-        for route in self.table:
-            spans = route.length in range(1, 31) and not route.errno
-            if spans and number == route.network | ~route.mask & _ALL_ONES:
-                return True
-        return False
+        return destination in self.broadcasts
 
     def _find(self, destination: str) -> Way | None:
         if destination.startswith("127."):
             return Way(self.loopback, address.LOOPBACK)
         if destination in self.local:
-            return Way(self.loopback, destination)
+            return Way(self.loopback, self.primary.get(destination, destination))
         if address.is_link_local(destination):
-            return self._on_link(destination)
+            return self.way_by(address.zone_of(destination), destination)
         number = address.number(destination)
         for route in self._table(destination):
-            if route.interface.up and number & route.mask == route.network:
-                return None if route.errno else Way(route.interface, route.source)
+            if route.interface.up and route.leads_to(number):
+                return None if route.errno else self._along(route, destination)
         return None
 
-    def _on_link(self, destination: str) -> Way | None:
-        """Find the interface of a link-local address, by its zone (RFC 4007 9)."""
-        zone = address.zone_of(destination)
-        for own, interface in self.local.items():
-            if interface.zone == zone and interface.up and address.is_link_local(own):
-                return Way(interface, own)
-        return None
+    def _along(self, route: Route, destination: str) -> Way:
+        by = route.interface
+        if route.source:
+            return Way(by, route.source)
+        if address.is_v6(destination):
+            return Way(by, sources.of_ipv6(by, destination, self.interfaces))
+        return Way(by, sources.of_ipv4(by, self.interfaces))
 
     def _table(self, destination: str) -> list[Route]:
         return self.table6 if address.is_v6(destination) else self.table
 
 
-def split_prefix(text: str) -> tuple[str, int]:
-    """Split ``10.0.0.1/24``; without a length it is one host."""
-    host, slash, length = text.partition("/")
-    return host, int(length) if slash else address.bits(host)
-
-
-def _longest_first(route: Route) -> int:
-    return -route.length
+def _order(route: Route) -> tuple[int, int]:
+    return (-route.length, route.metric)

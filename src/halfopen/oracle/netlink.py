@@ -25,6 +25,7 @@ IFA_F_NODAD: Final = 0x02
 
 RTA_DST: Final = 1
 RTA_OIF: Final = 4
+RTA_PRIORITY: Final = 6
 RTA_PREFSRC: Final = 7
 RTA_METRICS: Final = 8
 RTAX_CC_ALGO: Final = 16
@@ -78,26 +79,36 @@ def set_mac(interface: str, mac: str) -> None:
     _request(RTM_NEWLINK, 0, head + _attribute(IFLA_ADDRESS, octets))
 
 
-def add_route(
-    interface: str, to: str, *, source: str, congestion: str, length: int | None = None
+def add_route(  # noqa: PLR0913  as a route has attributes
+    interface: str,
+    to: str,
+    *,
+    source: str = "",
+    congestion: str = "",
+    length: int | None = None,
+    metric: int = 0,
 ) -> None:
     """Send what is for an address, or for a network of that prefix length, out of an interface.
 
-    ``congestion`` names the algorithm for connections over this route, whichever end began them: a
-    namespace can't set ``tcp_congestion_control`` to one that the host does not allow to everybody.
+    ``source`` is the preferred one. ``congestion`` names the algorithm for connections over this
+    route, whichever end began them: a namespace can't set ``tcp_congestion_control`` to one that
+    the host does not allow to everybody.
     """
     family, octets = _octets(to)
     bits = 8 * len(octets) if length is None else length
     head = struct.pack(
         "=BBBBBBBBI", family, bits, 0, 0, RT_TABLE_MAIN, RTPROT_BOOT, RT_SCOPE_LINK, RTN_UNICAST, 0
     )
-    metrics = _attribute(RTAX_CC_ALGO, congestion.encode() + b"\0")
-    attributes = (
-        _attribute(RTA_DST, octets)
-        + _attribute(RTA_OIF, struct.pack("=i", socket.if_nametoindex(interface)))
-        + _attribute(RTA_PREFSRC, _octets(source)[1])
-        + _attribute(RTA_METRICS, metrics)
+    attributes = _attribute(RTA_DST, octets) + _attribute(
+        RTA_OIF, struct.pack("=i", socket.if_nametoindex(interface))
     )
+    if source:
+        attributes += _attribute(RTA_PREFSRC, _octets(source)[1])
+    if congestion:
+        metrics = _attribute(RTAX_CC_ALGO, congestion.encode() + b"\0")
+        attributes += _attribute(RTA_METRICS, metrics)
+    if metric:
+        attributes += _attribute(RTA_PRIORITY, struct.pack("=I", metric))
     _request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, head + attributes)
 
 

@@ -14,10 +14,10 @@ from errno import EADDRNOTAVAIL
 from typing import Final
 
 from halfopen.base.rng import Rng
-from halfopen.net.interfaces import ETHERNET_MTU, Interface
+from halfopen.net.interfaces import ETHERNET_MTU, Interface, split_prefix
 from halfopen.net.ip import Embryo, Ip
 from halfopen.net.neighbours import Neighbour, Neighbours, Times
-from halfopen.net.routes import Way, split_prefix
+from halfopen.net.routes import Way
 from halfopen.net.sysctl import has_v6, with_defaults
 from halfopen.sockets.ports import Ports
 from halfopen.sockets.sock import TcpSock

@@ -137,9 +137,12 @@ def source_address(sock: "TcpSock | UdpSock") -> str:
 def source_to(own: str, way: "Way") -> str:
     """Return the source of what goes a way, from a socket that sends from ``own``.
 
-    Raises OSError EINVAL where the loopback's would leave the host (Linux __mkroute_output).
+    Raises OSError EINVAL where the loopback's would leave the host (Linux __mkroute_output),
+    EADDRNOTAVAIL where there is none (Linux ipv6_dev_get_saddr).
     """
     if is_any(own):
+        if not way.source:
+            raise fail(errno.EADDRNOTAVAIL)
         return way.source
     if is_loopback(own) and not is_v6(own) and way.interface.index != LOOPBACK_INDEX:
         raise fail(errno.EINVAL)

@@ -181,9 +181,15 @@ class UdpSock:
             raise fail(self.kernel.no_way(self.end.address, host))
         check_source(self, host)
         source = source_to(own, way)
+        self._check_broadcast(host)
         if is_any(self.end.address):
             self.end.address = source
         self.end.peer = (host, port)
+
+    def _check_broadcast(self, host: str) -> None:
+        """Refuse to send to everybody without SO_BROADCAST."""
+        if self.kernel.ip.routes.is_broadcast(host) and not self.options.broadcast:
+            raise fail(errno.EACCES)
 
     def disconnect(self) -> None:
         """Have no peer any more, and no name that bind did not give (Linux __udp_disconnect)."""
@@ -307,8 +313,7 @@ class UdpSock:
             raise fail(self.kernel.no_way(self.end.address, host))
         check_source(self, host)
         source_to(own, way)
-        if self.kernel.ip.routes.is_broadcast(host) and not self.options.broadcast:
-            raise fail(errno.EACCES)
+        self._check_broadcast(host)
         return (host, port)
 
     def _too_long(self, there: tuple[str, int]) -> None:

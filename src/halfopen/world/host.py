@@ -1,6 +1,6 @@
 """A host: addresses, a kernel while it has power, and processes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from halfopen.net.neighbours import Neighbour
@@ -134,7 +134,7 @@ class Host:
         for number, way in enumerate(self.ways):
             name, own = f"eth{number}", self._addresses_at(number)
             if isinstance(way, Port):
-                kernel.add_interface(name, tuple(map(_on_lan, own)), mac=way.mac)
+                kernel.add_interface(name, own, peers=tuple(_networks(own)), mac=way.mac)
             else:
                 kernel.add_interface(name, own, peers=way.target.addresses)
             if not way.carrier:
@@ -271,7 +271,10 @@ class Host:
         effects.history.clear()
 
 
-def _on_lan(address: str) -> str:
-    if is_link_local(address):
-        return address
-    return f"{address}/{LAN_PREFIX6 if is_v6(address) else LAN_PREFIX}"
+def _networks(own: tuple[str, ...]) -> Iterator[str]:
+    """Name the networks of a LAN in which a host is: that of its first address of each family."""
+    for v6, length in ((False, LAN_PREFIX), (True, LAN_PREFIX6)):
+        for address in own:
+            if is_v6(address) == v6 and not is_link_local(address):
+                yield f"{address}/{length}"
+                break

@@ -4,8 +4,8 @@ from errno import EACCES, EHOSTUNREACH, EINVAL, ENETUNREACH
 
 import pytest
 
-from halfopen.net.interfaces import LOOPBACK, Interface
-from halfopen.net.routes import Routes, split_prefix
+from halfopen.net.interfaces import LOOPBACK, Interface, split_prefix
+from halfopen.net.routes import Routes
 
 
 def table(*interfaces: Interface) -> Routes:
@@ -159,3 +159,12 @@ def test_the_way_of_a_socket_that_is_tied_to_an_interface(
     routes, _, _ = two_links()
     way = routes.way_by(zone, destination)
     assert (None if way is None else way.interface.index) == index
+
+
+def test_ipv4_passes_by_a_route_that_refuses_where_it_is_tied_to_an_interface() -> None:
+    """Linux ip_route_output_key_hash_rcu: what no route leads to is on the link."""
+    routes, _, _ = two_links()
+    routes.refuse("10.1.0.0/24", "prohibit")
+    way = routes.way_by(3, "10.1.0.7")
+    assert way is not None
+    assert (way.interface.index, way.source) == (1, "192.168.1.1")

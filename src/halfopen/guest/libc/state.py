@@ -83,7 +83,7 @@ class Libc:
     def destination(self, address: str) -> Destination:
         """Say from where an address would be spoken to; glibc ties a UDP socket to it."""
         way = self._ip.way(_ITSELF.get(address, address))
-        return Destination(address=address, source=None if way is None else way.source)
+        return Destination(address=address, source=None if way is None else way.source or None)
 
     def zone_or_none(self, address: str, text: str) -> int | None:
         """Read the zone behind an address (glibc __inet6_scopeid_pton); None: it is none."""
