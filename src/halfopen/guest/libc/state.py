@@ -2,11 +2,12 @@
 
 from typing import TYPE_CHECKING, Final
 
-from halfopen.guest import tasks
+from halfopen.guest import fence, tasks
 from halfopen.guest.libc import resolvconf
 from halfopen.guest.libc.destinations import Destination
 from halfopen.guest.libc.hosts import family_of
 from halfopen.sockets.names import needs_zone
+from halfopen.sockets.waiting import NotSimulatedError
 from halfopen.wire.address import ANY, ANY6, LOOPBACK, LOOPBACK6, is_v6
 
 if TYPE_CHECKING:
@@ -52,7 +53,10 @@ class Libc:
         """Return the state of the thread that runs, made at its first lookup."""
         ident = tasks.running().ident
         if ident not in self._threads:
-            self._threads[ident] = Res(self)
+            try:
+                self._threads[ident] = Res(self)
+            except NotSimulatedError as gap:
+                fence.refuse(str(gap))
         return self._threads[ident]
 
     def turn(self, count: int) -> int:
