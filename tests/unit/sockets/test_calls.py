@@ -246,14 +246,19 @@ def test_a_socket_for_datagrams_that_is_dissolved(
     assert calls.getsockname(program.table, fd)[1]
 
 
-def test_what_can_not_be_dissolved_yet_says_so() -> None:
+def test_a_time_wait_goes_on_without_the_socket_that_is_dissolved() -> None:
     program = alone()
     fd = opened(program)
     calls.shutdown(program.table, fd, c.SHUT_WR, program.now)
     hears(program, fd, ACK | FIN)
-    assert program.tcb(fd).state is State.TIME_WAIT
-    with pytest.raises(NotSimulatedError, match="TIME_WAIT"):
-        dissolves(program, fd)
+    tcb = program.tcb(fd)
+    dissolves(program, fd)
+    assert tcb in program.kernel.ip.demux.flows.values()
+    assert tcb.state is State.TIME_WAIT
+    assert program.sock(fd).tcb is None
+    assert calls.getsockname(program.table, fd) == ("0.0.0.0", tcb.flow[1]), "the port still shows"
+    assert error(lambda: program.connect(fd)) == EINPROGRESS
+    assert program.tcb(fd) is not tcb
 
 
 def test_fast_open_is_not_simulated_and_says_so() -> None:
