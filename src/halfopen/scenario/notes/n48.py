@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from halfopen.base.units import HOUR, MS, show_duration
+from halfopen.base.units import MINUTE, MS, show_duration
 from halfopen.record.query import calls
 from halfopen.record.trace import Trace
 from halfopen.scenario.model import Answer, Lab, Note, Variant, each
@@ -13,6 +13,7 @@ from halfopen.scenario.notes.unread import CLIENT, octets_read
 from halfopen.wire.tcp import RST
 
 HORIZON_NS: Final = 2440 * MS
+DEFAULT_HORIZON_NS: Final = 6 * MINUTE
 PEERS: Final = ("reads", "reads late", "never reads", "cable out and in", "host off")
 OTHERWISE: Final = ("close, non-blocking", "close, duplicate first", "os._exit", "exit", "SIGKILL")
 
@@ -31,7 +32,7 @@ def client(lab: Lab) -> None:
 
 def _variant(settings: Mapping[str, str], *, because: str = "") -> Variant:
     return lingering.variant(
-        settings, client, horizon_ns=HOUR if because else HORIZON_NS, because=because
+        settings, client, horizon_ns=DEFAULT_HORIZON_NS if because else HORIZON_NS, because=because
     )
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
-from halfopen.base.units import HOUR, MS, S, show_duration
+from halfopen.base.units import MINUTE, MS, S, show_duration
 from halfopen.record.events import ProcessEnded, StateChange
 from halfopen.record.faults import Kill
 from halfopen.record.query import calls
@@ -20,7 +20,7 @@ from halfopen.wire.tcp import RST
 
 HORIZON_NS: Final = 2740 * MS
 #: By when TCP itself has given up.
-HORIZONS_NS: Final = {"host off": 3040 * MS}
+HORIZONS_NS: Final = {"host off": 3040 * MS, "2 min": 3 * MINUTE, "1 h": 18 * MINUTE}
 SECONDS: Final = {"0": 0, "1 s": 1, "20 s": 20, "2 min": 120, "1 h": 3600}
 #: An unacknowledged segment of a socket that is still held is repeated for less than 2 s, too.
 SHORT: Final = {**lingering.SHORT, "net.ipv4.tcp_retries2": 2}
@@ -94,7 +94,8 @@ def _variant(settings: Mapping[str, str], *, because: str = "") -> Variant:
     return lingering.variant(
         settings,
         client,
-        horizon_ns=HOUR * 2 if because else HORIZONS_NS.get(settings["peer"], HORIZON_NS),
+        horizon_ns=HORIZONS_NS.get(settings["l_linger"])
+        or HORIZONS_NS.get(settings["peer"], HORIZON_NS),
         because=because,
         sysctl={} if because else SHORT,
     )
