@@ -201,12 +201,15 @@ def insert(tcb: Tcb, seq: int, text: bytes, *, fin: bool) -> int:
             return -1
         elif seq <= begin and tail <= edge:
             uncharge(tcb, cost(tcb, len(old)))
+            _came_twice(tcb, begin, tail)
         elif begin < seq:  # its end overlaps our beginning
             kept.append(piece)
             at = tail
+            _came_twice(tcb, seq, tail)
         else:  # its beginning overlaps our end
             kept.append(piece)
             stop = begin
+            _came_twice(tcb, begin, edge)
     takes = 0
     if at < stop:
         fresh = text[at - seq : stop - seq]
@@ -219,10 +222,16 @@ def insert(tcb: Tcb, seq: int, text: bytes, *, fin: bool) -> int:
 
 
 def join(tcb: Tcb) -> bool:
-    """Give the reader what is in order now; True where the peer's FIN is next."""
+    """Give the reader what is in order now; True where the peer's FIN is next.
+
+    What text in order has brought once more becomes the D-SACK (Linux tcp_ofo_queue).
+    """
+    brought = tcb.rcv_nxt
     while tcb.ooo and tcb.ooo[0][0] <= tcb.rcv_nxt:
         start, end, text, fin = tcb.ooo.pop(0)
         uncharge(tcb, cost(tcb, len(text)))
+        if start < brought:
+            _came_twice(tcb, start, min(end + fin, brought))
         if end > tcb.rcv_nxt:
             append(tcb, text[tcb.rcv_nxt - start :] if start < tcb.rcv_nxt else text)
         if fin and tcb.rcv_nxt == end:
@@ -230,6 +239,18 @@ def join(tcb: Tcb) -> bool:
             return True
     tcb.sack_recent = [begin for begin in tcb.sack_recent if begin > tcb.rcv_nxt]
     return False
+
+
+def _came_twice(tcb: Tcb, seq: int, end: int) -> None:
+    """Report it, with what it touches: an ACK has one D-SACK only (Linux tcp_dsack_extend)."""
+    if not tcb.sack_ok:
+        return
+    if tcb.dsack is None:
+        tcb.dsack = (seq, end)
+        return
+    start, stop = tcb.dsack
+    if seq <= stop and start <= end:
+        tcb.dsack = (min(start, seq), max(stop, end))
 
 
 def drop_early(tcb: Tcb) -> None:

@@ -218,6 +218,37 @@ def test_receiving(table: Table, cell: Cell) -> None:
     check(table, cell)
 
 
+@pytest.mark.parametrize(
+    ("pieces", "told"),
+    [
+        pytest.param(((6, 8), (5, 9)), (6, 8), id="one covers another"),
+        pytest.param(((4, 6), (5, 9)), (5, 6), id="its beginning lies in another"),
+        pytest.param(((6, 9), (4, 7)), (6, 7), id="its end lies in another"),
+        pytest.param(((4, 6), (8, 9), (5, 9)), (5, 6), id="in two others: of the first"),
+        pytest.param(((4, 5), (7, 8), (3, 9)), (4, 5), id="it covers two others: the first"),
+        pytest.param(((4, 5), (5, 6), (3, 9)), (4, 6), id="two that touch: both"),
+        pytest.param(((3, 6), (6, 9), (4, 8)), (4, 8), id="two cover it together"),
+        pytest.param(((4, 6), (0, 9)), (4, 6), id="text in order covers it"),
+        pytest.param(((4, 9), (0, 6)), (4, 6), id="text in order ends in it"),
+    ],
+)
+def test_early_text_that_came_twice_is_reported(
+    pieces: tuple[tuple[int, int], ...], told: tuple[int, int]
+) -> None:
+    """A D-SACK (RFC 2883 4; Linux tcp_data_queue_ofo, tcp_ofo_queue)."""
+    end = Ours(SACKING)
+    reach.established(end)
+    for start, stop in pieces:
+        end.arrives(ACK, SEQ + start, NXT, ALPHABET[start:stop])
+    first = end.segments[-1].sack[0]
+    assert tuple(edge - IRS - 1 for edge in first) == told
+    end = Ours()
+    reach.established(end)
+    for start, stop in pieces:
+        end.arrives(ACK, SEQ + start, NXT, ALPHABET[start:stop])
+    assert not end.segments[-1].sack, "nor without SACK"
+
+
 def test_peeking_keeps_what_it_shows() -> None:
     end = Ours()
     reach.established(end)

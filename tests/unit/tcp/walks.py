@@ -85,10 +85,10 @@ def _segment(rng: Random, ours: Ours, options: Options) -> Choice:
         f"urg {urg}"
     )
     acked = ack if flags & ACK else None
-    return Choice(name, seg(flags, seq, acked, _text(seq, size), wnd=wnd, ts=ts, urg=urg))
+    return Choice(name, seg(flags, seq, acked, octets(seq, size), wnd=wnd, ts=ts, urg=urg))
 
 
-def _text(seq: int, size: int) -> bytes:
+def octets(seq: int, size: int) -> bytes:
     """Text that tells where in the stream it belongs."""
     return bytes((seq + at) % 251 for at in range(size))
 
