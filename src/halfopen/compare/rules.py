@@ -89,8 +89,8 @@ ALLOWED: Final = (
     Allowance(
         what="the end of a process, and what is sent by it",
         how="later than in the world by as long as Python took to end after the program had, in "
-        f"this run ({EXIT_NS // MS} ms where that is not known); {KILL_NS // MS} ms where a signal "
-        "ends it",
+        "this run, beside what it waited for in the world, too "
+        f"({EXIT_NS // MS} ms where that is not known); {KILL_NS // MS} ms where a signal ends it",
         why="an interpreter finalizes, a kernel takes a killed process apart",
     ),
     Allowance(

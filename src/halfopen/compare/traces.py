@@ -83,9 +83,13 @@ def _compare_ends(world: Trace, kernel: Trace, side: Side) -> None:
     lives: Counter[str] = Counter()  # of Python programs that came to their own end
     for w, k in _by_process(world, kernel, ProcessEnded):
         if w is not None and k is not None and w.how == k.how:
-            late = ending(w.how, _finalizing(kernel, k, lives))
+            over_ns = _over(world, w)
+            took = _finalizing(kernel, k, lives)
+            if took is not None:  # what it waited for there, it waits for in the world, too
+                took = max(took - (w.t_ns - over_ns), 0)
+            late = ending(w.how, took)
             _pair(side, "end", w, k, f"{w.process} ends ({w.how})", late_ns=late)
-            for over_ns in _waited_at_its_end(world, w):
+            if over_ns != w.t_ns:
                 side.ending[w.host, over_ns] = late
             continue
         known = _either(w, k)
@@ -94,17 +98,16 @@ def _compare_ends(world: Trace, kernel: Trace, side: Side) -> None:
         side.differ(known.t_ns, "process", text)
 
 
-def _waited_at_its_end(world: Trace, end: ProcessEnded) -> list[int]:
-    """Read since when a program was over whose interpreter then waited: a list of one, or none."""
-    found = []
+def _over(world: Trace, end: ProcessEnded) -> int:
+    """Read when a program was over; where its interpreter then waited, that is before its end."""
     noted = world.meta.get("over_ns")
     for each in noted if isinstance(noted, list) else ():
         match each:
             case [process, int(over_ns), end_ns] if (process, end_ns) == (end.process, end.t_ns):
-                found.append(over_ns)
+                return over_ns
             case _:
                 pass
-    return found
+    return end.t_ns
 
 
 def _finalizing(kernel: Trace, end: ProcessEnded, lives: Counter[str]) -> int | None:

@@ -133,7 +133,7 @@ class Conductor:
         self.bench.ended(child, how, now)
 
     def _note_finalizing(self, child: Child, now: int) -> None:
-        """Keep how long Python took to end, life by life; None: os._exit. The world takes none."""
+        """Keep how long Python took to end, life by life; None: os._exit. The world only waits."""
         noted = self.trace.meta.setdefault("finalizing_ns", {})
         assert isinstance(noted, dict), "as it was made here"
         lives = noted.setdefault(child.process.name, [])
