@@ -165,3 +165,33 @@ def another_thread_fails(call: str) -> None:
 def test_a_handler_runs_in_the_main_thread(call: str, said: str) -> None:
     stage = alone(another_thread_fails, call)
     assert stage.lines("another_thread_fails") == [said, "MainThread"]
+
+
+def signals_itself_elsewhere(handled: bool) -> None:
+    if handled:
+        signal.signal(signal.SIGTERM, print)
+    threading.Thread(target=signal.raise_signal, args=(signal.SIGTERM,)).start()
+    time.sleep(1)
+    print("never")
+
+
+def kills_itself_elsewhere() -> None:
+    threading.Thread(target=os.kill, args=(os.getpid(), signal.SIGTERM)).start()
+    time.sleep(1)
+    print("never")
+
+
+@pytest.mark.parametrize(
+    ("program", "args"), [(signals_itself_elsewhere, (False,)), (kills_itself_elsewhere, ())]
+)
+def test_a_thread_may_send_what_ends_the_process(
+    program: Callable[..., None], args: tuple[object, ...]
+) -> None:
+    stage = alone(program, *args)
+    assert stage.end(program.__name__) == "SIGTERM"
+    assert stage.lines(program.__name__) == []
+
+
+def test_a_handler_that_another_thread_sets_off_is_refused() -> None:
+    with pytest.raises(NotPossibleHereError, match=r"a signal handler \(SIGTERM\) that another"):
+        alone(signals_itself_elsewhere, True)

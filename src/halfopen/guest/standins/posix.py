@@ -214,7 +214,7 @@ class Posix:
         if signal and signal not in NAMES:
             raise OSError(errno.EINVAL, "Invalid argument")
         if pid == image.process.pid:
-            self._signals().raise_signal(signal) if signal else None
+            self._signals().kill(signal) if signal else None
             return
         for process in image.process.host.processes:
             if process.pid == pid:

@@ -1,6 +1,7 @@
 """``_signal``: numbers and handlers. What arrives at a process from itself acts as by POSIX."""
 
 import _signal as real  # type: ignore[import-not-found]
+import contextlib
 import errno
 import math
 import os
@@ -13,6 +14,7 @@ from halfopen.base.units import S
 from halfopen.guest import fence, places, tasks
 from halfopen.guest.standins.assemble import assemble
 from halfopen.guest.standins.numbers import integer, to_ns
+from halfopen.sockets import calls
 from halfopen.world.events import NEVER, Event
 from halfopen.world.process import ENDED
 
@@ -26,6 +28,7 @@ Handler: TypeAlias = Callable[[int, FrameType | None], object] | int | None
 #: By default these end no process.
 _HARMLESS: Final = frozenset({real.SIGCHLD, real.SIGURG, real.SIGWINCH, real.SIGCONT})
 _FIXED: Final = frozenset({real.SIGKILL, real.SIGSTOP})
+_NO_FD: Final = -1
 
 NAMES: Final[dict[int, str]] = {
     number: name
@@ -78,7 +81,7 @@ class Signals:
         self.on_interrupt = self.default_int_handler  # one object: asyncio asks whether it is set
         self._handlers[real.SIGINT] = self.on_interrupt
         self._handlers[real.SIGPIPE] = real.SIG_IGN
-        self._wakeup_fd = -1
+        self._wakeup_fd = _NO_FD
         self._timer = RealTimer(image.world, self)
         self._pending: list[int] = []
 
@@ -111,12 +114,35 @@ class Signals:
         if number not in self._handlers:
             raise OSError(errno.EINVAL, "Invalid argument")
         handler = self._handlers[number]
+        thread = tasks.running()
         if callable(handler):
+            self._refuse_elsewhere(number)
+            self._write_to_wakeup_fd(number)
             handler(number, _innermost())
         elif self.is_deadly(number):
-            thread = tasks.running()
             self._image.process.kill(NAMES[number], self._image.world.now)
             thread.leave_if_over()
+
+    def kill(self, number: int) -> None:
+        """Send a signal to the whole process: the main thread takes it (Linux complete_signal)."""
+        thread = tasks.running()
+        if thread is self._image.main:
+            self.raise_signal(number)
+        else:
+            self.arrive(number)
+            thread.leave_if_over()
+
+    def _refuse_elsewhere(self, number: int) -> None:
+        """Stop where the main thread would run a handler at some later time."""
+        if tasks.running() is not self._image.main:
+            fence.refuse(f"a signal handler ({NAMES[number]}) that another thread's call sets off")
+
+    def _write_to_wakeup_fd(self, number: int) -> None:
+        """Tell who listens there, as an event loop does (CPython trip_signal)."""
+        if self._wakeup_fd != _NO_FD:
+            # Python itself would only write on standard error that it is full, or gone.
+            with contextlib.suppress(OSError):
+                tasks.running().syscall(calls.send, self._wakeup_fd, bytes((number,)), 0)
 
     def broken_pipe(self) -> None:
         """Take the SIGPIPE that comes with EPIPE; a handler runs once the call has returned.
@@ -126,8 +152,7 @@ class Signals:
         if self.is_deadly(real.SIGPIPE):
             self.raise_signal(real.SIGPIPE)
         elif self.is_handled(real.SIGPIPE):
-            if tasks.running() is not self._image.main:
-                fence.refuse("a signal handler (SIGPIPE) that another thread's call sets off")
+            self._refuse_elsewhere(real.SIGPIPE)
             self._pending.append(real.SIGPIPE)
 
     @property
@@ -146,9 +171,9 @@ class Signals:
         return bool(self._pending)
 
     def arrive(self, number: int) -> None:
-        """Take a signal from outside, which ends what the main thread waits in.
+        """Take a signal that is the process's, which ends what the main thread waits in.
 
-        Requires: no code of the process runs.
+        Requires: the main thread does not run.
         """
         if self.is_deadly(number):
             self._image.process.kill(NAMES[number], self._image.world.now)
@@ -201,12 +226,17 @@ class Signals:
         return callable(self._handlers[number])
 
     def set_wakeup_fd(self, fd: int, /, *, warn_on_full_buffer: bool = True) -> int:  # noqa: ARG002  as in C
-        """Note a descriptor that no signal will ever write to."""
+        """Have the number of every signal that has a handler written there; -1: nowhere."""
+        if tasks.running() is not self._image.main:
+            raise ValueError("set_wakeup_fd only works in main thread of the main interpreter")
+        if fd != _NO_FD and calls.getblocking(self._image.fds, fd):
+            msg = f"the fd {fd} must be in non-blocking mode"
+            raise ValueError(msg)
         before, self._wakeup_fd = self._wakeup_fd, fd
         return before
 
     def siginterrupt(self, signalnum: int, flag: bool, /) -> None:  # noqa: ARG002  as in C
-        """No call is interrupted."""
+        """Do nothing: whatever is set, a call in which the main thread waits is interrupted."""
         self._valid(signalnum)
 
     def pause(self) -> None:
