@@ -77,7 +77,7 @@ class Ip:
         self.embryos: list[Embryo] = []
         self.gone: list[Tcb] = []
         self._marks: dict[Flow, Mark] = {}
-        self._arrived_tos = 0  # of the segment that is being answered
+        self._answered_tos = 0  # of the segment that what is to be sent answers
         self._idents: dict[Flow, int] = {}  # of connections, only while somebody looks at packets
         self._ident = rng.below(1 << 16)  # of what is not a connection's and may be fragmented
 
@@ -146,8 +146,8 @@ class Ip:
                 self._object(packet, objects, now)
                 return
         if isinstance(body, Segment):
-            self._arrived_tos = packet.tos & ~_ECN
             self._segment_arrives(body, zone, now)
+            self._answered_tos = packet.tos & ~_ECN if self.effects.segments else 0
         elif isinstance(body, Icmp):
             self._icmp_arrives(packet, body, zone, now)
         elif isinstance(body, Datagram):
@@ -297,13 +297,13 @@ class Ip:
             elif ways.is_local(source):
                 ident = self._next_ident(seg) if self.effects.traced else 0
                 packet = Packet(source, destination, PROTO_TCP, seg, self.ttl, 0, ident, df=True)
-                if self._marks or self._arrived_tos:
+                if self._marks or self._answered_tos:
                     self._mark(packet, seg, now)
             else:
                 continue
             self._leave(packet, way.interface, now)
         segments.clear()
-        self._arrived_tos = 0
+        self._answered_tos = 0
 
     def _mark(self, packet: Packet, seg: Segment, now: int) -> None:
         """Let a segment of IPv4 have what IP_TTL and IP_TOS say.
@@ -313,7 +313,7 @@ class Ip:
         """
         mark = self._marks.get(seg.flow)
         if seg.flags & RST and (mark is None or not seg.flags & ACK):
-            packet.tos = self._arrived_tos
+            packet.tos = self._answered_tos
         elif mark is not None:
             packet.tos = mark.tos
             tcb = self.demux.flows.get(arriving(seg.flow))

@@ -118,6 +118,17 @@ def test_nor_is_one_from_where_nobody_listens() -> None:
     assert socks.shown() == [(64, 0)], "and what is sent later is no answer to it"
 
 
+def test_an_rst_that_answers_nothing_has_no_tos() -> None:
+    """Linux tcp_send_active_reset, though what came last, and was not answered, had one."""
+    socks = Shown()
+    fd = socks.opened()
+    socks.packets()
+    socks.comes(ACK, IRS + 1, socks.tcb().snd_nxt & 0xFFFFFFFF, tos=0x48)
+    calls.setsockopt(socks.table, fd, c.SOL_SOCKET, c.SO_LINGER, b"\1" + bytes(7), socks.now)
+    calls.close(socks.table, fd, Wait(socks.now), socks.now)
+    assert socks.shown() == [(64, 0)]
+
+
 def test_time_wait_keeps_the_tos_alone() -> None:
     socks = Shown()
     fd = socks.opened()
