@@ -1,8 +1,6 @@
 """The command line as a whole."""
 
 import re
-import subprocess
-import sys
 
 import pytest
 import typer
@@ -12,8 +10,6 @@ from halfopen.base.errors import HalfopenError, MisuseError, NotPossibleHereErro
 from halfopen.cli import console
 from halfopen.cli.leaving import leaves_with_status
 from halfopen.cli.main import app
-from halfopen.scenario.lines import LINES
-from halfopen.scenario.notes import all_notes
 
 
 def test_version_says_build_and_python() -> None:
@@ -107,24 +103,3 @@ def test_progress_is_silent_where_nobody_looks(capsys: pytest.CaptureFixture[str
     with console.progress("running", 3) as done:
         done(3)
     assert capsys.readouterr().err == ""
-
-
-def test_sheet_of_open_rows_imports_no_arm() -> None:
-    known = all_notes()
-    row = next((line.id for line in LINES if line.id not in known), None)
-    if row is None:
-        pytest.skip("no row is open any more")
-    code = (
-        "import sys\n"
-        "from halfopen.cli.main import app\n"
-        "try:\n"
-        f"    app(['ask', '{row}'])\n"
-        "except SystemExit as left:\n"
-        "    assert left.code == 0, left.code\n"
-        "slow = [n for n in sys.modules if n.startswith(('halfopen.guest', 'halfopen.oracle',"
-        " 'halfopen.explore', 'halfopen.world', 'rich.progress'))]\n"
-        "assert not slow, slow\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f"{row}  ")
