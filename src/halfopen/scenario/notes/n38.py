@@ -241,20 +241,19 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     return Answer(
         verdict="qualified",
         text=(
-            "More general, yes; not reentrant, no. One call gives both families, and for each "
-            f"address every type that is not ruled out ({len(plain)} entries for a name with two "
-            f"addresses, {len(one)} for streams): ready for socket, connect and bind, whichever "
-            "protocol it is. Each result is the caller's own: two lay apart, freeaddrinfo of one "
-            "left the other alone, and two threads in the call at once got each its own answer. "
-            "What can be reached comes first, and then IPv6 before IPv4: of one name the first "
-            f"was {firsts['both']}, on a host without IPv6 {firsts['IPv4']}. Without a name it "
-            f"gives the loopback ({', '.join(active)}), with AI_PASSIVE what a server binds to "
-            f"({', '.join(passive)}); AI_ADDRCONFIG keeps the families that the host has, "
-            f"AI_V4MAPPED writes IPv4 as IPv6 ({mapped[0]}), AI_CANONNAME names the last alias "
-            f"({canonical[0][3]}). In {count} calls the errors were {', '.join(told)}."
+            "It is more general, but it is reentrant. One call gives both families, and for each "
+            f"address every type that is not ruled out: {len(plain)} entries for a name with two "
+            f"addresses, {len(one)} for streams alone. Each result is the caller's own: two lay "
+            "apart, and freeaddrinfo of one left the other alone. Two threads in the call at once "
+            "got each its own answer. What can be reached comes first, then IPv6 before IPv4: of "
+            f"one name the first was {firsts['both']}, on a host without IPv6 {firsts['IPv4']}. "
+            f"Without a name it gives the loopback ({', '.join(active)}), with AI_PASSIVE what a "
+            f"server binds to ({', '.join(passive)}). AI_ADDRCONFIG leaves the host's own "
+            f"families, AI_V4MAPPED writes IPv4 as IPv6 ({mapped[0]}), AI_CANONNAME names the last "
+            f"alias ({canonical[0][3]}). In {count} calls the errors were {', '.join(told)}."
         ),
         zh=(
-            "更通用，对；不可重入，不对。一次调用给出两个地址族，每个地址再列出没有被排除的每种套接字类型"
+            "它更通用，但它是可重入的。一次调用给出两个地址族，每个地址再列出没有被排除的每种套接字类型"
             f"（一个有两个地址的名字给出 {len(plain)} 项，只要流式时 {len(one)} 项），"
             "直接可用于 socket、connect、bind，不管是哪种协议。每个结果都归调用者所有："
             "两个结果在不同的地方，对一个调用 freeaddrinfo 不影响另一个，"
