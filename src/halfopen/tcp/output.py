@@ -349,6 +349,8 @@ def _collapse(tcb: Tcb, skb: Skb) -> None:
             tcb.lost_out -= 1
         if following.marks & RETRANS:
             tcb.retrans_out -= 1
+        if not tcb.sack_ok and tcb.sacked_out:  # a duplicate ACK may stand for it
+            tcb.sacked_out -= 1
         del tcb.inflight[1]
 
 

@@ -9,7 +9,7 @@ from tests.unit.compare.story import KERNEL, VARIANT, WORLD, story, tell
 from halfopen.base.value import value
 from halfopen.compare import both
 from halfopen.compare.both import Compared, compare_variants
-from halfopen.oracle.arm import KernelRun
+from halfopen.oracle.arm import SIDE_BY_SIDE, KernelRun
 from halfopen.record.trace import Trace
 from halfopen.scenario.model import Variant
 
@@ -48,8 +48,10 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     """A kernel that does in its n-th run of a variant what the variant's name says n-th."""
     made = Asked(looks=[])
 
-    def run_variants(variants: Sequence[Variant], *, seed: int) -> Generator[KernelRun, None, None]:
-        assert seed == 7
+    def run_variants(
+        variants: Sequence[Variant], *, seed: int, side_by_side: int
+    ) -> Generator[KernelRun, None, None]:
+        assert (seed, side_by_side) == (7, SIDE_BY_SIDE)
         made.looks.append([case.name for case in variants])
         for case in variants:
             yield kernel_run(case.settings["name"].split()[len(made.looks) - 1], case)

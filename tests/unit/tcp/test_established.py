@@ -3,6 +3,7 @@
 from errno import ECONNRESET
 from typing import Final
 
+import pytest
 from tests.unit.tcp import reach
 from tests.unit.tcp.cells import (
     SACKING,
@@ -23,7 +24,7 @@ from tests.unit.tcp.cells import (
     wait,
     write,
 )
-from tests.unit.tcp.ends import EDGE, IRS, ISS, WINDOW, End, Sent
+from tests.unit.tcp.ends import EDGE, IRS, ISS, WINDOW, End, Ours, Sent
 
 from halfopen.base.units import MS
 from halfopen.tcp.states import State
@@ -392,3 +393,16 @@ TABLES = (
 @cells(*TABLES)
 def test_established(table: Table, cell: Cell) -> None:
     check(table, cell)
+
+
+@pytest.mark.parametrize(("after_ms", "answers"), [(499, 1), (500, 2)])
+def test_the_next_challenge_may_go_when_tcp_invalid_ratelimit_has_passed(
+    after_ms: int, answers: int
+) -> None:
+    end = Ours()
+    reach.established(end)
+    end.sent()
+    end.arrives(SYN, SEQ)
+    end.wait(after_ms * MS)
+    end.arrives(SYN, SEQ)
+    assert end.sent() == [HERE] * answers

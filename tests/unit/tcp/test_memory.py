@@ -10,7 +10,7 @@ from halfopen.base.units import MS, S
 from halfopen.tcp import calls
 from halfopen.tcp.buffers import SEND_OVERHEAD
 from halfopen.tcp.window import CLAMP_MIN
-from halfopen.wire.tcp import ACK, PSH, SYN
+from halfopen.wire.tcp import ACK, FIN, PSH, RST, SYN, URG
 
 SEQ: Final = IRS + 1
 NXT: Final = ISS + 1
@@ -366,3 +366,103 @@ def test_the_window_grows_before_what_came_early_is_charged() -> None:
     end.arrives(ACK, SEQ + 2 * 1448, NXT, bytes(1448), wnd=10_000)
     assert end.held().rcv_ssthresh == end.held().window_clamp
     assert end.held().rmem, "it is charged afterwards"
+
+
+def grown(segments: int, sysctl: dict[str, int | str] | None = None) -> Ours:
+    """cwnd has grown to so many segments, and all is acknowledged."""
+    end = Ours(sysctl=sysctl)
+    reach.established(end)
+    end.arrives(ACK, SEQ, NXT, wnd=65_535)
+    at = 0
+    while end.held().cwnd < segments:
+        many = end.held().cwnd
+        end.write(bytes(many * 1_460))
+        for _ in range(many):
+            at += 1_460
+            end.arrives(ACK, SEQ, NXT + at, wnd=65_535)
+    return end
+
+
+@pytest.mark.parametrize(("idle_ms", "cwnd"), [(200, 40), (300, 20), (500, 10), (5_000, 10)])
+def test_each_rto_of_a_pause_halves_the_window(idle_ms: int, cwnd: int) -> None:
+    """RFC 5681 4.1; Linux tcp_cwnd_restart."""
+    end = grown(40)
+    assert end.held().cwnd == 40
+    end.wait(idle_ms * MS)
+    end.write(b"x")
+    assert end.held().cwnd == cwnd
+
+
+def test_without_tcp_slow_start_after_idle_a_pause_costs_nothing() -> None:
+    end = grown(20, {"net.ipv4.tcp_slow_start_after_idle": 0})
+    end.wait(5 * S)
+    end.write(b"x")
+    assert end.held().cwnd == 20
+
+
+def test_a_window_of_which_more_than_half_is_used_grows() -> None:
+    """What is sent later in the round trip counts, too (Linux tcp_cwnd_validate)."""
+    grows = []
+    for more in (3, 6):
+        end = Ours()
+        reach.established(end)
+        end.arrives(ACK, SEQ, NXT, wnd=65_535)
+        end.write(bytes(1_460))
+        end.write(bytes(more * 1_460))
+        end.arrives(ACK, SEQ, NXT + (1 + more) * 1_460, wnd=65_535)
+        grows.append(end.held().cwnd)
+    assert grows == [10, 17]
+
+
+def unseen(*, wnd: int = 10_000, flags: int = ACK, urg: int = 0, update: int = 0) -> int:
+    """What four small segments take of a buffer that three fill; the last one may be odd."""
+    end = narrow()
+    if update:
+        end.arrives(ACK, SEQ, NXT, wnd=update)
+    receives(end, 3)
+    end.arrives(flags, SEQ + 3 * SMALL, NXT, bytes(SMALL), wnd=wnd, urg=urg)
+    assert end.held().rcv_nxt - end.held().irs - 1 == 4 * SMALL
+    return end.held().rmem
+
+
+def test_what_is_expected_takes_memory_that_was_set_aside_without_a_look_at_the_buffer() -> None:
+    """Header prediction (Linux tcp_rcv_established): another window, or URG, is looked at."""
+    assert unseen() == unseen(flags=PSH | ACK) == 4 * TAKES
+    assert unseen(wnd=9_000) < 4 * TAKES
+    assert unseen(flags=URG | ACK, urg=900) < 4 * TAKES
+
+
+def test_early_text_that_was_forgotten_is_not_reported() -> None:
+    """Nor is what is left of it, until more comes (Linux tcp_prune_ofo_queue)."""
+    end = Ours(Options(sack_ok=True), sysctl={"net.ipv4.tcp_rmem": "2304 10000 10000"})
+    reach.established(end)
+    number = 2
+    while end.held().rmem <= end.held().rcvbuf:
+        end.arrives(ACK, SEQ + number * SMALL, NXT, bytes(SMALL))
+        number += 2
+    assert end.segments[-1].sack
+    end.arrives(ACK, SEQ, NXT, bytes(SMALL))
+    assert end.held().ooo
+    assert not end.segments[-1].sack
+
+
+def filled() -> tuple[Ours, int]:
+    """Nobody reads, and the window is nearly closed."""
+    end = Ours(sysctl={"net.ipv4.tcp_rmem": "4096 20000 20000"})
+    reach.fin_wait_2(end)
+    at = 0
+    while end.rcv_edge - SEQ - at >= 1_460:
+        end.arrives(ACK, SEQ + at, NXT + 1, bytes(1_460))
+        end.wait(300 * MS)
+        at += 1_460
+    end.sent()
+    return end, at
+
+
+@pytest.mark.parametrize("flags", [RST, FIN | ACK], ids=["RST", "FIN"])
+def test_reading_what_is_left_of_a_connection_opens_no_window(flags: int) -> None:
+    end, at = filled()
+    end.arrives(flags, SEQ + at, NXT + 1)
+    end.sent()
+    assert len(end.read()) == at
+    assert end.sent() == []

@@ -340,3 +340,26 @@ def test_the_window_grows_with_what_comes(size: int, grows: int) -> None:
     """Linux tcp_grow_window: with text that is worth its memory, or nearly."""
     offered = windows(size, 8)
     assert abs(offered[-1] - offered[0] - grows) < 128, "windows are rounded to 128 octets"
+
+
+@pytest.mark.parametrize(
+    ("options", "most"),
+    [
+        pytest.param(SACKING, 4, id="four"),
+        pytest.param(Options(sack_ok=True, timestamps=True), 3, id="three beside timestamps"),
+    ],
+)
+def test_so_many_blocks_as_the_header_holds(options: Options, most: int) -> None:
+    """The latest first; a D-SACK takes the place of one (RFC 2018 3, RFC 2883 4)."""
+    end = Ours(options)
+    reach.established(end)
+    for at in range(2, 14, 2):
+        end.arrives(ACK, SEQ + at, NXT, ALPHABET[at : at + 1])
+    blocks = [left - IRS - 1 for left, _ in end.segments[-1].sack]
+    assert blocks == list(range(12, 12 - 2 * most, -2))
+    end.arrives(ACK, SEQ + 4, NXT, ALPHABET[4:5])
+    again = [left - IRS - 1 for left, _ in end.segments[-1].sack]
+    assert again == [4, 4, *blocks][:most]
+    size = end.options.timestamps and 12
+    end.write(bytes(FULL))
+    assert end.sent()[-2].size == FULL - size - 4 - 8 * most

@@ -486,3 +486,108 @@ def test_a_timeout_that_was_not_needed_leaves_nothing_lost() -> None:
     assert (tcb.lost_out, tcb.retrans_out, tcb.frto) == (0, 0, False)
     assert min(first_of(end.sent()), default=10) == 0, "only the first, when the time was up"
     assert not complaints(tcb, end.now - 1)
+
+
+def lossy() -> tuple[Ours, int]:
+    """A loss was repaired, and cwnd, which holds the sender back, grows by one in a window."""
+    end = ten_out()
+    for _ in range(3):
+        end.arrives(ACK, SEQ, NXT, wnd=60_000)
+    end.arrives(ACK, SEQ, NXT + 10 * FULL, wnd=60_000)
+    end.write(bytes(end.held().cwnd * FULL))
+    return end, 10
+
+
+def test_every_window_of_acks_opens_it_by_a_segment() -> None:
+    """No ACK counts twice, and none from before (RFC 5681 3.1)."""
+    end, at = lossy()
+    tcb, needed, before = end.held(), [], 0
+    while len(needed) < 3:
+        was = tcb.cwnd
+        at, before = at + 1, before + 1
+        end.arrives(ACK, SEQ, NXT + at * FULL, wnd=60_000)
+        if tcb.cwnd > was:
+            needed.append((was, before))
+            before = 0
+        end.write(bytes((tcb.cwnd - tcb.in_flight) * FULL))
+    assert [count for was, count in needed[1:]] == [was for was, count in needed[1:]]
+
+
+def test_the_threshold_falls_once_for_a_loss_however_often_the_rto_passes() -> None:
+    """RFC 5681 3.1: not again for what was sent again already; and never below two segments."""
+    end = ten_out()
+    tcb, seen = end.held(), []
+    end.wait(250 * MS)
+    seen.append(tcb.ssthresh)
+    end.wait(500 * MS)
+    seen.append(tcb.ssthresh)
+    end.arrives(ACK, SEQ, NXT + 10 * FULL, wnd=60_000)
+    at = 10
+    for _ in range(2):
+        end.write(bytes(2 * FULL))
+        end.wait(2 * S)
+        seen.append(tcb.ssthresh)
+        at += 2
+        end.arrives(ACK, SEQ, NXT + at * FULL, wnd=60_000)
+    assert seen == [5, 5, 3, 2]
+
+
+def test_what_is_joined_was_not_lost() -> None:
+    end = Ours()
+    undelayed(end)
+    for octet in b"abcde":
+        end.write(bytes((octet,)))
+    for _ in range(4):
+        end.arrives(ACK, SEQ, NXT)
+    assert end.sent()[-1] == pushed(0, 5)
+    assert not complaints(end.held(), end.now - 1)
+
+
+def test_a_report_in_a_wider_window_tells_that_the_timeout_was_needed() -> None:
+    """F-RTO with SACK: what is reported counts as a duplicate ACK does (RFC 5682 3.1)."""
+    end = Ours(SACKING)
+    undelayed(end)
+    end.arrives(ACK, SEQ, NXT, wnd=50_000)
+    end.write(bytes(13 * FULL))
+    end.wait(S)
+    end.arrives(ACK, SEQ, NXT + FULL, wnd=50_000)
+    end.sent()
+    block = ((NXT + 11 * FULL, NXT + 12 * FULL),)
+    end.arrives(ACK, SEQ, NXT + FULL, wnd=60_000, sack=block)
+    assert 1 in first_of(end.sent())
+
+
+@pytest.mark.parametrize(
+    ("wnd", "again"),
+    [
+        pytest.param(FULL, [0], id="up to the second: it stays"),
+        pytest.param(FULL + 1, [0, 1], id="beyond: it goes"),
+    ],
+)
+def test_the_end_of_the_window_is_where_sending_again_ends(wnd: int, again: list[int]) -> None:
+    end = Ours(SACKING)
+    undelayed(end)
+    end.arrives(ACK, SEQ, NXT, wnd=60_000)
+    end.write(bytes(6 * FULL))
+    end.sent()
+    end.arrives(ACK, SEQ, NXT, b"x", wnd=wnd)
+    end.sent()
+    end.arrives(ACK, SEQ + 1, NXT, wnd=wnd, sack=((NXT + 2 * FULL, NXT + 6 * FULL),))
+    assert first_of(end.sent()) == again
+
+
+def test_an_open_that_crosses_is_given_up_by_number_whatever_tcp_user_timeout_is() -> None:
+    """Linux tcp_write_timeout: tcp_syn_retries, with linear timeouts in SYN-SENT only."""
+    end = Ours(sysctl={"net.ipv4.tcp_syn_retries": 2})
+    reach.crossed(end)
+    end.held().user_timeout_ns = 60 * S
+    end.sent()
+    assert len(timeline(end, 59 * S)) == 2
+    assert end.state is CLOSED
+
+
+def test_a_connection_that_was_given_up_is_shut_both_ways() -> None:
+    end = sent_one({"net.ipv4.tcp_retries2": 1})
+    end.wait(10 * S)
+    assert end.state is CLOSED
+    assert (end.held().rcv_shutdown, end.held().snd_shutdown) == (True, True)

@@ -506,3 +506,15 @@ class TestWithoutAWay:
         self.mend(end)
         end.wait(3 * S)
         assert end.sent() != []
+
+
+def test_without_a_way_tcp_user_timeout_counts_from_the_first_transmission() -> None:
+    """Nothing was sent again by which it could begin (Linux tcp_retransmit_skb)."""
+    end = Ours()
+    roomy(end)
+    end.write(b"hello")
+    end.held().user_timeout_ns = 500 * MS
+    end.ip.interfaces[0].up = False
+    end.ip.reroute()
+    end.wait(640 * MS)
+    assert end.state is State.CLOSED

@@ -108,6 +108,7 @@ CROSSED = (
     row("SYN,ACK with text is challenged", SYN | ACK, IRS, OUR_ACK, SYN_RECEIVED, HERE, text=b"x"),
     row("SYN,FIN,ACK is challenged", SYN | FIN | ACK, IRS, OUR_ACK, SYN_RECEIVED, HERE),
     row("SYN again", SYN, IRS, None, SYN_RECEIVED, HERE),
+    row("SYN again, with a number where an ACK would be", SYN, IRS, OUR_ACK, SYN_RECEIVED, HERE),
     row("another SYN", SYN, SEQ + 5, None, SYN_RECEIVED, HERE),
     row("ACK of our SYN", ACK, SEQ, OUR_ACK, ESTABLISHED),
     row("ACK of nothing new", ACK, SEQ, ISS, ESTABLISHED),
@@ -311,3 +312,28 @@ def test_an_embryo_and_what_becomes_of_it_are_limited_each_by_itself() -> None:
     end.sent()
     end.arrives(ACK, IRS, OUR_ACK)
     assert end.sent() == [HERE]
+
+
+def test_early_text_ends_a_deferral() -> None:
+    """Only what ends where the SYN did has brought nothing (Linux tcp_check_req)."""
+    end = deferring(2)
+    end.arrives(ACK | PSH, SEQ + 4, OUR_ACK, b"text")
+    assert end.state is ESTABLISHED
+
+
+def test_the_handshake_is_timed() -> None:
+    """By the clock, or where two answers went by timestamps, and then a ms at least."""
+    end = Ours()
+    reach.syn_received(end)
+    end.wait(100 * MS)
+    end.arrives(ACK, SEQ, OUR_ACK)
+    assert end.any is not None
+    assert end.any.srtt_us8 == 8 * 100_000
+    for took_ms, measured_us in ((0, 1_000), (1, 1_000), (7, 7_000)):
+        end = Ours(STAMPED)
+        reach.syn_received(end)
+        end.arrives(SYN, IRS)
+        end.wait(took_ms * MS)
+        end.arrives(ACK, SEQ, OUR_ACK)
+        assert end.any is not None
+        assert end.any.srtt_us8 == 8 * measured_us

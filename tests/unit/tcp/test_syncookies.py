@@ -164,6 +164,9 @@ def story(end: End) -> list[object]:
         pytest.param(Options(mss=400), [536, 536, 536, 392], [], 0, id="536 is the lowest"),
         pytest.param(Options(wscale=7, sack_ok=True), [1_460, 540], [], 0, id="no timestamps"),
         pytest.param(
+            Options(wscale=7, timestamps=True), [1_448, 552], [1_448, 1_112], 0, id="no SACK"
+        ),
+        pytest.param(
             FULL_OPTIONS, [1_448, 552], [1_448, 1_112], 1, id="timestamps tell the others"
         ),
     ],
@@ -219,3 +222,30 @@ def test_without_tcp_timestamps_nothing_is_told() -> None:
     assert (synack.wscale, synack.sack_ok, synack.ts_val) == (-1, False, -1)
     end.arrives(ACK, SEQ, NXT)
     assert end.state is ESTABLISHED
+
+
+def test_a_cookie_of_a_host_that_runs_for_long() -> None:
+    end = Ours()
+    end.wait(1_000 * S)
+    answered(end)
+    end.arrives(ACK, SEQ, NXT)
+    assert end.state is ESTABLISHED
+
+
+@pytest.mark.parametrize(
+    ("waits_ms", "good"),
+    [pytest.param(120_000, True, id="two minutes"), pytest.param(120_001, False, id="more")],
+)
+def test_a_listener_forgets_that_it_sent_cookies(waits_ms: int, good: bool) -> None:
+    """Counted from the first of a second (Linux tcp_synq_overflow), whose minute ends in it."""
+    end = Ours()
+    end.listen(1)
+    end.crowd(2)
+    end.wait(49_500 * MS)
+    begun = end.now
+    end.crowd(1)
+    end.wait(900 * MS)
+    end.arrives(SYN, IRS)
+    end.wait(begun + waits_ms * MS - end.now)
+    end.arrives(ACK, SEQ, NXT)
+    assert end.state is (ESTABLISHED if good else LISTEN)

@@ -153,6 +153,14 @@ ARRIVING = (
     ),
     case("before its turn", (pointed(b"cd", 2, at=2),), ESTABLISHED, HERE, urgent=b"d"),
     case(
+        "before its turn, read, and the same again",
+        (pointed(b"cd", 2, at=2), read_urgent, pointed(b"cd", 2, at=2)),
+        ESTABLISHED,
+        HERE,
+        HERE,
+        urgent=EINVAL,
+    ),
+    case(
         "before its turn, and then the rest",
         (pointed(b"cd", 1, at=2), plain(b"ab")),
         ESTABLISHED,
