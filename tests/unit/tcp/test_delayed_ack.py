@@ -21,7 +21,7 @@ from tests.unit.tcp.cells import (
     wait,
     write,
 )
-from tests.unit.tcp.ends import IRS, ISS, End, Ours, Sent
+from tests.unit.tcp.ends import IRS, ISS, End, Options, Ours, Sent
 
 from halfopen.base.units import MS, S
 from halfopen.tcp.states import State
@@ -139,11 +139,66 @@ CONVERSATION = (
     case("what came twice is told at once", (AGAIN, AGAIN), ESTABLISHED, got(8, 6), gives=b"again"),
 )
 
+
+def answered_twice(end: End) -> None:
+    """Two answers went, and three make a conversation."""
+    conversing(end)
+    end.arrives(PSH | ACK, SEQ + 3, NXT + 6, b"ask")
+    end.read()
+    end.write(b"answer")
+    end.arrives(ACK, SEQ + 6, NXT + 12)
+
+
+TWICE = (
+    case(
+        "text is acknowledged at once",
+        (seg(PSH | ACK, SEQ + 6, NXT + 12, b"again"),),
+        ESTABLISHED,
+        got(11, 12),
+        gives=b"again",
+    ),
+    case(
+        "after the next answer the ACK waits",
+        (
+            seg(PSH | ACK, SEQ + 6, NXT + 12, b"ask"),
+            write(b"answer"),
+            seg(ACK, SEQ + 9, NXT + 18),
+            seg(PSH | ACK, SEQ + 9, NXT + 18, b"again"),
+            SOON,
+        ),
+        ESTABLISHED,
+        got(9, 12),
+        says(PSH | ACK, NXT + 12, SEQ + 9, 6),
+        gives=b"askagain",
+    ),
+)
+THREE: Final[dict[str, int | str]] = {"net.ipv4.tcp_pingpong_thresh": 3}
+
+SIXTEEN: Final = tuple(seg(ACK, SEQ + n, NXT, b"x") for n in range(16))
+#: The peer's segments are small. The quick ACKs are used up.
+SMALL = (
+    case(
+        "a full one that is not pushed waits also when it is read",
+        (*SIXTEEN, read(), seg(ACK, SEQ + 16, NXT, bytes(100)), read(), SOON),
+        ESTABLISHED,
+        *(got(n + 1) for n in range(16)),
+    ),
+    case(
+        "a pushed one does not, when it is read",
+        (*SIXTEEN, read(), seg(PSH | ACK, SEQ + 16, NXT, bytes(100)), read(), SOON),
+        ESTABLISHED,
+        *(got(n + 1) for n in range(16)),
+        got(116),
+    ),
+)
+
 TABLES = (
     Table("connected", reach.established, FRESH),
     Table("accepted", reach.accepted, FRESH),
     Table("in a hurry", reach.established, HURRIED),
     Table("conversation", conversing, CONVERSATION),
+    Table("tcp_pingpong_thresh 3", answered_twice, TWICE, sysctl=THREE),
+    Table("MSS 100", reach.established, SMALL, Options(mss=100)),
 )
 
 

@@ -26,8 +26,9 @@ from tests.unit.tcp.cells import (
 )
 from tests.unit.tcp.ends import EDGE, IRS, ISS, WINDOW, End, Ours, Sent
 
-from halfopen.base.units import MS
+from halfopen.base.units import HOUR, MS
 from halfopen.tcp.states import State
+from halfopen.wire.seq import WRAP
 from halfopen.wire.tcp import ACK, FIN, PSH, RST, SYN
 
 CLOSED, ESTABLISHED, CLOSE_WAIT = State.CLOSED, State.ESTABLISHED, State.CLOSE_WAIT
@@ -286,6 +287,32 @@ PAWS = (
     ),
 )
 
+#: So far behind the peer's SYN, whose clock then stood at its end, lies 0.
+TO_ZERO: Final = 1 - WRAP
+
+
+def at_the_clocks_end(end: End) -> None:
+    end.peer_ts = WRAP - 1
+    reach.established(end)
+
+
+#: 0 stands for none in Linux: what comes next is not held against it.
+CLOCK_WRAPS = (
+    case(
+        "a timestamp of 0 is kept",
+        (seg(ACK, SEQ, NXT, ts=TO_ZERO), seg(PSH | ACK, SEQ, NXT, b"x", ts=-6)),
+        ESTABLISHED,
+        got(1),
+        gives=b"x",
+    ),
+    case(
+        "without it the past is refused",
+        (seg(ACK, SEQ, NXT), seg(PSH | ACK, SEQ, NXT, b"x", ts=-6)),
+        ESTABLISHED,
+        HERE,
+    ),
+)
+
 #: Two octets are missing, and what lies behind them is reported.
 REPORTED = (seg(ACK, SEQ + 2, NXT, b"later"),)
 
@@ -385,6 +412,7 @@ TABLES = (
     Table("in flight", in_flight, IN_FLIGHT),
     Table("timestamps", reach.established, PAWS, STAMPED),
     Table("accepted, timestamps", reach.accepted, PAWS[1:], STAMPED),
+    Table("timestamps wrap", at_the_clocks_end, CLOCK_WRAPS, STAMPED),
     Table("SACK", reach.established, SACKS, SACKING),
     Table("", reach.established, CALLS),
 )
@@ -406,3 +434,21 @@ def test_the_next_challenge_may_go_when_tcp_invalid_ratelimit_has_passed(
     end.wait(after_ms * MS)
     end.arrives(SYN, SEQ)
     assert end.sent() == [HERE] * answers
+
+
+@pytest.mark.parametrize(
+    ("silent_days", "taken"), [(0, False), (23, False), (24, True)], ids=["now", "23", "24"]
+)
+@pytest.mark.parametrize("age_days", [0, 13, 30])
+def test_a_timestamp_proves_nothing_after_24_days(
+    age_days: int, silent_days: int, taken: bool
+) -> None:
+    """However old the connection is (RFC 7323 5.5)."""
+    end = Ours(STAMPED)
+    reach.established(end)
+    end.wait(age_days * 24 * HOUR)
+    end.peer_ts += 1_000
+    end.arrives(ACK, SEQ, NXT)
+    end.wait(silent_days * 24 * HOUR)
+    end.arrives(PSH | ACK, SEQ, NXT, b"x", ts=-9)
+    assert end.read() == (b"x" if taken else b"")

@@ -20,7 +20,7 @@ from tests.unit.tcp.cells import (
     shutdown_read,
     shutdown_write,
 )
-from tests.unit.tcp.ends import EDGE, IRS, ISS, End, Sent
+from tests.unit.tcp.ends import EDGE, IRS, ISS, End, Ours, Sent
 
 from halfopen.tcp.states import State
 from halfopen.wire.tcp import ACK, FIN, PSH, RST, SYN
@@ -169,3 +169,14 @@ TABLES = (
 @cells(*TABLES)
 def test_fin_wait_1(table: Table, cell: Cell) -> None:
     check(table, cell)
+
+
+def test_text_with_the_ack_of_our_fin_is_refused_once() -> None:
+    """TCP_LINGER2 is negative: nobody waits for the peer's FIN."""
+    end = Ours()
+    reach.established(end)
+    end.linger2(-1)
+    end.close()
+    end.sent()
+    end.arrives(ACK, IRS + 1, ISS + 2, b"text")
+    assert end.sent() == [says(RST, ISS + 2)]

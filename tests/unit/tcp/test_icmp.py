@@ -36,6 +36,7 @@ from halfopen.net.sysctl import with_defaults
 from halfopen.tcp import calls, icmp
 from halfopen.tcp.config import Config
 from halfopen.tcp.effects import Effects
+from halfopen.tcp.errqueue import ICMP, ICMP6, LOCAL, Report, next_error
 from halfopen.tcp.states import State
 from halfopen.tcp.tcb import Tcb
 from halfopen.wire import icmp as wire_icmp
@@ -395,3 +396,56 @@ def test_what_is_cut_keeps_its_marks() -> None:
     assert tcb.sacked_out == 6
     end.arrives(ACK, SEQ, NXT + 8 * 1_460, wnd=60_000)
     assert (tcb.sacked_out, tcb.retrans_out, tcb.lost_out) == (0, 0, 0)
+
+
+def test_what_was_too_big_is_a_loss_until_it_is_acknowledged() -> None:
+    """No loss is probed for meanwhile (Linux tcp_simple_retransmit)."""
+    end = Ours(Options(sack_ok=True))
+    reach.established(end)
+    end.nodelay()
+    end.arrives(ACK, SEQ, NXT, wnd=60_000)
+    end.write(bytes(1_460))
+    end.complains(wire_icmp.DEST_UNREACH, wire_icmp.FRAG_NEEDED, NXT, 576)
+    end.write(b"x")
+    end.write(b"y")
+    end.sent()
+    assert timeline(end, 150 * MS) == []
+    assert not complaints(end.held(), end.now - 1)
+
+
+def test_where_nothing_was_backed_off_nothing_is_taken_back() -> None:
+    """The first SYNs are sent at even distances; a window that was taken back counts no tries."""
+    end = Ours()
+    reach.syn_sent(end)
+    end.wait(2_500 * MS)
+    before = end.next_deadline()
+    tcb = end.held()
+    icmp.revert_backoff(tcb, tcb.snd_una, end.now)
+    assert end.next_deadline() == before
+    end = Ours()
+    reach.established(end)
+    end.write(b"x")
+    end.arrives(ACK, SEQ, NXT, wnd=0)
+    end.wait(S)
+    before = end.next_deadline()
+    tcb = end.held()
+    icmp.revert_backoff(tcb, tcb.snd_una, end.now)
+    assert end.next_deadline() == before
+
+
+@pytest.mark.parametrize(
+    ("left", "waits"),
+    [
+        pytest.param((), {ICMP: 0, ICMP6: 0, LOCAL: 113}, id="none"),
+        pytest.param((LOCAL,), {ICMP: 0, ICMP6: 0, LOCAL: 113}, id="one of this host"),
+        pytest.param((ICMP, LOCAL), {ICMP: 111, ICMP6: 111, LOCAL: 111}, id="a router's"),
+        pytest.param((ICMP6,), {ICMP: 111, ICMP6: 111, LOCAL: 111}, id="a router's, of IPv6"),
+    ],
+)
+def test_the_error_that_waits_once_a_report_was_taken(
+    left: tuple[int, ...], waits: dict[int, int]
+) -> None:
+    """Linux sock_dequeue_err_skb."""
+    reports = [Report(111, (ROUTER, 0), b"", origin=origin) for origin in left]
+    for origin, error in waits.items():
+        assert next_error(Report(1, (ROUTER, 0), b"", origin=origin), reports, 113) == error

@@ -501,7 +501,8 @@ def lossy() -> tuple[Ours, int]:
 def test_every_window_of_acks_opens_it_by_a_segment() -> None:
     """No ACK counts twice, and none from before (RFC 5681 3.1)."""
     end, at = lossy()
-    tcb, needed, before = end.held(), [], 0
+    tcb, before = end.held(), 0
+    needed: list[tuple[int, int]] = []
     while len(needed) < 3:
         was = tcb.cwnd
         at, before = at + 1, before + 1

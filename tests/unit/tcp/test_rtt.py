@@ -11,6 +11,7 @@ from tests.unit.tcp.cells import PLAIN, SACKING
 from tests.unit.tcp.ends import IRS, ISS, Options, Ours
 
 from halfopen.base.units import MS
+from halfopen.tcp.minmax import RunningMin
 from halfopen.wire.tcp import ACK, SYN
 
 SEQ: Final = IRS + 1
@@ -120,3 +121,27 @@ def test_the_rto_after_a_probe_counts_from_the_probe(size: int) -> None:
     probed_at = end.now
     assert end.next_deadline() is not None
     assert 240 * MS <= (end.next_deadline() or 0) - probed_at <= 248 * MS
+
+
+@pytest.mark.parametrize(
+    ("measured", "least"),
+    [
+        pytest.param(((10, 0), (30, 50), (20, 100)), 10, id="the first of them"),
+        pytest.param(((10, 0), (10, 50), (20, 150)), 10, id="as small again: it lasts longer"),
+        pytest.param(((10, 0), (30, 25), (40, 101)), 40, id="none in the window's quarters"),
+        pytest.param(((10, 0), (30, 26), (40, 101)), 30, id="one after a quarter"),
+        pytest.param(
+            ((10, 0), (20, 30), (30, 50), (40, 101), (50, 131)), 40, id="none after the half"
+        ),
+        pytest.param(
+            ((10, 0), (20, 30), (30, 51), (40, 101), (50, 131)), 30, id="one after the half"
+        ),
+        pytest.param(((10, 0), (30, 30), (20, 40), (40, 101)), 20, id="a smaller second"),
+        pytest.param(((10, 0), (20, 30), (30, 60), (25, 70), (40, 131)), 25, id="a smaller third"),
+        pytest.param(((10, 0), (20, 30), (30, 201)), 30, id="all are too old"),
+    ],
+)
+def test_the_least_of_a_window(measured: tuple[tuple[int, int], ...], least: int) -> None:
+    """Of 100 ticks, by three candidates (Linux lib/win_minmax.c)."""
+    running = RunningMin()
+    assert [running.take(took, at, 100) for took, at in measured][-1] == least

@@ -24,9 +24,11 @@ from tests.unit.tcp.cells import (
 )
 from tests.unit.tcp.ends import IRS, ISS, Ours
 
+from halfopen.base.rng import Rng
 from halfopen.base.units import MS, S
 from halfopen.tcp import calls, icmp
-from halfopen.tcp.states import State
+from halfopen.tcp.iss import Secret
+from halfopen.tcp.states import State, spell
 from halfopen.wire.tcp import ACK, FIN, PSH, RST, SYN, URG
 
 CLOSED, SYN_SENT, SYN_RECEIVED = State.CLOSED, State.SYN_SENT, State.SYN_RECEIVED
@@ -236,3 +238,17 @@ def test_the_last_ack_goes(waits: bool, answers: list[object]) -> None:
     assert end.sent() == answers
     end.wait(S)
     assert end.sent() == ([] if answers else [OPENED])
+
+
+def test_every_connection_has_numbers_of_its_own() -> None:
+    """They are drawn by a secret from the flow (RFC 6528 3)."""
+    secret = Secret(Rng(0))
+    flows = [("10.0.0.1", port, "10.0.0.2", 80) for port in range(1_000, 1_020)]
+    assert len({secret.iss(flow, 0) for flow in flows}) == len(flows)
+    assert len({secret.cookie(flow, 0) for flow in flows}) == len(flows)
+    assert len({Secret(Rng(seed)).iss(flows[0], 0) for seed in range(20)}) == 20
+
+
+def test_states_are_spelled_as_in_the_rfc() -> None:
+    assert spell(State.SYN_SENT) == "SYN-SENT"
+    assert spell(State.FIN_WAIT_1) == "FIN-WAIT-1"

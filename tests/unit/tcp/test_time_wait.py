@@ -18,10 +18,11 @@ from tests.unit.tcp.cells import (
     says,
     seg,
 )
-from tests.unit.tcp.ends import EDGE, IRS, ISS, Options, Ours
+from tests.unit.tcp.ends import EDGE, IRS, ISS, End, Options, Ours
 
 from halfopen.base.units import S
 from halfopen.tcp.states import State
+from halfopen.wire.seq import WRAP
 from halfopen.wire.tcp import ACK, FIN, PSH, RST, SYN
 
 CLOSED, TIME_WAIT, SYN_RECEIVED = State.CLOSED, State.TIME_WAIT, State.SYN_RECEIVED
@@ -62,6 +63,24 @@ PAWS = (
     row("SYN from before, with a newer timestamp", SYN, IRS, None, TIME_WAIT, HERE, ts=1),
 )
 
+#: So far behind the peer's SYN, whose clock then stood at its end, lies 0.
+TO_ZERO: Final = 1 - WRAP
+
+
+def at_the_clocks_end(end: End) -> None:
+    end.peer_ts = WRAP - 1
+    reach.time_wait(end)
+
+
+CLOCK_WRAPS = (
+    case(
+        "a timestamp of 0 is kept, and stands for none",
+        (seg(ACK, SEQ, NXT, ts=TO_ZERO), seg(ACK, SEQ, NXT, ts=-6)),
+        TIME_WAIT,
+    ),
+    row("without it the past is refused", ACK, SEQ, NXT, TIME_WAIT, HERE, ts=-6),
+)
+
 CALLS = (
     case("receive: the end", (read(),), TIME_WAIT),
     case("close", (close,), TIME_WAIT),
@@ -72,6 +91,7 @@ TABLES = (
     Table("by shutdown", reach.time_wait, SEGMENTS),
     Table("by close", reach.time_wait_closed, SEGMENTS),
     Table("timestamps", reach.time_wait, PAWS, STAMPED),
+    Table("timestamps wrap", at_the_clocks_end, CLOCK_WRAPS, STAMPED),
     Table("", reach.time_wait, CALLS),
 )
 
@@ -140,3 +160,16 @@ def test_a_new_syn_may_take_its_place(seq: int, ts: int, makes_way: bool) -> Non
         assert end.sent() == [says(SYN | ACK, NXT + 65_537, seq + 1)]
     else:
         assert (end.state, end.sent()) == (TIME_WAIT, [HERE])
+
+
+def test_a_new_syn_whose_timestamp_is_0_may_take_its_place() -> None:
+    """The peer's clock went round."""
+    end = Ours(Options(timestamps=True))
+    end.peer_ts = WRAP - 1
+    reach.accepted(end)
+    end.close()
+    end.arrives(ACK, IRS + 1, NXT)
+    end.arrives(FIN | ACK, IRS + 1, NXT)
+    end.listen()
+    end.arrives(SYN, IRS, ts=TO_ZERO)
+    assert end.state is SYN_RECEIVED

@@ -1,4 +1,4 @@
-"""Random transfers: what goes to and fro in an open connection, step by step.
+"""Random transfers: what passes both ways in an open connection, step by step.
 
 Beside ``walks``, which go from state to state and soon end. A peer acknowledges, reports and sends
 segment by segment; a user writes and reads. What is changed here asks for a new record
