@@ -133,6 +133,8 @@ def ack_arrived(
         _mark_by_sack(tcb)
         send_lost(tcb, now)
         return
+    if advanced and not tcb.sack_ok:  # what duplicates stood for has arrived in order
+        tcb.sacked_out = 0
     if tcb.sacked_out >= tcb.config.reordering and tcb.inflight:
         tcb.ssthresh = reno.ssthresh(tcb)
         tcb.cwnd = tcb.ssthresh

@@ -206,3 +206,14 @@ def test_a_negative_linger2_does_not_wait() -> None:
     end.sent()
     end.close()
     assert (end.state, end.sent()) == (CLOSED, [says(RST | ACK, NXT, SEQ)])
+
+
+def test_a_fin_from_before_is_none_and_its_wait_ends_with_a_reset() -> None:
+    """It came with the ACK of ours, as TIME-WAIT would begin with (Linux tcp_keepalive_timer)."""
+    end = Ours()
+    reach.fin_wait_1_closed(end)
+    end.arrives(FIN | ACK, IRS, ISS + 2)
+    assert end.state is State.FIN_WAIT_2
+    end.sent()
+    end.wait(70 * S)
+    assert (end.state, end.sent()) == (State.CLOSED, [says(RST | ACK, ISS + 2, IRS + 1)])

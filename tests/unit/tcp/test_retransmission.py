@@ -556,6 +556,8 @@ def test_a_report_in_a_wider_window_tells_that_the_timeout_was_needed() -> None:
     block = ((NXT + 11 * FULL, NXT + 12 * FULL),)
     end.arrives(ACK, SEQ, NXT + FULL, wnd=60_000, sack=block)
     assert 1 in first_of(end.sent())
+    end.arrives(ACK, SEQ, NXT + 3 * FULL, wnd=60_000, sack=block)
+    assert end.held().lost_out, "what is in flight is not taken for delayed any more"
 
 
 @pytest.mark.parametrize(
@@ -592,3 +594,12 @@ def test_a_connection_that_was_given_up_is_shut_both_ways() -> None:
     end.wait(10 * S)
     assert end.state is CLOSED
     assert (end.held().rcv_shutdown, end.held().snd_shutdown) == (True, True)
+
+
+def test_what_was_acknowledged_before_a_loss_does_not_open_the_window_after_it() -> None:
+    end = ten_out()
+    for _ in range(3):
+        end.arrives(ACK, SEQ, NXT, wnd=60_000)
+    end.arrives(ACK, SEQ, NXT + 6 * FULL, wnd=60_000)
+    end.arrives(ACK, SEQ, NXT + 10 * FULL, wnd=60_000)
+    assert end.held().cwnd == 5, "four of a window of five"

@@ -319,6 +319,17 @@ def ten(end: End) -> None:
 
 NOTHING_WAITS = (
     case("two duplicate ACKs", (acked(0),) * 2, ESTABLISHED),
+    case(
+        "two, and progress: they count no more",
+        (*(acked(0),) * 2, acked(FULL), *(acked(FULL),) * 2),
+        ESTABLISHED,
+    ),
+    case(
+        "three after progress",
+        (*(acked(0),) * 2, acked(FULL), *(acked(FULL),) * 3),
+        ESTABLISHED,
+        text(FULL, FULL),
+    ),
     case("three: the first again, and no other", (acked(0),) * 3, ESTABLISHED, text(0, FULL)),
     case(
         "a partial ACK: the next one again, and no other",
