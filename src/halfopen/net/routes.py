@@ -210,6 +210,8 @@ class Routes:
         at = self.local.get(destination)
         if at is not None and at.zone == zone:
             return Way(self.loopback, self.primary.get(destination, destination))
+        if destination.startswith("127.") and zone == self.loopback.zone:
+            return Way(self.loopback, address.LOOPBACK)
         v6 = address.is_v6(destination)
         number = address.number(destination)
         for route in self._table(destination):

@@ -148,6 +148,7 @@ def test_a_longer_route_leads_through_what_a_shorter_one_refuses() -> None:
         pytest.param(3, "10.0.0.77", 1, id="a network of another: on its link"),
         pytest.param(2, "10.0.0.9", LOOPBACK, id="oneself"),
         pytest.param(3, "10.0.0.9", 1, id="oneself, at another interface: on its link"),
+        pytest.param(1, "127.0.0.1", LOOPBACK, id="the loopback, at the loopback"),
         pytest.param(9, "10.0.0.77", None, id="no such interface"),
         pytest.param(2, "fd00::7", None, id="IPv6 is not on every link"),
     ],
@@ -159,6 +160,12 @@ def test_the_way_of_a_socket_that_is_tied_to_an_interface(
     routes, _, _ = two_links()
     way = routes.way_by(zone, destination)
     assert (None if way is None else way.interface.index) == index
+
+
+def test_who_is_tied_to_the_loopback_speaks_to_it_from_itself() -> None:
+    routes, _, _ = two_links()
+    way = routes.way_by(routes.loopback.zone, "127.0.0.2")
+    assert (None if way is None else way.source) == "127.0.0.1"
 
 
 def test_ipv4_passes_by_a_route_that_refuses_where_it_is_tied_to_an_interface() -> None:
