@@ -46,7 +46,6 @@ def get_device(sock: "TcpSock | UdpSock", size: int) -> bytes:
         return b""
     if size < NAME_MAX:
         raise fail(EINVAL)
-    for interface in _interfaces(sock.kernel):
-        if interface.zone == sock.bound_if:
-            return interface.name.encode() + b"\0"
-    raise AssertionError("a socket is tied to an interface that there is not")
+    names = [each.name for each in _interfaces(sock.kernel) if each.zone == sock.bound_if]
+    assert names, "a socket is tied to an interface that there is not"
+    return names[0].encode() + b"\0"

@@ -76,8 +76,7 @@ def deferred(tcb: Tcb, skb: Skb, now: int, largest: int, *, is_last: bool) -> in
         or room >= min(tcb.snd_wnd, tcb.cwnd * mss) // WINDOW_DIVISOR
     ):
         return NOW
-    if not tcb.inflight:
-        return NOW
+    assert tcb.inflight, "with nothing in flight all of the window is free"
     srtt = tcb.srtt_us8 * US >> 3
     if tcb.inflight[0].sent_at + srtt - now > min(srtt >> 1, MS):
         return NOW  # the next ACK is far away; else it may wait for it: LINUX(burst-waits)

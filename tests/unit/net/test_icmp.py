@@ -7,6 +7,7 @@ from errno import (
     ECONNREFUSED,
     EHOSTDOWN,
     EHOSTUNREACH,
+    EMSGSIZE,
     ENETUNREACH,
     ENONET,
     ENOPROTOOPT,
@@ -174,3 +175,8 @@ def test_a_parameter_problem_says_where() -> None:
     """sock_extended_err.ee_info (Linux icmp_unreach)."""
     message = Icmp(icmp.PARAMETER_PROBLEM, 0, 9 << 24, bytes(28))
     assert report(EPROTO, message, Quote(17, HERE, 1, PEER, 2, 0, 20), ROUTER, 8).info == 9
+
+
+def test_fragmentation_needed_says_how_large_a_packet_may_be() -> None:
+    message = Icmp(icmp.DEST_UNREACH, icmp.FRAG_NEEDED, 1_400, bytes(28))
+    assert report(EMSGSIZE, message, Quote(17, HERE, 1, PEER, 2, 0, 20), ROUTER, 8).info == 1_400

@@ -6,13 +6,14 @@ import pytest
 from tests.unit.sockets.hosts import HERE, NOWHERE, PEER, Program, alone, error
 
 from halfopen.base.units import S
+from halfopen.net.demux import arriving
 from halfopen.sockets import calls
 from halfopen.sockets import constants as c
 from halfopen.sockets.ports import Ephemeral
 from halfopen.tcp.states import State
 from halfopen.tcp.tcb import MSL2
 from halfopen.wire.ip import PROTO_TCP, Packet
-from halfopen.wire.tcp import Segment
+from halfopen.wire.tcp import ACK, FIN, SYN, Segment
 
 
 def narrow(ports: str, reserved: str = "") -> Program:
@@ -268,3 +269,40 @@ def test_a_time_wait_lets_go_of_the_port_though_its_socket_is_open() -> None:
     program.kernel.deadline_passed(tcb, program.now)
     calls.bind(program.table, *bound, program.now)
     assert calls.getsockname(program.table, fd)[1] == port, "it shows what it had"
+
+
+def test_a_datagram_socket_picks_a_port_that_others_would_share() -> None:
+    """Linux udp_lib_lport_inuse: with SO_REUSEPORT at both it is not in use."""
+    program = narrow("40000 40000")
+    for shared, port in ((True, 40_000), (True, 40_000), (False, 0)):
+        fd = program.datagram()
+        program.set(fd, c.SOL_SOCKET, c.SO_REUSEPORT, shared)
+        if port:
+            assert bind_picked(program, fd) == port
+        else:
+            assert error(lambda: bind_picked(program, fd)) == EADDRINUSE  # noqa: B023  at once
+
+
+def test_in_time_wait_who_bound_the_port_has_it_still() -> None:
+    """Linux tcp_set_state, SOCK_BINDPORT_LOCK."""
+    program = alone()
+    fd = program.bound(40_000)
+    sock = program.sock(fd)
+    sock.nonblock = True
+    assert error(lambda: program.connect(fd)) == EINPROGRESS
+    tcb = program.tcb(fd)
+    peer = arriving(tcb.flow)
+
+    def hears(flags: int, seq: int) -> None:
+        seg = Segment(peer, seq, tcb.snd_nxt & 0xFFFFFFFF, flags, 60_000)
+        program.kernel.receive(Packet(PEER, HERE, PROTO_TCP, seg), 0, program.now)
+
+    hears(SYN | ACK, 7_000)
+    calls.shutdown(program.table, fd, c.SHUT_WR, program.now)
+    hears(FIN | ACK, 7_001)
+    assert tcb.state is State.TIME_WAIT
+    assert calls.getsockname(program.table, fd) == (HERE, 40_000)
+    other = program.stream()
+    assert (
+        error(lambda: calls.bind(program.table, other, (HERE, 40_000), program.now)) == EADDRINUSE
+    )

@@ -142,10 +142,25 @@ ENDING = (
     case("and no longer", (wait(1_300 * MS),), CLOSED),
 )
 
+
+def acknowledged_with_an_old_fin(end: End) -> None:
+    """The same, but the ACK of our FIN comes with a FIN that is no news: all is kept."""
+    reach.established(end)
+    end.linger2(1)
+    end.close()
+    end.arrives(FIN | ACK, IRS, NXT)
+
+
+ENDING_WHOLE = (
+    case("for a second", (wait(900 * MS),), FIN_WAIT_2),
+    case("and no longer: RST", (wait(1_300 * MS),), CLOSED, says(RST | ACK, NXT, SEQ)),
+)
+
 TABLES = (
     Table("by shutdown", reach.fin_wait_2, READING),
     Table("by close", reach.fin_wait_2_closed, ORPHAN),
     Table("TCP_LINGER2", waits_a_second, ENDING),
+    Table("TCP_LINGER2, an old FIN", acknowledged_with_an_old_fin, ENDING_WHOLE),
     Table("by shutdown, timestamps", reach.fin_wait_2, PAWS, STAMPED),
     Table("by close, timestamps", reach.fin_wait_2_closed, PAWS, STAMPED),
 )

@@ -262,6 +262,11 @@ BURSTS = (
         pushed(13 * FULL, FULL),
     ),
     case(
+        "it waits while the peer's window has little room",
+        (SOON, acked(FULL, 9 * FULL + 2_000)),
+        ESTABLISHED,
+    ),
+    case(
         "after a pause it does not wait",
         (wait(5 * MS), acked(FULL)),
         ESTABLISHED,
@@ -273,6 +278,11 @@ BURSTS = (
 #: Ten segments are in flight, and less than two wait.
 LAST_BURST = (
     case("it waits for more to be written", (SOON, acked(FULL)), ESTABLISHED),
+    case(
+        "where the peer's window is what is small, too",
+        (SOON, acked(FULL, 9 * FULL + 2_500)),
+        ESTABLISHED,
+    ),
     case(
         "unless there will be no more",
         (SOON, acked(FULL), shutdown_write),

@@ -92,3 +92,9 @@ def test_ipv4_addresses_on_an_ipv6_socket() -> None:
     assert address.unmapped("::ffff:10.0.0.1") == "10.0.0.1"
     assert address.unmapped("::ffff:0:1") == "::ffff:0:1"
     assert address.unmapped("::1") == "::1"
+
+
+@pytest.mark.parametrize("text", ["10.0.0.1", "2001:db8::1", "fe80::1%2"])
+def test_an_address_with_a_port_and_alone(text: str) -> None:
+    assert address.host_of(address.spell(text, 80)) == text
+    assert address.host_of(text) == text

@@ -12,6 +12,7 @@ from halfopen.wire.ip import PROTO_TCP, Packet
 from halfopen.wire.tcp import ACK, Segment
 
 ALWAYS: Final = 1_000
+FLOW6: Final = ("2001:db8::1", 1, "2001:db8::2", 2)
 
 
 def packet() -> Packet:
@@ -44,3 +45,13 @@ def test_doubling_and_overtaking_leave_it_whole() -> None:
     fate = way(duplicate=ALWAYS, reorder=ALWAYS, late_ns=50).fate(packet(), 7)
     assert (fate.why, fate.doubled, fate.leaves) == ("", True, 7)
     assert 1 <= fate.late_ns <= 50
+
+
+def test_what_no_checksum_covers_arrives_damaged() -> None:
+    """IPv6 has none over hop limit and flow label (RFC 8200 3)."""
+    whole = Packet("2001:db8::1", "2001:db8::2", PROTO_TCP, Segment(FLOW6, 1, 2, ACK, 3, b"x"))
+    impaired = way(corrupt=ALWAYS)
+    fates = [impaired.fate(whole, 0) for _ in range(300)]
+    (ttl, *_) = {fate.packet.ttl for fate in fates if not fate.why} - {whole.ttl}
+    assert (ttl ^ whole.ttl).bit_count() == 1
+    assert {fate.why for fate in fates} == {"", DAMAGED}
