@@ -141,3 +141,16 @@ def closing_late(lab: Lab) -> None:
     time.sleep(0.1)
     conn.close()
     time.sleep(pair.LONG)
+
+
+def refused(lab: Lab) -> None:
+    """Connect by one interface to where a route refuses to lead; and say something there."""
+    device = lab.settings["device"].encode()
+    there = (lab.settings["to"], pair.PORT)
+    family = socket.AF_INET6 if ":" in there[0] else socket.AF_INET
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with socket.socket(family, kind) as sock:
+            sock.setsockopt(S, socket.SO_BINDTODEVICE, device)
+            sock.settimeout(0.2)
+            print(sock.connect_ex(there), sock.getsockname()[0])
+    time.sleep(pair.LONG)

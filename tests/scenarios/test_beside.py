@@ -1,5 +1,7 @@
 """Options that people set beside those of the notes, on both arms: what calls and packets show."""
 
+from errno import EACCES, EAGAIN, ENETUNREACH
+
 import pytest
 from tests.scenarios import beside
 from tests.scenarios.alike import alike
@@ -63,6 +65,40 @@ def test_what_an_interface_lets_in() -> None:
     """SO_BINDTODEVICE."""
     for trace in alike(tied("eth0"), tied("eth1"), tied("lo")):
         assert any("back" in event.text for event in trace.events if isinstance(event, Output))
+
+
+def test_a_route_that_refuses_a_socket_that_is_tied() -> None:
+    """It refuses IPv6 at its own interface alone; IPv4 is taken to be on the link."""
+    hosts = (
+        Host(
+            name="client",
+            addresses=("10.0.0.1", "2001:db8:1::1"),
+            sysctl={},
+            refuses=(("192.0.2.0/24", "unreachable"), ("2001:db8:2::/64", "prohibit")),
+        ),
+        Host(name="server", addresses=("10.0.0.2", "2001:db8:1::2"), sysctl={}),
+    )
+    asked = [
+        Variant(
+            settings=settings,
+            hosts=hosts,
+            links=(Link(a="client", b="server"),),
+            processes=(Process(host="client", name="client", program=beside.refused),),
+            steps=(),
+            horizon_ns=970 * MS,
+        )
+        for settings in each(device=("lo", "eth0"), to=("192.0.2.7", "2001:db8:2::7"))
+    ]
+    said = [
+        "".join(event.text for event in trace.events if isinstance(event, Output))
+        for trace in alike(*asked)
+    ]
+    on_link, prohibited, nowhere = (
+        f"{EAGAIN} 10.0.0.1\n0 10.0.0.1\n",
+        f"{EACCES} ::\n" * 2,
+        f"{ENETUNREACH} ::\n" * 2,
+    )
+    assert said == [on_link, prohibited, on_link, nowhere]
 
 
 def test_how_long_an_orphan_waits_for_the_peers_end() -> None:

@@ -135,7 +135,8 @@ class Ip:
             delivered += 1
             assert delivered <= LOOPBACK_MAX, "the host talks to itself without end"
             packet = inbox.popleft()
-            self._deliver(packet, self.routes.zone_at(packet.dst), now)
+            if self.routes.is_local(packet.dst):  # else it came by the loopback for nobody
+                self._deliver(packet, self.routes.zone_at(packet.dst), now)
 
     def _deliver(self, packet: Packet, zone: int, now: int) -> None:
         """Give a packet that came by an interface to whom it is for."""

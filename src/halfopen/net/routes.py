@@ -193,19 +193,24 @@ class Routes:
         self._known[destination] = way
         return way
 
-    def no_way(self, destination: str) -> int:
-        """Return the errno where no way leads: a route's that refuses, else ENETUNREACH."""
+    def no_way(self, destination: str, zone: int = 0) -> int:
+        """Return the errno where no way leads: a route's that refuses, else ENETUNREACH.
+
+        A route that refuses is the loopback's, and nothing to who is tied to another interface
+        (``zone``; Linux rt6_check_dev).
+        """
         number = address.number(destination)
-        for route in self._table(destination):
-            if route.errno and route.leads_to(number):
-                return route.errno
+        if zone in (0, self.loopback.zone):
+            for route in self._table(destination):
+                if route.errno and route.leads_to(number):
+                    return route.errno
         return ENETUNREACH
 
     def way_by(self, zone: int, destination: str) -> Way | None:
         """Return how to get there by an interface that a socket is tied to.
 
-        An IPv4 destination that no route leads to by that one is on its link, one of the host's own
-        too (Linux ip_route_output_key_hash_rcu).
+        An IPv4 destination that no route leads to by that one, or that one refuses, is on its link,
+        one of the host's own too (Linux ip_route_output_key_hash_rcu).
         """
         at = self.local.get(destination)
         if at is not None and at.zone == zone:
@@ -216,10 +221,11 @@ class Routes:
         number = address.number(destination)
         for route in self._table(destination):
             if route.leads_to(number):
-                if route.interface.zone == zone and route.interface.up:
-                    return self._along(route, destination)
-                if route.errno and not v6:
+                by = route.interface
+                if route.errno and (by.zone == zone or not v6):
                     break
+                if by.zone == zone and by.up:
+                    return self._along(route, destination)
         for interface in self.interfaces:
             if interface.zone == zone and interface.up and not v6:
                 return Way(interface, sources.of_ipv4(interface, self.interfaces))

@@ -225,7 +225,7 @@ def _tcp_connect(sock: TcpSock, address: Address, now: int) -> None:
     host = bind_zone(sock, host, address)
     way = kernel.way_of(sock.bound_if, host)
     if way is None:
-        raise fail(kernel.no_way(sock.address, host))
+        raise fail(kernel.no_way(sock.bound_if, sock.address, host))
     check_source(sock, host)
     source = source_to(own, way)
     flow = _hash_connect(sock, source, host, dport, now)

@@ -174,15 +174,15 @@ class Kernel:
         routes = self.ip.routes
         return routes.way_by(interface, destination) if interface else routes.way(destination)
 
-    def no_way(self, source: str, destination: str) -> int:
-        """Return the errno where no way leads, from a socket bound to that address.
+    def no_way(self, interface: int, source: str, destination: str) -> int:
+        """Return the errno where no way leads, from a socket tied and bound to these.
 
         Where the host has no IPv6 address at all it is EADDRNOTAVAIL: the source is looked for
         before the way (Linux ip6_dst_lookup_tail).
         """
         if source == ANY6 and not any(map(is_v6, self.ip.routes.local)):
             return EADDRNOTAVAIL
-        return self.ip.routes.no_way(destination)
+        return self.ip.routes.no_way(destination, interface)
 
     def new_tcb(self, flow: Flow, mtu: int, now: int, *, iss: int | None = None) -> Tcb:
         """Make a connection that is still closed."""

@@ -178,7 +178,7 @@ class UdpSock:
         own = source_address(self)
         way = self.kernel.way_of(self.bound_if, host)
         if way is None:
-            raise fail(self.kernel.no_way(self.end.address, host))
+            raise fail(self.kernel.no_way(self.bound_if, self.end.address, host))
         check_source(self, host)
         source = source_to(own, way)
         self._check_broadcast(host)
@@ -310,7 +310,7 @@ class UdpSock:
         own = source_address(self)
         way = self.kernel.way_of(self.bound_if, host)
         if way is None:
-            raise fail(self.kernel.no_way(self.end.address, host))
+            raise fail(self.kernel.no_way(self.bound_if, self.end.address, host))
         check_source(self, host)
         source_to(own, way)
         self._check_broadcast(host)
@@ -318,7 +318,7 @@ class UdpSock:
 
     def _too_long(self, there: tuple[str, int]) -> None:
         """Refuse a datagram that IP can't carry (Linux __ip_append_data, ip_local_error)."""
-        way = self.kernel.ip.way(there[0])
+        way = self.kernel.way_of(self.bound_if, there[0])
         if self.end.recverr and way is not None:
             to = (there[0], 0 if self.end.peer is None else self.end.peer[1])
             report = Report(

@@ -168,10 +168,22 @@ def test_who_is_tied_to_the_loopback_speaks_to_it_from_itself() -> None:
     assert (None if way is None else way.source) == "127.0.0.1"
 
 
-def test_ipv4_passes_by_a_route_that_refuses_where_it_is_tied_to_an_interface() -> None:
-    """Linux ip_route_output_key_hash_rcu: what no route leads to is on the link."""
+@pytest.mark.parametrize(
+    ("zone", "destination", "source", "told"),
+    [
+        pytest.param(1, "192.0.2.7", "10.0.0.1", 0, id="IPv4 is on the link"),
+        pytest.param(2, "192.0.2.7", "10.0.0.1", 0, id="at any interface"),
+        pytest.param(3, "192.0.2.7", "192.168.1.1", 0, id="with an address of that"),
+        pytest.param(1, "2001:db8::7", None, EACCES, id="IPv6 is refused at the loopback"),
+        pytest.param(2, "2001:db8::7", None, ENETUNREACH, id="elsewhere there is no route"),
+    ],
+)
+def test_a_route_that_refuses_who_is_tied(
+    zone: int, destination: str, source: str | None, told: int
+) -> None:
     routes, _, _ = two_links()
-    routes.refuse("10.1.0.0/24", "prohibit")
-    way = routes.way_by(3, "10.1.0.7")
-    assert way is not None
-    assert (way.interface.index, way.source) == (1, "192.168.1.1")
+    routes.refuse("192.0.2.0/24", "prohibit")
+    routes.refuse("2001:db8::/32", "prohibit")
+    way = routes.way_by(zone, destination)
+    assert (None if way is None else way.source) == source
+    assert way is not None or routes.no_way(destination, zone) == told

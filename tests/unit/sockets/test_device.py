@@ -176,3 +176,13 @@ def test_who_has_no_privileges_may_tie_a_socket_once() -> None:
     other = host.socket()
     host.tie(other, 0)
     assert host.tied(other) == b""
+
+
+def test_what_the_loopback_carries_for_nobody_of_the_host_is_dropped() -> None:
+    two = Two()
+    fd = two.socket()
+    two.tie(fd, b"lo")
+    two.connect(fd, PEER[0])
+    assert calls.getsockname(two.table, fd)[0] == HERE[0]
+    assert two.sent() == []
+    assert calls.poll(two.table, [(fd, c.POLLOUT)], 0, Wait(two.now), two.now) == []
