@@ -256,9 +256,7 @@ class Tcb:
         self.keepintvl_ns = config.keepalive_intvl_ns
         self.keepcnt = config.keepalive_probes
         self.user_timeout_ns = 0
-        self.defer_accept = (
-            0  # TCP_DEFER_ACCEPT of who connects: the handshake's ACK waits for text
-        )
+        self.defer_accept = 0  # TCP_DEFER_ACCEPT of who connects: our ACK waits for our text
         self.notsent_lowat = config.notsent_lowat  # so little must be unsent to take more
         self.user_clamp = 0  # TCP_WINDOW_CLAMP, set before the handshake
         self.syn_retries = config.syn_retries
