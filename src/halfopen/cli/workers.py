@@ -4,18 +4,22 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import TimeoutError as NothingYetError
+from multiprocessing import active_children, get_context
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from halfopen.atlas.runs import Arms, RowRun, run_row
+from halfopen.base.errors import NotPossibleHereError
 from halfopen.scenario.lines import Line
 from halfopen.scenario.model import Note
 
 if TYPE_CHECKING:
-    from multiprocessing.pool import Pool
+    from multiprocessing.pool import IMapIterator, Pool
 
 #: Fewer variants are run sooner than workers are made.
 ALONE_MAX: Final = 200
+#: How often somebody looks whether a worker is gone, whose row would be waited for without end.
+LOOK_S: Final = 1
 
 Notes: TypeAlias = Mapping[str, Note | None]
 
@@ -28,6 +32,7 @@ class Runner:
         self._notes = notes
         self._seed = seed
         self._pool = pool
+        self._workers = () if pool is None else active_children()
 
     def run(self, lines: Sequence[Line], done: Callable[[int], None]) -> list[RowRun]:
         """Run rows; ``done`` is told how many variants have run."""
@@ -38,10 +43,23 @@ class Runner:
             ]
         longest_first = sorted(lines, key=lambda line: -_size(self._notes[line.id]))
         found = {}
-        for row in self._pool.imap_unordered(_run_one, longest_first):
+        rows = self._pool.imap_unordered(_run_one, longest_first)
+        for _ in lines:
+            row = self._next(rows)
             found[row.line.id] = row
             done(_size(row.note))
         return [found[line.id] for line in lines]
+
+    def _next(self, rows: "IMapIterator[RowRun]") -> RowRun:
+        """Wait for a row. Raises NotPossibleHereError where a worker is gone."""
+        while True:
+            try:
+                return rows.next(LOOK_S)
+            except NothingYetError:
+                for worker in self._workers:
+                    if worker.exitcode is not None:
+                        msg = f"a worker was ended from outside (status {worker.exitcode})"
+                        raise NotPossibleHereError(msg) from None
 
 
 @contextmanager

@@ -28,3 +28,30 @@ def test_rows_come_in_their_order_with_every_run() -> None:
     assert [row["id"] for row in rows] == list(ROWS)
     assert [len(row["scenarios"]) for row in rows] == counts
     assert all(run["arms"]["world"]["calls"] for row in rows for run in row["scenarios"])
+
+
+ENDED = f"""
+import os, signal
+from halfopen.base.errors import NotPossibleHereError
+from halfopen.cli.workers import runner
+from halfopen.scenario.notes import catalogue, load
+
+class Arms:
+    def world(self, variant, *, seed):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+notes = {{row: load(row) for row in {ROWS}}}
+try:
+    with runner(Arms(), notes, 1) as rows:
+        rows.run([catalogue()[row] for row in notes], print)
+except NotPossibleHereError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) == 1, reason="one core has no workers")
+def test_a_worker_that_is_gone_is_not_waited_for() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ENDED], check=True, capture_output=True, text=True, timeout=15
+    )
+    assert done.stdout == "a worker was ended from outside (status -9)\n"
