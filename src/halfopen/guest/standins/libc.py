@@ -16,8 +16,9 @@ from halfopen.guest.libc.hostent import Lookup
 from halfopen.guest.libc.hosts import Hostent
 from halfopen.guest.libc.tables import Protoent, Servent
 from halfopen.guest.libc.words import NETDB_SUCCESS, NameFailure
+from halfopen.guest.standins.netdb import simulated
 from halfopen.scenario import libc as real
-from halfopen.sockets.waiting import NotSimulatedError, WaitQueue
+from halfopen.sockets.waiting import WaitQueue
 
 if TYPE_CHECKING:
     from halfopen.guest.image import Image
@@ -112,7 +113,7 @@ class Libc:
         lock = self._locks.setdefault(function, Lock(function))
         lock.acquire()
         try:
-            came = _simulated(look)
+            came = simulated(look)
             if came.found is None and came.h_errno:
                 self._image.libc.res().h_errno = came.h_errno
             return self._kept(function, came.found)
@@ -132,7 +133,7 @@ class Libc:
     def _into(self, place: int, size: int, look: Callable[[], Lookup]) -> tuple[int, int, int]:
         if size < real.ROOM:
             fence.refuse("a reentrant call with less room than ROOM")
-        came = _simulated(look)
+        came = simulated(look)
         if came.found is None:
             return came.status, 0, came.h_errno
         self._memory[place] = came.found
@@ -152,13 +153,13 @@ class Libc:
     def getservbyname(self, name: str, protocol: str | None = None) -> int:
         """Look a service up."""
         etc = self._image.etc
-        found = _simulated(lambda: tables.service_by_name(etc, name, protocol))
+        found = simulated(lambda: tables.service_by_name(etc, name, protocol))
         return self._kept("getservbyname", found)
 
     def getservbyport(self, port: int, protocol: str | None = None) -> int:
         """Look a port up."""
         etc = self._image.etc
-        found = _simulated(lambda: tables.service_by_port(etc, port, protocol))
+        found = simulated(lambda: tables.service_by_port(etc, port, protocol))
         return self._kept("getservbyport", found)
 
     def servent(self, pointer: int) -> real.Servent:
@@ -169,13 +170,13 @@ class Libc:
     def getprotobyname(self, name: str) -> int:
         """Look a protocol up by its name."""
         etc = self._image.etc
-        return self._kept("getprotobyname", _simulated(lambda: tables.protocol_by_name(etc, name)))
+        return self._kept("getprotobyname", simulated(lambda: tables.protocol_by_name(etc, name)))
 
     def getprotobynumber(self, number: int) -> int:
         """Look a protocol up by its number."""
         etc = self._image.etc
         return self._kept(
-            "getprotobynumber", _simulated(lambda: tables.protocol_by_number(etc, number))
+            "getprotobynumber", simulated(lambda: tables.protocol_by_number(etc, number))
         )
 
     def protoent(self, pointer: int) -> real.Protoent:
@@ -196,7 +197,7 @@ class Libc:
         """Look a name and a service up."""
         res = self._image.libc.res()
         try:
-            found = _simulated(
+            found = simulated(
                 lambda: addrinfo.getaddrinfo(
                     res, name, service, int(family), int(type_), 0, int(flags)
                 )
@@ -230,14 +231,6 @@ class Libc:
         """Write an address of IPv4."""
         text = _socket.inet_ntoa(_socket.inet_aton(address))
         return self._kept("inet_ntoa", text.encode(), tasks.running().ident)
-
-
-def _simulated(look: Callable[[], T]) -> T:
-    """Look up; what is not simulated stops the world."""
-    try:
-        return look()
-    except NotSimulatedError as gap:
-        fence.refuse(str(gap))
 
 
 def make(image: "Image") -> ModuleType:

@@ -111,7 +111,7 @@ class Netdb:
         wanted = _text(hostname, "gethostbyname_ex")
         self.address(wanted, real.AF_INET)
         res = self._image.libc.res()
-        return self._given(_simulated(lambda: hostent.by_name(res, wanted, room=_ROOM)))
+        return self._given(simulated(lambda: hostent.by_name(res, wanted, room=_ROOM)))
 
     @recorded("gethostbyaddr", is_point=False)
     def gethostbyaddr(self, host: str, /) -> tuple[str, list[str], list[str]]:
@@ -121,7 +121,7 @@ class Netdb:
         """
         address = self.address(_text(host, "gethostbyaddr"), real.AF_UNSPEC)
         res = self._image.libc.res()
-        return self._given(_simulated(lambda: hostent.by_address(res, address)))
+        return self._given(simulated(lambda: hostent.by_address(res, address)))
 
     def _given(self, came: "Lookup") -> tuple[str, list[str], list[str]]:
         found = came.found
@@ -209,7 +209,7 @@ class Netdb:
     def getservbyname(self, servicename: str, protocolname: str | None = None, /) -> int:
         """The port of a service."""
         etc = self._image.etc
-        found = _simulated(lambda: tables.service_by_name(etc, servicename, protocolname))
+        found = simulated(lambda: tables.service_by_name(etc, servicename, protocolname))
         if found is None:
             raise OSError("service/proto not found")
         return found.port
@@ -220,7 +220,7 @@ class Netdb:
         if not 0 <= number <= _PORT_MAX:
             raise OverflowError("getservbyport: port must be 0-65535.")
         etc = self._image.etc
-        found = _simulated(lambda: tables.service_by_port(etc, number, protocolname))
+        found = simulated(lambda: tables.service_by_port(etc, number, protocolname))
         if found is None:
             raise OSError("port/proto not found")
         return found.name
@@ -228,7 +228,7 @@ class Netdb:
     def getprotobyname(self, protocolname: str, /) -> int:
         """The number of a protocol."""
         etc = self._image.etc
-        found = _simulated(lambda: tables.protocol_by_name(etc, protocolname))
+        found = simulated(lambda: tables.protocol_by_name(etc, protocolname))
         if found is None:
             raise OSError("protocol not found")
         return found.number
@@ -237,12 +237,12 @@ class Netdb:
 def _named(look: Callable[[], T]) -> T:
     """Look up; what fails becomes Python's error."""
     try:
-        return _simulated(look)
+        return simulated(look)
     except NameFailure as failure:
         raise gaierror(failure) from None
 
 
-def _simulated(look: Callable[[], T]) -> T:
+def simulated(look: Callable[[], T]) -> T:
     """Look up; what is not simulated stops the world."""
     try:
         return look()
