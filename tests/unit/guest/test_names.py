@@ -402,3 +402,16 @@ def test_what_is_not_simulated_stops_the_world() -> None:
     world.host("a", files={"/etc/resolv.conf": "sortlist 10.0.0.0\n"}).start(sorts)
     with pytest.raises(NotPossibleHereError, match="sortlist"):
         world.run()
+
+
+def sets_an_option() -> None:
+    import os
+
+    os.environ["RES_OPTIONS"] = "timeout:1"
+
+
+def test_the_resolvers_environment_is_not_simulated() -> None:
+    world = World()
+    world.host("a").start(sets_an_option)
+    with pytest.raises(NotPossibleHereError, match="RES_OPTIONS in the environment"):
+        world.run()

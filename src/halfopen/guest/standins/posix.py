@@ -6,7 +6,7 @@ import stat
 from types import ModuleType
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from halfopen.guest import modules, tasks
+from halfopen.guest import fence, modules, tasks
 from halfopen.guest.standins.assemble import assemble
 from halfopen.guest.standins.numbers import whole
 from halfopen.guest.standins.signal import NAMES, Signals
@@ -44,6 +44,10 @@ _ENVIRON: Final = {
     b"PATH": b"/usr/local/bin:/usr/bin:/bin",
     b"USER": b"root",
 }
+#: What glibc's resolver reads (res_vinit_1, res_hostalias, _res_hconf_init).
+_OF_RESOLVER: Final = frozenset(
+    {b"LOCALDOMAIN", b"RES_OPTIONS", b"HOSTALIASES", b"RESOLV_HOST_CONF", b"RESOLV_MULTI"}
+)
 _USER: Final = 0
 _PARENT: Final = 1
 _STREAMS: Final = 3
@@ -114,8 +118,10 @@ class Posix:
         """Draw from the process's chance."""
         return self.urandom(size)
 
-    def putenv(self, name: bytes, value: bytes, /) -> None:
-        """``os.environ`` keeps it; nothing else asks."""
+    def putenv(self, name: bytes, value: bytes, /) -> None:  # noqa: ARG002  as in C
+        """``os.environ`` keeps it; of the C library only the resolver would ask."""
+        if name in _OF_RESOLVER:
+            fence.refuse(f"{name.decode()} in the environment", "give the host a resolv.conf")
 
     def unsetenv(self, name: bytes, /) -> None:
         """``os.environ`` keeps it; nothing else asks."""
