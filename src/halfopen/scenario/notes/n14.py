@@ -48,8 +48,8 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     held = [_name(name) for name in CASES if name.endswith(", close") and not _woken(runs, name)]
     assert len(held) == sum(name.endswith(", close") for name in CASES), "close ends none"
     late = _fin_after_close(runs)
-    wrong = _wrong_connection(runs[_VARIANTS["close, write to its number"].name])
-    reset = sorted(given["recv, recv: a reset"])
+    wrong = _wrong_connection(runs[_VARIANTS["close, write to its number"].name]).replace("'", '"')
+    reset = [octets.replace("'", '"') for octets in sorted(given["recv, recv: a reset"])]
     refused = sorted(given["connect, connect: refused"])
     return Answer(
         verdict="answered",
@@ -58,15 +58,15 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             f"while it waits ({len(CASES)} pairs of calls on one descriptor). No octet is lost or "
             "doubled, but which thread gets which is up to the scheduler: of two in recv each "
             "message goes to one, and one message may be split between both. accept and datagrams "
-            "go to who waits longest. One thread may send while another receives. A send that "
-            "fits is in one piece; one that must wait for room is not: another thread's octets "
-            f"came in behind its first {at} of {MUCH}. The end is told to all, an error to one "
-            f"only (reset: {reset[0]} and {reset[1]}; connect refused: {refused[0]} and "
-            f"{refused[1]}). shutdown ends the other thread's call at once ({_list(woken)}), close "
-            f"does not ({_list(held)}): it goes on, and the FIN leaves only when it is over "
-            f"({show_duration(late)} later in recv). What is not safe is the number: once closed, "
-            f"the next socket gets it, and {wrong} meant for the old connection went to the new "
-            "one."
+            "go to the thread that has waited longest. One thread may send while another "
+            "receives. A send that fits is in one piece; one that must wait for room is not: "
+            f"another thread's octets came in behind its first {at} of {MUCH}. The end is told to "
+            f"all, an error to one only (reset: {reset[0]} and {reset[1]}; connect refused: "
+            f"{refused[0]} and {refused[1]}). shutdown ends the other thread's call at once "
+            f"({_list(woken)}), close does not ({_list(held)}): it goes on, and the FIN leaves "
+            f"only when it is over ({show_duration(late)} later in recv). What is not safe is the "
+            f"number: once closed, the next socket gets it, and {wrong} meant for the old "
+            "connection went to the new one."
         ),
         zh=(
             "套接字调用：可以。内核在每个调用里给套接字加锁，等待时放开锁（同一描述符上试了 "

@@ -27,7 +27,7 @@ from halfopen.scenario.model import (
     Variant,
     each,
 )
-from halfopen.scenario.notes.reading import Seen, segments_from, span
+from halfopen.scenario.notes.reading import Seen, in_chinese, segments_from, span
 from halfopen.wire.tcp import ACK
 
 PORT: Final = 80
@@ -335,18 +335,20 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             f"again {going[1]}, and when poll has told the end, {done} once and then {after}, or "
             f"{refused}. A waiting one is left sooner when its own time is up, or when a signal's "
             f"handler raises (after {early}); the kernel goes on connecting. If the handler "
-            f"returns, Python waits on. Some destinations need no peer: {own_names}, all at once. "
-            f"{nowhere}."
+            f"returns, Python waits on. At once, and without a peer, it connects to {own_names}. "
+            f"What is no peer fails ({nowhere})."
         ),
         zh=(
-            f"会等待的 connect 正是如此:对 SYN 的应答(SYN,ACK 或 RST)一到就返回({usual},一个"
-            f"往返;慢速线路上 {slow};第一个 SYN 丢失时 {late}),此外什么也不等:第三个分节那时才"
-            "发出,丢了也无妨,服务器是否 accept 也无关。双方同时打开时,也是收到 SYN,ACK 才返回"
-            f"({crossed})。非阻塞的立即返回 {going[0]};再调用得 {going[1]};poll 告知结束后再调用,"
-            f"先得一次 {done},以后是 {after},失败则是 {refused}。会等待的也可能提前返回:自己的"
-            f"超时到了,或信号处理函数抛出异常({early} 后);内核仍继续连接。处理函数正常返回时,"
-            f"Python 继续等。有些目的地不需要对端:{_in_chinese(own_names)},都立即完成。"
-            f"{_in_chinese(nowhere)}。"
+            f"会等待的 connect 正是如此：对 SYN 的应答（SYN,ACK 或 RST）一到就返回（{usual}，一个"
+            f"往返；慢速线路上 {slow}；第一个 SYN 丢失时 {late}），此外什么也不等：第三个分节那时才"
+            "发出，丢了也无妨，服务器是否 accept 也无关。双方同时打开时，也是收到 SYN,ACK 才返回"
+            f"（{crossed}）。非阻塞的立即返回 {going[0]}；再调用得 {going[1]}；poll 告知结束后再"
+            "调用，"
+            f"先得一次 {done}，以后是 {after}，失败则是 {refused}。会等待的也可能提前返回：自己的"
+            f"超时到了，或信号处理函数抛出异常（{early} 后）；内核仍继续连接。处理函数正常返回时，"
+            f"Python 继续等。连接这些目的地不需要对端，立即完成："
+            f"{in_chinese(own_names, CHINESE)}。不能作对端的则失败（"
+            f"{in_chinese(nowhere, CHINESE)}）。"
         ),
     )
 
@@ -361,12 +363,6 @@ CHINESE: Final = {
     "multicast": "组播",
     "port 0": "端口 0",
 }
-
-
-def _in_chinese(text: str) -> str:
-    for english, chinese in CHINESE.items():
-        text = text.replace(english, chinese)
-    return text
 
 
 def _kind(path: str) -> str:
@@ -446,7 +442,7 @@ def _grouped(own: Mapping[str, str]) -> str:
 NOTE: Final = Note(
     id="N15",
     question="Does connect return on the second segment, the peer's SYN,ACK, or on failure?",
-    question_zh="connect 是否在收到第二个分节(对端的 SYN,ACK)或失败后才返回?",
+    question_zh="connect 是否在收到第二个分节（对端的 SYN,ACK）或失败后才返回？",
     variants=_VARIANTS,
     answer=answer,
     why=(

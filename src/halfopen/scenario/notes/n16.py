@@ -25,6 +25,7 @@ from halfopen.scenario.model import (
     Variant,
     each,
 )
+from halfopen.scenario.notes.reading import in_chinese
 
 #: Where the first connect goes, and the second; nobody listens at the third.
 FIRST: Final = 80
@@ -285,13 +286,22 @@ _CALL: Final = {"binds": "bind", "listens": "listen"}
 _PLAIN: Final = ("refused", "timed out", "unreachable", "no route")
 
 #: The same words in Chinese.
+#: What the settings mean, where they are too short to say.
+_PLAINLY: Final = {
+    "refused unasked": "refused while non-blocking",
+    "refused and asked": "refused and read by SO_ERROR",
+    "address taken": "these ports taken",
+    "given up": "own timeout",
+    "interrupted": "left by a signal",
+    "reset later": "reset after it connected",
+}
 CHINESE: Final = {
-    _FIRST: "等待,并连到第一个对端",
-    " once, then it works": " 一次,然后成功",
-    " for ever": "(每次都是)",
+    _FIRST: "等待，并连到第一个对端",
+    " once, then it works": " 一次，然后成功",
+    " for ever": "（每次都是）",
     _WORKS: "成功",
-    "refused unasked": "被拒绝(非阻塞,未查询)",
-    "refused and asked": "被拒绝(非阻塞,已用 SO_ERROR 查询)",
+    "refused unasked": "非阻塞时被拒绝而未查询",
+    "refused and asked": "非阻塞时被拒绝且已读 SO_ERROR",
     "refused": "被拒绝",
     "timed out": "超时",
     "unreachable": "不可达",
@@ -335,33 +345,31 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     old = sum(len(hows) for port, hows in shown.items() if port == _OLD)
     errors = ", ".join(noisy)
     next_calls = f"connect: {told['connects']}. bind: {told['binds']}. listen: {told['listens']}."
+    plainly = next_calls
+    for setting, meaning in _PLAINLY.items():
+        plainly = plainly.replace(setting, meaning)
     return Answer(
         verdict="refuted",
         text=(
             "On Linux the socket can be used again once the failure has been told, and its state "
             "is well defined; POSIX leaves it unspecified, so portable programs close it. What "
-            f"the next call does, {next_calls} Only an attempt that is not over, or not told, is "
-            "in the way, and connect with AF_UNSPEC dissolves that too: the next connect then "
-            f"works after each of {ways} failures. getpeername gives ENOTCONN; getsockname still "
-            f"shows the port that it had ({old} of {len(free)} failures), and what bind gave "
-            f"stays. After {errors}, poll says POLLERR on the new connection too, "
-            "until MSG_ERRQUEUE is read."
+            f"the next call does, by failure. {plainly} Only an attempt that is not over, or not "
+            "told, is in the way, and connect with AF_UNSPEC dissolves that too: the next connect "
+            f"then works after each of {ways} failures. getpeername gives ENOTCONN; getsockname "
+            f"still shows the port that it had ({old} of {len(free)} failures), and what bind "
+            f"gave stays. After {errors}, poll says POLLERR on the new connection too, until "
+            "MSG_ERRQUEUE is read."
         ),
         zh=(
-            "在 Linux 上,失败一旦告知,套接字就可再用,状态也有明确定义;POSIX 说其状态未指定,"
-            f"所以可移植的程序应关闭它。接下来的调用,{_in_chinese(next_calls)}"
-            "碍事的只是尚未结束或尚未告知的连接,用 AF_UNSPEC 再 connect 一次即可解除:"
-            f"{ways} 种失败之后都能再连。getpeername 返回 ENOTCONN;getsockname 仍显示原端口"
-            f"({len(free)} 种失败中的 {old} 种),bind 所给的则保留不变。"
-            f"“{_in_chinese(errors)}”之后,poll 在新连接上也报告 POLLERR,直到读完 MSG_ERRQUEUE。"
+            "在 Linux 上，失败一旦告知，套接字就可再用，状态也有明确定义；POSIX 说其状态未指定，"
+            f"所以可移植的程序应关闭它。接下来的调用，{in_chinese(next_calls[:-1], CHINESE)}。"
+            "碍事的只是尚未结束或尚未告知的连接，用 AF_UNSPEC 再 connect 一次即可解除："
+            f"{ways} 种失败之后都能再连。getpeername 返回 ENOTCONN；getsockname 仍显示原端口"
+            f"（{len(free)} 种失败中的 {old} 种），bind 所给的则保留不变。"
+            f"“{in_chinese(errors, CHINESE)}”之后，poll 在新连接上也报告 POLLERR，直到读完 "
+            "MSG_ERRQUEUE。"
         ),
     )
-
-
-def _in_chinese(text: str) -> str:
-    for english, chinese in CHINESE.items():
-        text = text.replace(english, chinese)
-    return text
 
 
 def _since_failed(trace: Trace) -> list[Call]:
@@ -409,7 +417,7 @@ def _grouped(outcomes: Mapping[str, list[str]]) -> str:
 NOTE: Final = Note(
     id="N16",
     question="After a failed connect, must the socket be closed? Is its state undefined?",
-    question_zh="connect 失败后,套接字就不能再用、必须关闭吗?其状态未定义吗?",
+    question_zh="connect 失败后，套接字就不能再用、必须关闭吗？其状态未定义吗？",
     variants=_VARIANTS,
     answer=answer,
     why=(

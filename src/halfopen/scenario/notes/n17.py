@@ -295,17 +295,17 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             f"gets through, after {late}."
         ),
         zh=(
-            f"若毫无应答,确实如此:共发 {len(syns)} 个 SYN(第 {at} 秒),{figures[0]} 后返回 "
-            f"ETIMEDOUT:先等间隔重发 {even} 次(tcp_syn_linear_timeouts),"
+            f"若毫无应答，确实如此：共发 {len(syns)} 个 SYN（第 {at} 秒），{figures[0]} 后返回 "
+            f"ETIMEDOUT：先等间隔重发 {even} 次（tcp_syn_linear_timeouts），"
             f"再以加倍的间隔重发 {doubled} 次"
-            f"(tcp_syn_retries)。没有等间隔重发时 {len(fewer)} 个 SYN、{figures[1]};重试 3 次时 "
-            f"{figures[2]},10 次时 {figures[3]}。TCP_USER_TIMEOUT 设 30 秒则 {figures[4]} "
-            f"后结束;TCP_SYNCNT 设 1 则 {figures[5]}、{len(syncnt_syns)} 个 SYN:它也限定时间。"
+            f"（tcp_syn_retries）。没有等间隔重发时 {len(fewer)} 个 SYN、{figures[1]}；重试 3 次时 "
+            f"{figures[2]}，10 次时 {figures[3]}。TCP_USER_TIMEOUT 设 30 秒则 {figures[4]} "
+            f"后结束；TCP_SYNCNT 设 1 则 {figures[5]}、{len(syncnt_syns)} 个 SYN：它也限定时间。"
             "对端断电、网线断开、SYN 或应答丢失、accept 队列满"
-            "(设了 tcp_abort_on_overflow 也一样),结果都相同。但若对端在同一局域网且已断电,"
-            f"则一个 SYN 也发不出,{missed} 后返回 EHOSTUNREACH。仅仅“太忙”并不够:"
-            f"程序从不 accept 或已被暂停,其内核照样应答,connect 在 {at_once} 后返回;"
-            f"队列腾出位置,或第二个 SYN 送达,则在 {late} 后返回。"
+            "（设了 tcp_abort_on_overflow 也一样），结果都相同。但若对端在同一局域网且已断电，"
+            f"则一个 SYN 也发不出，{missed} 后返回 EHOSTUNREACH。仅仅“太忙”并不够："
+            f"程序从不 accept 或已被暂停，其内核照样应答，connect 在 {at_once} 后返回；"
+            f"队列腾出位置，或第二个 SYN 送达，则在 {late} 后返回。"
         ),
     )
 
@@ -336,7 +336,7 @@ def _before_the_end(trace: Trace) -> tuple[str, int]:
 NOTE: Final = Note(
     id="N17",
     question="connect to a peer that is down or too busy: ETIMEDOUT? After how many SYNs, when?",
-    question_zh="对端宕机或太忙时 connect:返回 ETIMEDOUT 吗?多久之后,发了几个 SYN?",
+    question_zh="对端宕机或太忙时 connect：返回 ETIMEDOUT 吗？多久之后，发了几个 SYN？",
     variants=_VARIANTS,
     answer=answer,
     why=(

@@ -25,7 +25,7 @@ from halfopen.scenario.model import (
     Variant,
     each,
 )
-from halfopen.scenario.notes.reading import segments_from, span
+from halfopen.scenario.notes.reading import in_chinese, linux_name, segments_from, span
 from halfopen.wire.tcp import SYN
 
 PORT: Final = 80
@@ -258,9 +258,11 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
         syns = len([s for s in segments_from(trace, "client") if s.seg.flags == SYN])
         if "/" in failure:
             if settings["connect"] == "blocking":
-                router[version].setdefault(told, []).append(failure)
+                router[version].setdefault(linux_name(told), []).append(failure)
             else:
-                assert failure in router[version][told], "it is told so however one connects"
+                assert failure in router[version][linux_name(told)], (
+                    "it is told so however one connects"
+                )
             took["ignored" if told == "none" else "router"].append(after)
             assert syns == (2 if told == "none" else 1), f"{failure}: {syns} SYNs"
             if told != "none" and settings["connect"] in {"blocking", *ASKED}:
@@ -304,14 +306,15 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             f"is asked for every 150 ms); the next attempt waits as long ({again})."
         ),
         zh=(
-            "会失败,但各种原因有各自的 errno,而且并非每种报文都算数。路由器的 ICMP 差错一到"
-            f"({at_once})connect 就结束,RFC 所说的“软”差错也一样。按类型/代码,IPv4:{router4}。"
-            f"IPv6:{router6}。被忽略的有 {ignored4}(IPv6:{ignored6}):下一个 SYN 照样连上"
-            f"({ignored})。IP_RECVERR 和 IPV6_RECVERR 不改变结果;MSG_ERRQUEUE 可读出是谁发的报文,"
-            f"IPv4 不必事先设置。本机自己的原因立即返回,什么也不发:{_in_chinese(local)}。"
-            f"接口或地址在连接途中才消失的,重试用尽后返回 {told_late}(重试一次为 {late})。"
-            f"同一局域网内该地址无人:{missed} 后返回 EHOSTUNREACH(每 150 ms 询问一次时为 "
-            f"{short});再连一次,还要等同样久({again})。"
+            "会失败，但各种原因有各自的 errno，而且并非每种报文都算数。路由器的 ICMP 差错一到"
+            f"（{at_once}）connect 就结束，RFC 所说的“软”差错也一样。按类型/代码，IPv4：{router4}。"
+            f"IPv6：{router6}。被忽略的有 {ignored4}（IPv6：{ignored6}）：下一个 SYN 照样连上"
+            f"（{ignored}）。IP_RECVERR 和 IPV6_RECVERR 不改变结果；MSG_ERRQUEUE 可读出是谁发的报"
+            "文，"
+            f"IPv4 不必事先设置。本机自己的原因立即返回，什么也不发：{in_chinese(local, CHINESE)}。"
+            f"接口或地址在连接途中才消失的，重试用尽后返回 {told_late}（重试一次为 {late}）。"
+            f"同一局域网内该地址无人：{missed} 后返回 EHOSTUNREACH（每 150 ms 询问一次时为 "
+            f"{short}）；再连一次，还要等同样久（{again}）。"
         ),
     )
 
@@ -327,12 +330,6 @@ CHINESE: Final = {
     "prohibit route": "prohibit 路由",
     "blackhole route": "blackhole 路由",
 }
-
-
-def _in_chinese(local: str) -> str:
-    for english, chinese in CHINESE.items():
-        local = local.replace(english, chinese)
-    return local
 
 
 def _told(trace: Trace) -> tuple[str, int]:
@@ -382,7 +379,7 @@ def _by_errno(ends: Mapping[str, list[str]]) -> str:
 NOTE: Final = Note(
     id="N19",
     question="connect without a route to the peer: what is told, by which ICMP message, and when?",
-    question_zh="路由不可达时 connect:返回什么错误,由哪种 ICMP 报文引起,何时返回?",
+    question_zh="路由不可达时 connect：返回什么错误，由哪种 ICMP 报文引起，何时返回？",
     variants=_VARIANTS,
     answer=answer,
     why=(

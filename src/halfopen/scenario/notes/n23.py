@@ -129,15 +129,14 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     return Answer(
         verdict="confirmed",
         text=(
-            f"Yes, in {same} of {len(_VARIANTS)} runs: the accepted socket's address is the "
-            "destination of the client's SYN, and all that is sent comes from it; the listener "
-            "itself stays at the wildcard. So also where that address is on another interface "
-            f"than the one the SYN came by ({elsewhere} runs), on the loopback, and where the "
-            f"server never called bind. A socket of AF_INET6 shows IPv4 as ::ffff:a.b.c.d "
-            f"({mapped} runs)."
+            f"In {same} of {len(_VARIANTS)} runs the accepted socket's address is the destination "
+            "of the client's SYN, and all that is sent comes from it; the listener itself stays "
+            "at the wildcard. So also where that address is on another interface than the one the "
+            f"SYN came by ({elsewhere} runs), on the loopback, and where the server never called "
+            f"bind. A socket of AF_INET6 shows IPv4 as ::ffff:a.b.c.d ({mapped} runs)."
         ),
         zh=(
-            f"是的，{len(_VARIANTS)} 次运行中 {same} 次：accept 得到的套接字的地址"
+            f"{len(_VARIANTS)} 次运行中有 {same} 次，accept 得到的套接字的地址"
             "就是客户端 SYN 的目的地址，发出的一切都以它为源；监听套接字本身仍是通配地址。"
             f"即使该地址在 SYN 到达的接口之外的另一个接口上（{elsewhere} 次）、在回环上，"
             "或服务器根本没有调用 bind，也是如此。"

@@ -191,16 +191,16 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     return Answer(
         verdict="confirmed",
         text=(
-            "Yes: INADDR_ANY is the number 0, in 4 octets; in6addr_any has 16, which no C number "
-            "holds (to Python both are text, 0.0.0.0 and ::). A socket at :: takes clients of "
-            f"both families and shows an IPv4 one as ::ffff:a.b.c.d ({shown} runs), even where "
-            "the host has no IPv6; with IPV6_V6ONLY, or by net.ipv6.bindv6only, only those of "
-            f"IPv6: IPv4 gets {error}. So :: and 0.0.0.0 "
-            f"at one port exclude each other ({taken}), unless IPV6_V6ONLY is set; then each takes "
-            f"its own. What does not go together: {errors}."
+            "INADDR_ANY is the number 0, in 4 octets; in6addr_any has 16, which no C number holds "
+            "(to Python both are text, 0.0.0.0 and ::). A socket at :: takes clients of both "
+            f"families and shows an IPv4 one as ::ffff:a.b.c.d ({shown} runs), even where the "
+            "host has no IPv6; with IPV6_V6ONLY, or by net.ipv6.bindv6only, only those of IPv6: "
+            f"IPv4 gets {error}. So :: and 0.0.0.0 at one port exclude each other ({taken}), "
+            "unless IPV6_V6ONLY is set; then each takes its own. What does not go together: "
+            f"{errors}."
         ),
         zh=(
-            "是的：INADDR_ANY 是数字 0，4 个字节；in6addr_any 有 16 个字节，C 的整数放不下"
+            "INADDR_ANY 是数字 0，4 个字节；in6addr_any 有 16 个字节，C 的整数放不下"
             "（在 Python 里两者都是文本，0.0.0.0 和 ::）。绑定 :: 的套接字接受两个地址族的客户端，"
             f"把 IPv4 的显示为 ::ffff:a.b.c.d（{shown} 次），主机没有 IPv6 时也行；"
             "设置 IPV6_V6ONLY 或 net.ipv6.bindv6only 后只接受 IPv6："

@@ -15,7 +15,7 @@ from halfopen.record.query import Call, calls
 from halfopen.record.trace import Trace
 from halfopen.scenario.model import Answer, Host, Lab, Link, Note, OnMark, Process, Variant, each
 from halfopen.scenario.notes.pair import LONG, marked
-from halfopen.scenario.notes.reading import segments_from
+from halfopen.scenario.notes.reading import linux_name, segments_from
 from halfopen.wire.tcp import ACK, RST, SYN
 
 SERVER: Final = "server"
@@ -395,8 +395,8 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     assert closed["client"] == "0", "who waits in a call keeps the listener alive"
     reset = [_queue_reset(runs[f"two wait, then={event}"]) for event in EVENTS]
     assert reset == [False, True, True, False, True], reset
-    told = ", ".join(f"{how}: {_linux(error)}" for how, error in refused.items())
-    told_zh = "，".join(f"{BEFORE_ZH[how]} {_linux(error)}" for how, error in refused.items())
+    told = ", ".join(f"{how}: {linux_name(error)}" for how, error in refused.items())
+    told_zh = "，".join(f"{BEFORE_ZH[how]} {linux_name(error)}" for how, error in refused.items())
     return Answer(
         verdict="confirmed" if set(became) == set(_FREE) else "qualified",
         text=(
@@ -471,11 +471,6 @@ def _listened(runs: Mapping[str, Trace]) -> tuple[list[str], dict[str, str]]:
         (accept,) = calls(trace, process=SERVER, call="accept")
         assert accept.errno is None, "accept gives the connection"
     return became, refused
-
-
-def _linux(error: str) -> str:
-    """Name an errno as Linux's manual does: the two are one number."""
-    return "EOPNOTSUPP" if error == "ENOTSUP" else error
 
 
 def _later(trace: Trace, call: Call) -> bool:

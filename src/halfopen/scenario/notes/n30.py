@@ -25,7 +25,7 @@ from halfopen.scenario.model import (
     each,
 )
 from halfopen.scenario.notes.pair import LONG, PORT
-from halfopen.scenario.notes.reading import segments_from, span
+from halfopen.scenario.notes.reading import segments_from, span, span_zh
 from halfopen.wire.tcp import ACK, RST, SYN
 
 SERVER: Final = "server"
@@ -373,21 +373,21 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             f"room for backlog + 1 ({fits}). connect succeeds although nobody accepts. Past that "
             "the SYN is dropped without a word: the client tries again, and gets in at its next "
             f"try once a place is free ({span(freed)} after accept), or gives up with ETIMEDOUT "
-            f"({show_duration(long)}; {show_duration(short)} with one retry). Who is still in the "
-            f"handshake when the last place goes believes to be connected ({ghosts}); with "
-            f"tcp_abort_on_overflow 1 it is reset instead ({reset}), else the SYN,ACK is repeated "
-            "until there is a place. Unfinished handshakes have a queue of their own, as long: of "
-            f"{MANY} SYNs {dropped} are answered at backlog 3 without SYN cookies, {young} with "
-            f"tcp_max_syn_backlog 8, and all {cookies} with cookies, the default. listen again "
-            f"changes the backlog: with 4 instead of 1, {more} get in; a smaller one turns nobody "
-            "out."
+            f"({show_duration(long)}; {show_duration(short)} with one retry). A client that is "
+            "still in the handshake when the last place goes believes that it is connected "
+            f"({ghosts}); with tcp_abort_on_overflow 1 it is reset instead ({reset}), else the "
+            "SYN,ACK is repeated until there is a place. Unfinished handshakes have a queue of "
+            f"their own, as long: of {MANY} SYNs {dropped} are answered at backlog 3 without SYN "
+            f"cookies, {young} with tcp_max_syn_backlog 8, and all {cookies} with cookies, the "
+            f"default. listen again changes the backlog: with 4 instead of 1, {more} get in; a "
+            "smaller one turns nobody out."
         ),
         zh=(
             "最多 net.core.somaxconn 个再加一个：更大的 backlog 被截到它（如今是 "
             f"{largest}；listen({SIZES[-1]}) 得 {kept['default'][SIZES[-1]]}）。"
             f"队列容得下 backlog + 1 个（{fits_zh}）。没有人 accept，connect 也成功。"
             "再多的 SYN 被悄悄丢弃：客户端重试，一旦有空位，下一次重试就进来"
-            f"（accept 之后 {span(freed)}），否则以 ETIMEDOUT 放弃（{show_duration(long)}；"
+            f"（accept 之后 {span_zh(freed)}），否则以 ETIMEDOUT 放弃（{show_duration(long)}；"
             f"只重试一次则 {show_duration(short)}）。最后一个位置被占时仍在握手的客户端以为已连接"
             f"（{ghosts} 个）；tcp_abort_on_overflow 为 1 时则被复位（{reset} 个），"
             "否则重发 SYN,ACK 直到有空位。未完成的握手另有同样长的队列："

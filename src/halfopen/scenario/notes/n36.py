@@ -102,10 +102,10 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             f"it is read first, and a name that stands there is never asked for ({untouched} runs "
             "without one packet), whether there is a name server or not. A name that is not there "
             f"goes to the DNS; without a server that ends with {nowhere}. nsswitch.conf decides: "
-            "with 'dns files' the DNS is first and the file is what is left "
-            f"({fallback} runs), with [NOTFOUND=return] the first answer is the last "
-            f"({cut}, and {kept} the other way round), with [!UNAVAIL=return] the file counts "
-            "only where no server answers at all."
+            f"with 'dns files' the DNS is first and the file is what is left ({fallback} runs), "
+            f"with [NOTFOUND=return] the first source's answer is final ({cut} for a name of the "
+            f"DNS alone, {kept} the other way round), with [!UNAVAIL=return] the file counts only "
+            "where no server answers at all."
         ),
         zh=(
             "/etc/hosts 不需要 DNS，但它也不是 DNS 的替补：默认顺序（files dns）先读它，"

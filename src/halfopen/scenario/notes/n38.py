@@ -241,7 +241,7 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     return Answer(
         verdict="qualified",
         text=(
-            "It is more general, but it is reentrant. One call gives both families, and for each "
+            "It is more general, and reentrant. One call gives both families, and for each "
             f"address every type that is not ruled out: {len(plain)} entries for a name with two "
             f"addresses, {len(one)} for streams alone. Each result is the caller's own: two lay "
             "apart, and freeaddrinfo of one left the other alone. Two threads in the call at once "
@@ -253,7 +253,7 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             f"alias ({canonical[0][3]}). In {count} calls the errors were {', '.join(told)}."
         ),
         zh=(
-            "它更通用，但它是可重入的。一次调用给出两个地址族，每个地址再列出没有被排除的每种套接字类型"
+            "它更通用，也可重入。一次调用给出两个地址族，每个地址再列出没有被排除的每种套接字类型"
             f"（一个有两个地址的名字给出 {len(plain)} 项，只要流式时 {len(one)} 项），"
             "直接可用于 socket、connect、bind，不管是哪种协议。每个结果都归调用者所有："
             "两个结果在不同的地方，对一个调用 freeaddrinfo 不影响另一个，"

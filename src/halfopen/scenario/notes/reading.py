@@ -1,6 +1,7 @@
 """What the notes' answers read from a run: its TCP segments, with where and when they went."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from halfopen.base.units import show_duration
 from halfopen.base.value import value
@@ -9,6 +10,9 @@ from halfopen.record.query import packets
 from halfopen.record.trace import Trace
 from halfopen.wire import ip
 from halfopen.wire.tcp import Segment
+
+#: The marks between what a list holds, and those of Chinese.
+_WIDE: Final = ((" (", "（"), (")", "）"), (", ", "、"), ("; ", "；"), (": ", "："), (". ", "。"))
 
 
 @value
@@ -70,6 +74,20 @@ def span(durations: Sequence[int]) -> str:
 def span_zh(durations: Sequence[int]) -> str:
     """Write the same in Chinese: ``20 ms``, or ``10 ms 到 1.2 s``."""
     return _span(durations, "到")
+
+
+def linux_name(error: str) -> str:
+    """Name an errno as Linux's manual does: the two are one number."""
+    return "EOPNOTSUPP" if error == "ENOTSUP" else error
+
+
+def in_chinese(text: str, words: Mapping[str, str]) -> str:
+    """Write a list of settings in Chinese: each by its name there, and between them its marks."""
+    for english, chinese in words.items():
+        text = text.replace(english, chinese)
+    for mark, wide in _WIDE:
+        text = text.replace(mark, wide)
+    return text
 
 
 def _span(durations: Sequence[int], to: str) -> str:
