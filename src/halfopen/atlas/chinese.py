@@ -126,7 +126,7 @@ class Chinese:
         signs = ["after：从该调用算起"] if after else []
         signs += [f"{same}：与前一列相同"] if same else []
         signs += [f"{not_run}：没有这个变体"] if not_run else []
-        return "另一端得知的" + (f"（{'；'.join(signs)}）：" if signs else "：")
+        return "各变体的结果" + (f"（{'；'.join(signs)}）：" if signs else "：")
 
     def differs(self, number: int, name: str, how: str) -> str:
         """Say in what a variant differs from the kernel's."""

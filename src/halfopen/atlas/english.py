@@ -121,7 +121,7 @@ class English:
         signs = ["after: since that call"] if after else []
         signs += [f"{same}: as in the column before"] if same else []
         signs += [f"{not_run}: no such variant"] if not_run else []
-        return "What the other end is told" + (f" ({'; '.join(signs)}):" if signs else ":")
+        return "What came of it" + (f" ({'; '.join(signs)}):" if signs else ":")
 
     def differs(self, number: int, name: str, how: str) -> str:
         """Say in what a variant differs from the kernel's."""

@@ -3,6 +3,7 @@
 from itertools import groupby, takewhile
 
 from halfopen.atlas.phrases import (
+    LOOKUPS,
     TELLING,
     call_name,
     gives_error,
@@ -20,12 +21,14 @@ _ERRORS_MAX = 3
 
 
 def outcome(trace: Trace) -> str:
-    """Say what the connecting program was told; where none survived, what the others were."""
+    """Say what the program was told that connects, or looks up; else what the others were."""
     telling = [call for call in calls(trace) if call_name(call.call) in TELLING]
     dead = _dead(trace)
     alive = [call for call in telling if (call.host, call.process) not in dead]
     connecting = {
-        (call.host, call.process) for call in alive if call.call in {"connect", "connect_ex"}
+        (call.host, call.process)
+        for call in alive
+        if call.call in {"connect", "connect_ex"} or call.call in LOOKUPS
     }
     mine = [c for c in alive if (c.host, c.process) in connecting] if connecting else alive
     programs = dict.fromkeys((call.host, call.process) for call in mine)

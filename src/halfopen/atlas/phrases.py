@@ -7,8 +7,18 @@ from halfopen.base.units import MS, S, show_duration
 from halfopen.record.events import Json
 from halfopen.record.query import Call
 
+#: Calls that look a name up, or an address.
+LOOKUPS: Final = frozenset(
+    {
+        "getaddrinfo",
+        "gethostbyaddr",
+        "gethostbyname",
+        "gethostbyname_ex",
+        "getnameinfo",
+    }
+)
 #: Calls that wait for somebody else, or move bytes: a run's outcome shows in them.
-TELLING: Final = frozenset(
+TELLING: Final = LOOKUPS | frozenset(
     {
         "connect",
         "connect_ex",
@@ -61,6 +71,7 @@ _POLL_BITS: Final = (
     *((0x10, "HUP"), (0x20, "NVAL"), (0x2000, "RDHUP")),
 )
 _TEXT_MAX: Final = 12
+_ADDRESSES_MAX: Final = 3
 
 #: A call that took less did not wait for anybody: a real kernel needs some time for it.
 AT_ONCE_NS: Final = MS
@@ -102,6 +113,8 @@ def show_result(call: str, args: str, result: Json, errno: str | None) -> str:
             text = "ok"
         case {"len": int(length), "head": str(head)}:
             text = _show_bytes(length, head)
+        case list(found) if name in LOOKUPS:
+            text = _show_found(found)
         case {"peer": [str(host), int(port), *_]} | [str(host), int(port)]:
             text = f"{host}:{port}"
         case int(number) if name in _READS or name.startswith("send"):
@@ -113,6 +126,28 @@ def show_result(call: str, args: str, result: Json, errno: str | None) -> str:
         case _:
             pass
     return text
+
+
+def _show_found(found: list[Json]) -> str:
+    """Write what a lookup gave; of getaddrinfo each address once, with the port if it has one."""
+    match found:
+        case [str(host), str(service)]:
+            return f"{host}, {service}"
+        case [str(host), list(), list(addresses)]:
+            return f"{host}, {', '.join(map(str, addresses))}"
+        case _:
+            shown = list(dict.fromkeys(map(_show_entry, found)))
+    more = [f"and {len(shown) - _ADDRESSES_MAX} more"] if len(shown) > _ADDRESSES_MAX else []
+    return ", ".join([*shown[:_ADDRESSES_MAX], *more])
+
+
+def _show_entry(entry: Json) -> str:
+    match entry:
+        case [_, _, _, _, [str(host), int(port), *_]]:
+            name = f"[{host}]" if ":" in host else host
+            return f"{name}:{port}" if port else host
+        case _:
+            return str(entry)
 
 
 def gives_error(call: str, args: str) -> bool:

@@ -76,7 +76,7 @@ def test_page_of_a_row() -> None:
     assert "\n4 次运行得到 ECONNREFUSED。\n" in text
     assert f"原文：{BY_ID['N18'].note_zh}" in text.replace("\n", " ")
     assert "\n模拟世界里有 4 个变体，全部也在 Linux 6.18 上运行过：全部一致。\n" in text
-    assert "\n另一端得知的（after：从该调用算起）：\n" in text
+    assert "\n各变体的结果（after：从该调用算起）：\n" in text
     assert "\n变体 1（最常见的结果：ECONNREFUSED）：server=nobody listens" in text
     assert "net.ipv4.tcp_retries2 = 3，主机：client" in text
     assert "依据：RFC 9293 3.10.7.3; Linux tcp_reset" in text

@@ -1,5 +1,7 @@
 """Calls and times in words."""
 
+from typing import Final
+
 import pytest
 from tests.unit.atlas.traces import Made
 
@@ -8,6 +10,10 @@ from halfopen.atlas.phrases import show_args, show_instant, show_result
 from halfopen.base.units import HOUR, MS, S
 from halfopen.record.events import Json
 from halfopen.record.faults import Kill, PowerOff
+
+_ENTRY4: Final[Json] = [2, 1, 6, "", ["1.2.3.4", 80]]
+_ENTRY6: Final[Json] = [10, 1, 6, "", ["::5", 80, 0, 0]]
+_MANY: Final[Json] = [[2, 1, 6, "", [f"1.0.0.{last}", 0]] for last in range(5)]
 
 
 @pytest.mark.parametrize(
@@ -27,6 +33,13 @@ from halfopen.record.faults import Kill, PowerOff
         ("connect_ex", "10.0.0.2:80", 115, None, "EINPROGRESS"),
         ("connect_ex", "10.0.0.2:80", 0, None, "ok"),
         ("getsockopt", "1, 8", 131072, None, "131072"),
+        ("getaddrinfo", "'a', 80", [_ENTRY4, _ENTRY6, _ENTRY4], None, "1.2.3.4:80, [::5]:80"),
+        ("getaddrinfo", "'a', None", [[2, 1, 6, "", ["1.2.3.4", 0]]], None, "1.2.3.4"),
+        ("getaddrinfo", "'a', None", _MANY, None, "1.0.0.0, 1.0.0.1, 1.0.0.2, and 2 more"),
+        ("getaddrinfo", "'a', None", None, "EAI_NONAME", "EAI_NONAME"),
+        ("gethostbyname", "'a'", "1.2.3.4", None, "1.2.3.4"),
+        ("gethostbyaddr", "'1.2.3.4'", ["a", ["b"], ["1.2.3.4"]], None, "a, 1.2.3.4"),
+        ("getnameinfo", "1.2.3.4:80, 0", ["a", "http"], None, "a, http"),
         ("poll", "5000", [[3, 17]], None, "IN|HUP"),
         ("poll", "5000", [[3, 32]], None, "NVAL"),
         ("poll", "5000", [], None, "nothing ready"),
@@ -56,6 +69,12 @@ class TestOutcome:
         made.call("client", "connect", "10.0.0.2:80", 0, until=20 * MS)
         made.call("client", "recv", "1", 20 * MS, until=S, errno="ECONNRESET")
         assert outcome(made.done(S)) == "recv -> ECONNRESET after 980 ms"
+
+    def test_is_what_a_lookup_gave_beside_a_server_that_waits(self) -> None:
+        made = Made()
+        made.call("server", "select", "[3], [], []", 0)
+        made.call("client", "gethostbyname", "'a'", 0, until=25 * MS, result="1.2.3.4")
+        assert outcome(made.done(S)) == "gethostbyname -> 1.2.3.4 after 25 ms"
 
     def test_is_its_last_call_where_no_error_came(self) -> None:
         made = Made()

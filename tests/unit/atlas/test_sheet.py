@@ -132,7 +132,7 @@ def test_page_of_a_row() -> None:
     assert text.startswith("N18  connect to a port where nobody listens")
     assert text.splitlines()[0].endswith("  confirmed")
     assert "\n4 variants in the world, each also on Linux 6.18: all agree.\n" in text
-    assert "\nWhat the other end is told (after: since that call):\n" in text
+    assert "\nWhat came of it (after: since that call):\n" in text
     assert "\nVariant 1 (told most often: ECONNREFUSED): server=nobody listens" in text
     assert "connect -> ECONNREFUSED after 20 ms, on RST,ACK (CLOSED)" in text
     assert "with net.ipv4.tcp_retries2 = 3 on client" in text
