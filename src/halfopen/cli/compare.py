@@ -55,8 +55,8 @@ def compare(
     if rules:
         show(allowance_lines())
         return EXPECTED
-    notes = _notes(rows or ["all"])
-    _check_possible(rows or ["all"])
+    notes = _notes(rows or [])
+    _check_possible(rows or [])
     compared: list[Comparison] = []
     chosen = [
         _Chosen(note=note, number=number, variant=variant)
@@ -98,7 +98,7 @@ def compare(
 
 def _notes(texts: Sequence[str]) -> list[Note]:
     ids = parse_rows(texts)
-    if ids is None:
+    if not ids:
         raise MisuseError("compare takes rows, as in: halfopen compare N07 N10-N13, or: all")
     found = []
     for id_ in ids:

@@ -24,6 +24,12 @@ def test_unknown_command_is_misuse() -> None:
     assert CliRunner().invoke(app, ["guess"]).exit_code == 2
 
 
+def test_compare_without_rows_is_misuse_and_runs_nothing() -> None:
+    done = CliRunner().invoke(app, ["compare"])
+    assert done.exit_code == 2
+    assert done.stderr.startswith("halfopen: compare takes rows, as in: halfopen compare N07")
+
+
 @pytest.mark.parametrize("command", ["ask", "compare", "explore", "replay", "run"])
 def test_every_command_has_help_and_states_its_statuses(command: str) -> None:
     done = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "80"})
