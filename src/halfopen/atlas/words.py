@@ -10,8 +10,8 @@ from halfopen.scenario.lines import Line
 from halfopen.scenario.model import Note
 from halfopen.scenario.notes import catalogue
 
-_ROW: Final = re.compile(r"^[nN](\d{1,3})$")
-_SPAN: Final = re.compile(r"^[nN](\d{1,3})-[nN]?(\d{1,3})$")
+_ROW: Final = re.compile(r"^[nN]?(\d{1,3})$")
+_SPAN: Final = re.compile(r"^[nN]?(\d{1,3})-[nN]?(\d{1,3})$")
 _SEGMENT: Final = re.compile(r"^(SYN|FIN|RST|ACK)([,-](SYN|FIN|RST|ACK))*$")
 _WORD: Final = re.compile(r"[a-z0-9_]+")
 #: Chinese has no blanks between words: any two characters in a row may be one.
@@ -152,7 +152,7 @@ def _vocabulary(notes: Mapping[str, Note]) -> frozenset[str]:
 
 
 def parse_rows(texts: Sequence[str]) -> list[str] | None:
-    """Read ``N07``, ``N01-N13``, ``all``; None where one of them is not of that kind."""
+    """Read ``N07``, ``7``, ``N01-N13``, ``all``; None where one of them is not of that kind."""
     found: list[str] = []
     for text in texts:
         if text == "all":
@@ -160,7 +160,8 @@ def parse_rows(texts: Sequence[str]) -> list[str] | None:
         elif match := _ROW.match(text):
             found.append(_id(match[1]))
         elif match := _SPAN.match(text):
-            found += [_id(str(number)) for number in range(int(match[1]), int(match[2]) + 1)]
+            first, last = sorted((int(match[1]), int(match[2])))
+            found += [_id(str(number)) for number in range(first, last + 1)]
         else:
             return None
     return list(dict.fromkeys(found))
@@ -168,6 +169,11 @@ def parse_rows(texts: Sequence[str]) -> list[str] | None:
 
 def _id(digits: str) -> str:
     return f"N{int(digits):02d}"
+
+
+def is_chinese(text: str) -> bool:
+    """Whether somebody asks in the language of the notes."""
+    return bool(_CHINESE.search(text))
 
 
 def search(words: str, notes: Mapping[str, Note]) -> list[Line]:

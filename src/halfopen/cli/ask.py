@@ -14,6 +14,7 @@ from halfopen.atlas.english import ENGLISH
 from halfopen.atlas.language import Language
 from halfopen.atlas.runs import Arms, RowRun
 from halfopen.atlas.words import (
+    is_chinese,
     is_state,
     near_rows,
     near_states,
@@ -62,12 +63,15 @@ def ask(  # noqa: PLR0913  each is an option of the command
     as_vimhelp: Annotated[
         bool, typer.Option("--vimhelp", help="Write a help file of vim.")
     ] = False,
-    lang: Annotated[Lang, typer.Option(help="In English, or in Chinese.")] = Lang.EN,
+    lang: Annotated[
+        Lang | None,
+        typer.Option(help="In English, or in Chinese; by default that of the words."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="What chance is drawn from.")] = SEED,
 ) -> int:
     """Ask the notes: every row, or one in full."""
     texts = words or []
-    language = _LANGUAGES[lang]
+    language = _LANGUAGES[lang or (Lang.ZH if is_chinese(" ".join(texts)) else Lang.EN)]
     form = _form({"--json": as_json, "--markdown": as_markdown, "--vimhelp": as_vimhelp})
     asked = state_first(" ".join(texts))
     if is_state(asked):
@@ -131,7 +135,7 @@ def _rows(texts: Sequence[str]) -> list[Line]:
         return list(catalogue().values())
     asked = " ".join(texts)
     ids = parse_rows(texts) or parse_rows(asked.split())
-    if ids is not None:
+    if ids:
         for id_ in ids:
             if id_ not in catalogue():
                 raise MisuseError(f"no row {id_}. Nearest: {nearest(id_)}.")

@@ -96,6 +96,12 @@ class TestAsk:
         assert "halfopen ask N18 --variant 2 --lang zh" in done.stdout
         assert halfopen("ask", "N18", "--lang", "fr").exit_code == 2
 
+    def test_words_in_chinese_are_answered_in_chinese(self) -> None:
+        done = halfopen("ask", "没有进程监听的端口")
+        assert done.stdout.startswith("N18  connect 一个没有进程监听的端口 ")
+        done = halfopen("ask", "没有进程监听的端口", "--lang", "en")
+        assert done.stdout.startswith("N18  connect to a port")
+
     def test_further_rows_come_in_chinese_too(self) -> None:
         done = halfopen("ask", "getsockname getaddrinfo", "--lang", "zh")
         assert "\n另见：\n  N38  getaddrinfo\n" in done.stdout
@@ -168,7 +174,7 @@ class TestAsk:
         assert all(len(line) <= 80 for line in done.stderr.splitlines())
         assert done.stdout == ""
 
-    @pytest.mark.parametrize("words", ["xyzzy", "what if the"])
+    @pytest.mark.parametrize("words", ["xyzzy", "what if the", ""])
     def test_where_nothing_is_near_no_row_is_named(self, words: str) -> None:
         done = halfopen("ask", words)
         assert done.exit_code == 2
