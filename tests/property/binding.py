@@ -7,6 +7,7 @@ A program is lines of text, so that it can be read where it failed::
     a reuseaddr 1             reuseaddr, reuseport, v6only: 1 or 0
     a bind ::1 2              a port of the program's own: 1 or 2; 0: the kernel picks
     b bind 0.0.0.0 =a         the port that a has
+    a device eth0             tie it to an interface: eth0, eth1, lo
     a listen
     b connect ::1 =a
     c accept a
@@ -78,6 +79,7 @@ class Host(Protocol):
     def connect(self, fd: int, address: Address) -> None: ...
     def accept(self, fd: int) -> int: ...
     def shutdown(self, fd: int, how: int) -> None: ...
+    def device(self, fd: int, name: str) -> None: ...
     def dissolve(self, fd: int) -> None: ...
     def close(self, fd: int) -> None: ...
     def abort(self, fd: int) -> None: ...
@@ -124,6 +126,10 @@ class Here:
 
     def close(self, fd: int) -> None:
         calls.close(self.table, fd, Wait(self.now), self.now)
+
+    def device(self, fd: int, name: str) -> None:
+        option = (c.SOL_SOCKET, c.SO_BINDTODEVICE)
+        calls.setsockopt(self.table, fd, *option, name.encode(), self.now)
 
     def dissolve(self, fd: int) -> None:
         calls.disconnect(self.table, fd, self.now)
@@ -175,6 +181,7 @@ class Run:
             "listen": lambda: self.host.listen(fd),
             "shutdown": lambda: self.host.shutdown(fd, HOWS[rest[0]]),
             "accept": lambda: self.accepted(who, whose),
+            "device": lambda: self.host.device(fd, rest[0]),
             "dissolve": lambda: self.host.dissolve(fd),
             "close": lambda: self.host.close(self.fds.pop(who)),
             "abort": lambda: self.host.abort(self.fds.pop(who)),
@@ -277,6 +284,8 @@ class Writer:
         for option in OPTIONS:
             if self.odds(3) and (v6 or option != "v6only"):
                 self.lines.append(f"{who} {option} 1")
+        if self.odds(12):
+            self.lines.append(f"{who} device {self.any(_DEVICES)}")
         return who
 
     def conversation(self) -> None:
@@ -329,6 +338,8 @@ class Writer:
             self.lines.append(f"{who} shutdown {self.any(sorted(HOWS))}")
         elif what in OPTIONS:
             self.lines.append(f"{who} {what} {self.any('01')}")
+        elif what == "device":
+            self.lines.append(f"{who} device {self.any(_DEVICES)}")
         else:
             self.lines.append(f"{who} {what}")
 
@@ -337,8 +348,9 @@ _WHAT: Final = (
     *("bind",) * 6,
     *("listen",) * 3,
     *("connect",) * 3,
-    *("accept", "shutdown", "close", "abort", "dissolve", *OPTIONS),
+    *("accept", "shutdown", "close", "abort", "dissolve", "device", *OPTIONS),
 )
+_DEVICES: Final = ("eth0", "eth1", "lo")
 
 
 @st.composite

@@ -153,6 +153,9 @@ class Sockets:
     def close(self, fd: int) -> None:
         self.sockets.pop(fd).close()
 
+    def device(self, fd: int, name: str) -> None:
+        self.sockets[fd].setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, name.encode())
+
     def dissolve(self, fd: int) -> None:
         dissolve(self.sockets[fd])
 

@@ -212,11 +212,8 @@ class Routes:
         An IPv4 destination that no route leads to by that one, or that one refuses, is on its link,
         one of the host's own too (Linux ip_route_output_key_hash_rcu).
         """
-        at = self.local.get(destination)
-        if at is not None and at.zone == zone:
-            return Way(self.loopback, self.primary.get(destination, destination))
-        if destination.startswith("127.") and zone == self.loopback.zone:
-            return Way(self.loopback, address.LOOPBACK)
+        if self.is_local(destination) and self.zone_at(destination) == zone:
+            return self._to_itself(destination)
         v6 = address.is_v6(destination)
         number = address.number(destination)
         for route in self._table(destination):
@@ -236,10 +233,8 @@ class Routes:
         return destination in self.broadcasts
 
     def _find(self, destination: str) -> Way | None:
-        if destination.startswith("127."):
-            return Way(self.loopback, address.LOOPBACK)
-        if destination in self.local:
-            return Way(self.loopback, self.primary.get(destination, destination))
+        if self.is_local(destination):
+            return self._to_itself(destination)
         if address.is_link_local(destination):
             return self.way_by(address.zone_of(destination), destination)
         number = address.number(destination)
@@ -247,6 +242,12 @@ class Routes:
             if route.interface.up and route.leads_to(number):
                 return None if route.errno else self._along(route, destination)
         return None
+
+    def _to_itself(self, destination: str) -> Way:
+        """Stay in the host, from the very address; of a secondary one, from its primary one."""
+        if destination.startswith("127."):
+            return Way(self.loopback, address.LOOPBACK)
+        return Way(self.loopback, self.primary.get(destination, destination))
 
     def _along(self, route: Route, destination: str) -> Way:
         by = route.interface

@@ -228,14 +228,19 @@ def _tcp_connect(sock: TcpSock, address: Address, now: int) -> None:
         raise fail(kernel.no_way(sock.bound_if, sock.address, host))
     check_source(sock, host)
     source = source_to(own, way)
+    if sock.mapped and is_v6(host):
+        raise NotSimulatedError(
+            "an IPv6 connection after one of IPv4 that was dissolved is not simulated: Linux goes "
+            "on sending IPv4"
+        )
     flow = _hash_connect(sock, source, host, dport, now)
     if flow is None:
         raise fail(errno.EADDRNOTAVAIL)
+    sock.mapped = sock.v6 and not is_v6(host)
     sock.address = source
     sock.sport = sock.num
     sock.peer = (host, dport)
     sock.error = 0
-    sock.shut = 0
     old = kernel.ip.demux.flows.get(arriving(flow))
     iss = None if old is None else kernel.ip.make_way(old, now)
     tcb = kernel.new_tcb(flow, way.interface.mtu, now, iss=iss)
@@ -243,6 +248,9 @@ def _tcp_connect(sock: TcpSock, address: Address, now: int) -> None:
         tcb.ts_recent, tcb.ts_recent_at = old.ts_recent, old.ts_recent_at
     tcb.user = sock
     tcb.bound_if = sock.bound_if
+    # Who shut down a way before there was one has it shut (Linux inet_shutdown).
+    tcb.rcv_shutdown = bool(sock.shut & c.RCV_SHUTDOWN)
+    tcb.snd_shutdown = bool(sock.shut & c.SEND_SHUTDOWN)
     tcb.errors = sock.errors
     sock.inherit(tcb)
     sock.tcb = tcb

@@ -212,6 +212,7 @@ class Kernel:
         sock = TcpSock(self, listener.bequest(), v6=listener.v6)
         sock.v6only = listener.v6only
         sock.bound_if = tcb.bound_if
+        sock.mapped = sock.v6 and not is_v6(address)
         sock.tcb = tcb
         sock.address = address
         sock.sport = port

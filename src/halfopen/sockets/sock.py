@@ -49,6 +49,7 @@ class TcpSock:
         self.options = options
         self.v6 = v6  # of AF_INET6
         self.v6only = v6 and bool(integer(kernel.sysctl, "net.ipv6.bindv6only"))
+        self.mapped = False  # of AF_INET6, and its connection is one of IPv4 (Linux ipv6_mapped)
         self.bound_if = 0  # the interface that it is tied to (Linux sk_bound_dev_if)
         self.ss = SS_UNCONNECTED
         self.tcb: Tcb | None = None

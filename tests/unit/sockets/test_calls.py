@@ -15,6 +15,7 @@ from errno import (
     ENOTSOCK,
     EPIPE,
 )
+from functools import partial
 
 import pytest
 from tests.unit.sockets.hosts import HERE, NOWHERE, PEER, Program, alone, error
@@ -259,6 +260,34 @@ def test_a_time_wait_goes_on_without_the_socket_that_is_dissolved() -> None:
     assert calls.getsockname(program.table, fd) == ("0.0.0.0", tcb.flow[1]), "the port still shows"
     assert error(lambda: program.connect(fd)) == EINPROGRESS
     assert program.tcb(fd) is not tcb
+
+
+def test_ipv6_after_ipv4_was_dissolved_is_not_simulated_and_says_so() -> None:
+    """Linux tcp_v6_connect leaves ipv6_mapped to the socket."""
+    program = alone()
+    program.kernel.add_interface("eth1", ("2001:db8::1",), peers=("2001:db8::2",))
+    fd = calls.socket(program.table, c.AF_INET6, c.SOCK_STREAM | c.SOCK_NONBLOCK, 0, program.now)
+    for host in (f"::ffff:{PEER}", f"::ffff:{PEER}"):
+        to = (host, 80, 0, 0)
+        connect = partial(calls.connect, program.table, fd, to, program.wait(), program.now)
+        assert error(connect) == EINPROGRESS
+        dissolves(program, fd)
+    to = ("2001:db8::2", 80, 0, 0)
+    with pytest.raises(NotSimulatedError, match="IPv4"):
+        calls.connect(program.table, fd, to, program.wait(), program.now)
+
+
+def test_who_shut_down_before_connecting_has_it_shut() -> None:
+    """Linux inet_shutdown: ENOTCONN, and yet sk_shutdown is set."""
+    program = alone()
+    server = program.bound(80, "127.0.0.1")
+    calls.listen(program.table, server, 8, program.now)
+    fd = program.stream(nonblock=True)
+    assert error(lambda: calls.shutdown(program.table, fd, c.SHUT_RDWR, program.now)) == ENOTCONN
+    assert error(lambda: program.connect(fd, "127.0.0.1")) == EINPROGRESS
+    send = partial(calls.send, program.table, fd, b"x", c.MSG_NOSIGNAL)
+    assert error(lambda: send(program.wait(), program.now)) == EPIPE
+    assert calls.recv(program.table, fd, 9, 0, program.wait(), program.now) == b""
 
 
 def test_fast_open_is_not_simulated_and_says_so() -> None:
