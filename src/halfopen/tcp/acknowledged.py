@@ -101,10 +101,10 @@ def _release(tcb: Tcb, seg: Segment, now: int) -> bool:
     """
     first_at = last_at = -1
     resent = never_resent = False
-    popped = 0
+    released = False
     while tcb.inflight and tcb.inflight[0].end_seq <= tcb.snd_una:
         skb = tcb.inflight.popleft()
-        popped += 1
+        released = True
         tcb.snd_queued -= skb.cost
         if skb.ever_retrans:
             resent = True
@@ -116,9 +116,7 @@ def _release(tcb: Tcb, seg: Segment, now: int) -> bool:
                 never_resent = True
         if skb.marks & (SACKED | LOST | RETRANS):
             recovery.unmark(tcb, skb)
-    if not tcb.sack_ok and tcb.sacked_out:
-        recovery.count_duplicates(tcb, tcb.sacked_out - max(popped - 1, 0))
-    if popped:
+    if released:
         if first_at >= 0 and not resent:
             rtt.sample(tcb, (now - first_at) // 1_000, (now - last_at) // 1_000, now)
         elif tcb.ts_ok and seg.ts_val >= 0 and seg.ts_ecr:

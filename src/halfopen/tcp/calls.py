@@ -188,12 +188,9 @@ def receive_urgent(tcb: Tcb, *, peek: bool = False) -> tuple[int, int]:
 def _receive(tcb: Tcb, size: int, now: int, *, peek: bool) -> bytes:
     if peek:
         return reassembly.peek(tcb, size)
-    alive = tcb.state is not State.CLOSED and not tcb.minisock
-    if alive:
-        autotune.user_reads(tcb, min(size, len(tcb.ready[0]) - tcb.ready_offset), now)
+    autotune.user_reads(tcb, min(size, len(tcb.ready[0]) - tcb.ready_offset), now)
     data = reassembly.take(tcb, size)
-    if alive:
-        acking.user_read(tcb, len(data), now)
+    acking.user_read(tcb, len(data), now)
     return data
 
 

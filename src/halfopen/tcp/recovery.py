@@ -112,8 +112,11 @@ def ack_arrived(
 
     ``never_resent``: it covers a segment that was sent only once.
     """
-    if not tcb.sack_ok and dupack:
-        count_duplicates(tcb, tcb.sacked_out + 1)
+    if not tcb.sack_ok:
+        if dupack:
+            count_duplicates(tcb, tcb.sacked_out + 1)
+        elif advanced:  # what duplicates stood for has arrived in order
+            tcb.sacked_out = 0
     if tcb.ca_state == LOSS:
         if _still_in_loss(
             tcb, advanced=advanced, dupack=dupack or sacked > 0, never_resent=never_resent
@@ -127,14 +130,11 @@ def ack_arrived(
         if (
             advanced and not tcb.sack_ok
         ):  # RFC 6582 3.2 step 3: a partial ACK, the next one is lost too
-            tcb.sacked_out = 0
             mark_lost(tcb, tcb.inflight[0])
             retransmit(tcb, tcb.inflight[0], now)
         _mark_by_sack(tcb)
         send_lost(tcb, now)
         return
-    if advanced and not tcb.sack_ok:  # what duplicates stood for has arrived in order
-        tcb.sacked_out = 0
     if tcb.sacked_out >= tcb.config.reordering and tcb.inflight:
         tcb.ssthresh = reno.ssthresh(tcb)
         tcb.cwnd = tcb.ssthresh
