@@ -29,6 +29,7 @@ from tests.unit.tcp.ends import EDGE, IRS, ISS, End, Ours
 
 from halfopen.base.units import MS, S
 from halfopen.tcp.states import State
+from halfopen.wire.seq import WRAP
 from halfopen.wire.tcp import ACK, FIN, PSH, RST, SYN
 
 CLOSED, LISTEN, SYN_RECEIVED = State.CLOSED, State.LISTEN, State.SYN_RECEIVED
@@ -170,6 +171,25 @@ def crowded(end: End) -> None:
     end.crowd(9)
 
 
+#: So far behind the peer's SYN, whose clock then stood at its end, lies 0.
+TO_ZERO: Final = 1 - WRAP
+
+
+def crossed_at_the_clocks_end(end: End) -> None:
+    end.peer_ts = WRAP - 1
+    reach.crossed(end)
+
+
+CLOCK_WRAPS = (
+    case(
+        "a timestamp of 0 is kept, and stands for none",
+        (seg(ACK, SEQ, OUR_ACK, ts=TO_ZERO), seg(PSH | ACK, SEQ, OUR_ACK, b"x", ts=-6)),
+        ESTABLISHED,
+        says(ACK, OUR_ACK, SEQ + 1),
+        gives=b"x",
+    ),
+)
+
 #: Not five times, as tcp_synack_retries says.
 CROWDED = (case("repeated twice, and forgotten", (wait(7_500 * MS),), LISTEN, AGAIN, AGAIN),)
 
@@ -180,6 +200,7 @@ TABLES = (
     Table("among many", crowded, CROWDED),
     Table("crossed", reach.crossed, CROSSED),
     Table("crossed, SACK", reach.crossed, CROSSED, SACKING),
+    Table("crossed, timestamps wrap", crossed_at_the_clocks_end, CLOCK_WRAPS, STAMPED),
     Table("crossed, timestamps", reach.crossed, CROSSED_STAMPED, STAMPED),
 )
 
