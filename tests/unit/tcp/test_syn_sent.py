@@ -241,7 +241,7 @@ def test_the_last_ack_goes(waits: bool, answers: list[object]) -> None:
 
 
 def test_every_connection_has_numbers_of_its_own() -> None:
-    """They are drawn by a secret from the flow (RFC 6528 3)."""
+    """They are drawn by a secret from the flow (RFC 9293 3.4.1)."""
     secret = Secret(Rng(0))
     flows = [("10.0.0.1", port, "10.0.0.2", 80) for port in range(1_000, 1_020)]
     assert len({secret.iss(flow, 0) for flow in flows}) == len(flows)
