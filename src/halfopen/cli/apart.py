@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable
 from typing import Final, NoReturn, TypeVar, cast
 
+from halfopen.base.errors import NotPossibleHereError
 from halfopen.explore.leash import die_with
 
 T = TypeVar("T")
@@ -17,7 +18,8 @@ FAILED: Final = 70
 def apart(function: Callable[[], T]) -> T:
     """Call a function in a fork of this process, and give what it returned.
 
-    Requires: that can be pickled, and the function raises nothing that is to be met here.
+    Requires: that can be pickled, and the function raises nothing that is to be met here. Raises
+    NotPossibleHereError where the fork is ended from outside.
     """
     ours, theirs = os.pipe2(os.O_CLOEXEC)
     parent = os.getpid()
@@ -28,7 +30,9 @@ def apart(function: Callable[[], T]) -> T:
     with open(ours, "rb") as pipe:
         said = pipe.read()
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    assert status == 0, f"a process apart ended with status {status}"
+    if status < 0:
+        raise NotPossibleHereError(f"a worker was ended from outside (status {status})")
+    assert status == 0, f"a process apart failed with status {status}"
     return cast(T, pickle.loads(said))
 
 

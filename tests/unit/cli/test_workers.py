@@ -30,6 +30,7 @@ def test_rows_come_in_their_order_with_every_run() -> None:
     assert all(run["arms"]["world"]["calls"] for row in rows for run in row["scenarios"])
 
 
+#: WHO: the worker, or the process in which it runs a row.
 ENDED = f"""
 import os, signal
 from halfopen.base.errors import NotPossibleHereError
@@ -38,7 +39,8 @@ from halfopen.scenario.notes import catalogue, load
 
 class Arms:
     def world(self, variant, *, seed):
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.WHO(), signal.SIGKILL)
+        signal.pause()
 
 notes = {{row: load(row) for row in {ROWS}}}
 try:
@@ -50,8 +52,10 @@ except NotPossibleHereError as error:
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) == 1, reason="one core has no workers")
-def test_a_worker_that_is_gone_is_not_waited_for() -> None:
+@pytest.mark.parametrize("who", ["getppid", "getpid"])
+def test_a_worker_that_is_gone_is_not_waited_for(who: str) -> None:
+    code = ENDED.replace("WHO", who)
     done = subprocess.run(
-        [sys.executable, "-c", ENDED], check=True, capture_output=True, text=True, timeout=15
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=15
     )
     assert done.stdout == "a worker was ended from outside (status -9)\n"
