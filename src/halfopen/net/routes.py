@@ -176,6 +176,16 @@ class Routes:
         """Whether a packet to there is for this host."""
         return destination in self.local or destination.startswith("127.")
 
+    def oneself(self, zone: int) -> str:
+        """Return where 0.0.0.0 leads from a socket that is tied to an interface, or to none (0).
+
+        Linux ip_route_output_key_hash_rcu.
+        """
+        for interface in self.interfaces:
+            if interface.zone == zone and interface is not self.loopback:
+                return sources.of_ipv4(interface, self.interfaces)
+        return address.LOOPBACK
+
     def zone_at(self, own: str) -> int:
         """Return the interface by which comes what the host sends to itself (Linux inet_iif)."""
         at = self.local.get(own)

@@ -110,7 +110,9 @@ def destination(sock: "TcpSock | UdpSock", host: str) -> str:
     if sock.v6 and sock.v6only:
         raise fail(errno.ENETUNREACH)
     if host == ANY:
-        return LOOPBACK if is_any(bound) or is_group(sock, bound) else bound
+        if is_any(bound) or is_group(sock, bound):
+            return sock.kernel.ip.routes.oneself(sock.bound_if)
+        return bound
     return host
 
 

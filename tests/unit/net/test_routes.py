@@ -187,3 +187,9 @@ def test_a_route_that_refuses_who_is_tied(
     way = routes.way_by(zone, destination)
     assert (None if way is None else way.source) == source
     assert way is not None or routes.no_way(destination, zone) == told
+
+
+@pytest.mark.parametrize(("zone", "own"), [(0, "127.0.0.1"), (1, "127.0.0.1"), (3, "192.168.1.1")])
+def test_no_address_leads_to_oneself(zone: int, own: str) -> None:
+    routes, _, _ = two_links()
+    assert routes.oneself(zone) == own
