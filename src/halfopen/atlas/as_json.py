@@ -36,13 +36,14 @@ def _row(row: RowRun, language: Language) -> dict[str, Any]:
 
 
 def _scenario(row: RowRun, run: VariantRun, language: Language) -> dict[str, Any]:
+    tells = row.note.tells if row.note is not None else ()
     kernel = None
     if run.kernel is not None:
         kernel = {"recorded": is_recorded(run.kernel), **arm_json(run.kernel)}
     return {
         "name": run.variant.name,
         "question": language.title(row.line, row.note),
-        "answer": outcome(run.world) if run.world is not None else f"failed: {run.failed}",
+        "answer": outcome(run.world, tells) if run.world is not None else f"failed: {run.failed}",
         "settings": dict(run.variant.settings),
         "arms": {
             "world": arm_json(run.world) if run.world is not None else None,

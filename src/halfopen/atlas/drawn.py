@@ -16,7 +16,9 @@ _CALL: Final = re.compile(r"\w+ (?:-> |(?=waits on))")
 _NOTHING: Final = re.compile(r"waits on|nothing ready|0 ready(, 0 ready)*")
 
 
-def choose(runs: Sequence[VariantRun], words: str) -> tuple[int, str]:
+def choose(
+    runs: Sequence[VariantRun], words: str, tells: Sequence[tuple[str, str]] = ()
+) -> tuple[int, str]:
     """Give the number of the run to draw, and the end that it shares with most; "" if words chose.
 
     Most runs of a row end in few ways. The first of those that end as most do shows what the row is
@@ -25,7 +27,7 @@ def choose(runs: Sequence[VariantRun], words: str) -> tuple[int, str]:
     """
     asked = variants_with(words, [run.variant.name for run in runs])
     wanted = [run for run in runs if not asked or run.number in asked]
-    endings = {run.number: _ending(run) for run in wanted if run.world is not None}
+    endings = {run.number: _ending(run, tells) for run in wanted if run.world is not None}
     told = {number: end for number, end in endings.items() if not _NOTHING.fullmatch(end)}
     endings = told or endings
     if not endings:
@@ -36,7 +38,7 @@ def choose(runs: Sequence[VariantRun], words: str) -> tuple[int, str]:
     return chosen, "" if asked or len(runs) == 1 else most
 
 
-def _ending(run: VariantRun) -> str:
+def _ending(run: VariantRun, tells: Sequence[tuple[str, str]]) -> str:
     """Say what a run came to, whichever call was told so, and when: ``ETIMEDOUT``."""
     assert run.world is not None, "only a run that did not break has an ending"
-    return _CALL.sub("", _WAITED.sub("", outcome(run.world)))
+    return _CALL.sub("", _WAITED.sub("", outcome(run.world, tells)))

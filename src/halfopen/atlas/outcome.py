@@ -1,5 +1,6 @@
 """What a variant comes to: what the program that felt it was told, in a few words."""
 
+from collections.abc import Sequence
 from itertools import groupby, takewhile
 
 from halfopen.atlas.phrases import (
@@ -18,10 +19,35 @@ from halfopen.record.shapes import POLLS
 from halfopen.record.trace import Trace
 
 _ERRORS_MAX = 3
+_RESULTS_MAX = 4
 
 
-def outcome(trace: Trace) -> str:
-    """Say what the program was told that connects, or looks up; else what the others were."""
+def outcome(trace: Trace, tells: Sequence[tuple[str, str]] = ()) -> str:
+    """Say what the calls gave that a row is about.
+
+    Where it names none, or a run made none of them: what the program was told that connects, or
+    looks up; where none survived, what the others were.
+    """
+    given = [(process, call, calls(trace, process=process, call=call)) for process, call in tells]
+    given = [(process, call, made) for process, call, made in given if made]
+    if not given:
+        return _told(trace)
+    several = len({process for process, _ in tells}) > 1
+    return "; ".join(
+        f"{process}: {call} -> {_results(made)}" if several else f"{call} -> {_results(made)}"
+        for process, call, made in given
+    )
+
+
+def _results(made: Sequence[Call]) -> str:
+    """Write what one call gave each time: ``7240 bytes, ECONNRESET``; of many only what changes."""
+    shown = [show_outcome(call).partition(" -> ")[2] or "waits on" for call in made]
+    if len(shown) > _RESULTS_MAX:
+        shown = [text for text, _ in groupby(shown)]
+    return ", ".join(shown)
+
+
+def _told(trace: Trace) -> str:
     telling = [call for call in calls(trace) if call_name(call.call) in TELLING]
     dead = _dead(trace)
     alive = [call for call in telling if (call.host, call.process) not in dead]

@@ -115,8 +115,10 @@ def show_result(call: str, args: str, result: Json, errno: str | None) -> str:
             text = _show_bytes(length, head)
         case list(found) if name in LOOKUPS:
             text = _show_found(found)
-        case {"peer": [str(host), int(port), *_]} | [str(host), int(port)]:
-            text = f"{host}:{port}"
+        case {"peer": [str(host), int(port), *_]} | [str(host), int(port), *_]:
+            text = _show_endpoint(host, port)
+        case [{"len": int(length), "head": str(head)}, [str(host), int(port), *_]]:
+            text = f"{_show_bytes(length, head)} from {_show_endpoint(host, port)}"
         case int(number) if name in _READS or name.startswith("send"):
             text = f"{number} bytes"
         case int(number) if gives_error(call, args):
@@ -141,11 +143,14 @@ def _show_found(found: list[Json]) -> str:
     return ", ".join([*shown[:_ADDRESSES_MAX], *more])
 
 
+def _show_endpoint(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def _show_entry(entry: Json) -> str:
     match entry:
         case [_, _, _, _, [str(host), int(port), *_]]:
-            name = f"[{host}]" if ":" in host else host
-            return f"{name}:{port}" if port else host
+            return _show_endpoint(host, port) if port else host
         case _:
             return str(entry)
 

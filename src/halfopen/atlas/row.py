@@ -32,7 +32,7 @@ def row_page(
     lines += fold(language.answer(row), _WIDTH)
     lines += ["", *fold(language.colon.join(language.notes(row.line)[0]), _WIDTH)]
     lines += ["", *_variants(row, language)]
-    number, most = (variant, "") if variant is not None else choose(row.runs, asked)
+    number, most = (variant, "") if variant is not None else choose(row.runs, asked, row.note.tells)
     drawn = row.runs[number - 1]
     lines += ["", *_run(drawn, most, language, full=variant is not None)]
     lines += ["", *fold(language.colon.join(language.why(row.note.why)), _WIDTH, then="     ")]
@@ -45,8 +45,9 @@ def row_page(
 
 
 def _variants(row: RowRun, language: Language) -> list[str]:
+    tells = row.note.tells if row.note is not None else ()
     outcomes = [
-        (run.variant.settings, outcome(run.world) if run.world is not None else "failed")
+        (run.variant.settings, outcome(run.world, tells) if run.world is not None else "failed")
         for run in row.runs
     ]
     table = variants_table(outcomes)

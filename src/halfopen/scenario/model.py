@@ -172,6 +172,8 @@ class Note:
 
     ``answer`` reads the world's traces, by variant name, and must not know the outcome beforehand:
     it states what it finds, and raises AssertionError where the runs do not bear the sentence out.
+    ``tells``: (process, call) whose results stand in the table of variants; without any it is what
+    the program was told that connects.
     """
 
     id: str
@@ -181,6 +183,7 @@ class Note:
     answer: Callable[[Mapping[str, Trace]], Answer]
     why: tuple[str, ...]  # "RFC 9293 3.10.7.3", "Linux tcp_reset"
     words: tuple[str, ...] = ()  # what people may search by
+    tells: tuple[tuple[str, str], ...] = ()
 
 
 def each(**settings: tuple[str, ...]) -> Iterator[dict[str, str]]:

@@ -11,6 +11,7 @@ from halfopen.base.units import HOUR, MS, S
 from halfopen.record.events import Json
 from halfopen.record.faults import Kill, PowerOff
 
+_DATA: Final[Json] = {"len": 1448, "head": "x"}
 _ENTRY4: Final[Json] = [2, 1, 6, "", ["1.2.3.4", 80]]
 _ENTRY6: Final[Json] = [10, 1, 6, "", ["::5", 80, 0, 0]]
 _MANY: Final[Json] = [[2, 1, 6, "", [f"1.0.0.{last}", 0]] for last in range(5)]
@@ -28,6 +29,8 @@ _MANY: Final[Json] = [[2, 1, 6, "", [f"1.0.0.{last}", 0]] for last in range(5)]
         ("sendall", "b'x'", None, None, "ok"),
         ("_accept", "", {"fd": 4, "peer": ["10.0.0.1", 4000]}, None, "10.0.0.1:4000"),
         ("getsockname", "", ["10.0.0.1", 4000], None, "10.0.0.1:4000"),
+        ("getsockname", "", ["::1", 80, 0, 0], None, "[::1]:80"),
+        ("recvfrom", "9", [{"len": 1, "head": "x"}, ["::1", 80, 0, 0]], None, 'b"x" from [::1]:80'),
         ("getsockopt", "1, 4", 111, None, "ECONNREFUSED"),
         ("getsockopt", "1, 4", 0, None, "0"),
         ("connect_ex", "10.0.0.2:80", 115, None, "EINPROGRESS"),
@@ -75,6 +78,25 @@ class TestOutcome:
         made.call("server", "select", "[3], [], []", 0)
         made.call("client", "gethostbyname", "'a'", 0, until=25 * MS, result="1.2.3.4")
         assert outcome(made.done(S)) == "gethostbyname -> 1.2.3.4 after 25 ms"
+
+    def test_is_what_a_row_is_about_where_it_says_so(self) -> None:
+        made = Made()
+        made.call("client", "connect", "10.0.0.2:80", 0, until=20 * MS)
+        made.call("server", "recv", "9000", 30 * MS, until=30 * MS, result=_DATA)
+        for _ in range(4):
+            made.call("server", "recv", "9000", 30 * MS, until=30 * MS, errno="EAGAIN")
+            made.call("other", "recv", "9000", 30 * MS, until=30 * MS, errno="EAGAIN")
+        made.call("client", "close", "", 40 * MS, until=S)
+        made.call("server", "accept", "", 50 * MS)
+        trace = made.done(S)
+        both = (("client", "close"), ("server", "recv"))
+        assert outcome(trace, both) == (
+            "client: close -> ok after 960 ms; server: recv -> 1448 bytes, EAGAIN"
+        )
+        assert outcome(trace, both[:1]) == "close -> ok after 960 ms"
+        assert outcome(trace, [("other", "recv")]) == "recv -> EAGAIN, EAGAIN, EAGAIN, EAGAIN"
+        assert outcome(trace, [("server", "accept")]) == "accept -> waits on"
+        assert outcome(trace, [("server", "poll")]) == "connect -> ok after 20 ms"
 
     def test_is_its_last_call_where_no_error_came(self) -> None:
         made = Made()

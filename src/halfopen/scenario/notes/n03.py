@@ -346,4 +346,5 @@ NOTE: Final = Note(
         "orphan",
         "SO_LINGER",
     ),
+    tells=(("client", "recv"), ("server", "recv")),
 )

@@ -153,4 +153,5 @@ NOTE: Final = Note(
     answer=answer,
     why=("RFC 9293 3.10.7.2", "Linux tcp_v4_syn_recv_sock", "Linux inet_csk_listen_start"),
     words=("bind", "wildcard", "SYN", "destination address", "accept", "getsockname", "listen"),
+    tells=(("server", "getsockname"),),
 )

@@ -209,4 +209,5 @@ NOTE: Final = Note(
         "Linux udp_sendmsg",
     ),
     words=("INADDR_ANY", "wildcard", "0.0.0.0", "bind", "connect", "getsockname", "source address"),
+    tells=(("client", "getsockname"),),
 )

@@ -357,4 +357,5 @@ NOTE: Final = Note(
         "peer address",
         "ephemeral port",
     ),
+    tells=(("client", "getsockname"), ("client", "getpeername")),
 )

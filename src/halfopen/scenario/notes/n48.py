@@ -164,4 +164,5 @@ NOTE: Final = Note(
         "FIN",
         "RST",
     ),
+    tells=(("client", "close"), ("server", "recv")),
 )

@@ -412,4 +412,5 @@ NOTE: Final = Note(
         "exit",
         "inherit",
     ),
+    tells=(("client", "close"), ("server", "recv")),
 )

@@ -287,4 +287,5 @@ NOTE: Final = Note(
         "killed",
         "shutdown",
     ),
+    tells=(("server", "recv"), ("server", "poll")),
 )
