@@ -167,14 +167,14 @@ def _unknown(asked: str) -> MisuseError:
 
 def _run(lines: Sequence[Line], *, seed: int) -> tuple[list[RowRun], float]:
     """Run rows, and count the CPU time that it took."""
-    from halfopen.cli.workers import runner  # needs a moment
+    from halfopen.cli.workers import run_rows  # needs a moment
 
     notes = {line.id: load(line.id) for line in lines}
     total = sum(len(note.variants) for note in notes.values() if note is not None)
     before = _cpu_s()
     arms = _arms() if total else None
-    with runner(arms, notes, seed) as rows, progress("running the world", total) as done:
-        found = rows.run(lines, done)
+    with progress("running the world", total) as done:
+        found = run_rows(lines, notes, arms, seed=seed, done=done)
     return found, _cpu_s() - before
 
 
