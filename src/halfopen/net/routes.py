@@ -224,6 +224,8 @@ class Routes:
         """
         if self.is_local(destination) and self.zone_at(destination) == zone:
             return self._to_itself(destination)
+        if address.is_link_local(destination) and address.zone_of(destination) != zone:
+            return None
         v6 = address.is_v6(destination)
         number = address.number(destination)
         for route in self._table(destination):

@@ -177,10 +177,10 @@ class Kernel:
     def no_way(self, interface: int, source: str, destination: str) -> int:
         """Return the errno where no way leads, from a socket tied and bound to these.
 
-        Where the host has no IPv6 address at all it is EADDRNOTAVAIL: the source is looked for
-        before the way (Linux ip6_dst_lookup_tail).
+        To IPv6 from a host that has no such address at all it is EADDRNOTAVAIL: the source is
+        looked for before the way (Linux ip6_dst_lookup_tail).
         """
-        if source == ANY6 and not any(map(is_v6, self.ip.routes.local)):
+        if is_v6(destination) and source == ANY6 and not any(map(is_v6, self.ip.routes.local)):
             return EADDRNOTAVAIL
         return self.ip.routes.no_way(destination, interface)
 

@@ -120,6 +120,19 @@ def test_without_any_ipv6_address_the_source_is_what_is_missing() -> None:
         fd = six(table, kind)
         there = ("2001:db8:1::2", 9, 0, 0)
         assert failing(calls.connect, table, fd, there, Wait(0), 0) == errno.EADDRNOTAVAIL
+        there = ("::ffff:9.9.9.9", 9, 0, 0)
+        assert failing(calls.connect, table, fd, there, Wait(0), 0) == errno.ENETUNREACH
+
+
+def test_a_zone_that_is_named_counts_more_than_where_a_socket_is_tied() -> None:
+    """Linux udpv6_sendmsg."""
+    table = host()
+    fd = six(table, c.SOCK_DGRAM)
+    calls.bind(table, fd, ("fe80::1", 0, 0, 2), 0)
+    calls.sendto(table, fd, b"x", 0, ("fe80::2", 9, 0, 2), Wait(0), 0)
+    for zone in (1, 3):
+        there = ("fe80::2", 9, 0, zone)
+        assert failing(calls.sendto, table, fd, b"x", 0, there, Wait(0), 0) == errno.ENETUNREACH
 
 
 @pytest.mark.parametrize("host_", ["ff05::1", "ff02::1"])
