@@ -23,7 +23,7 @@ def asks(lab: Lab) -> None:
     time.sleep(naming.LONG)
 
 
-def _outcome(name: str, given: list[Any]) -> object:  # noqa: PLR0911
+def _outcome(name: str, given: list[Any]) -> object:  # noqa: PLR0911  a return for each call
     try:
         if name == "getnameinfo":
             return socket.getnameinfo((given[0], given[1]), given[2])

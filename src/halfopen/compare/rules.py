@@ -58,7 +58,8 @@ class Allowance:
 ALLOWED: Final = (
     Allowance(
         what="initial sequence numbers, timestamps, IP identifications",
-        how="sequence numbers are compared relative to the first seen, the others not at all",
+        how="sequence numbers are compared relative to where their connection begins, the others "
+        "not at all",
         why="drawn per connection (RFC 9293 3.4.1, RFC 7323 5.4)",
     ),
     Allowance(

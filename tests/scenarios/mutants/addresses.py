@@ -20,7 +20,7 @@ from halfopen.wire.ip import Packet
 def a_fixed_port_is_free_at_once(patch: pytest.MonkeyPatch) -> None:
     """Who binds a port may come back to it whatever became of the last connection."""
 
-    def conflict(self: Ports, sock: TcpSock, port: int, *, picked: bool) -> bool:  # noqa: ARG001
+    def conflict(self: Ports, sock: TcpSock, port: int, *, picked: bool) -> bool:
         return picked and bool(self.owners(port))
 
     patch.setattr(Ports, "conflict", conflict)

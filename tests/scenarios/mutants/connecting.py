@@ -43,7 +43,7 @@ def a_failed_connect_spoils_the_socket(patch: pytest.MonkeyPatch) -> None:
 def nobody_tells_of_a_host_that_is_down(patch: pytest.MonkeyPatch) -> None:
     """A host does not tell itself that a neighbour does not answer."""
 
-    def answerable(packet: Packet) -> bool:  # noqa: ARG001
+    def answerable(packet: Packet) -> bool:
         return False
 
     patch.setattr(icmp, "answerable", answerable)
@@ -52,7 +52,7 @@ def nobody_tells_of_a_host_that_is_down(patch: pytest.MonkeyPatch) -> None:
 def no_icmp_error_ends_a_connect(patch: pytest.MonkeyPatch) -> None:
     """What a router says is kept, and the SYN sent again (RFC 1122 4.2.3.9 of soft errors)."""
 
-    def hard_for(tcb: Tcb, message: Icmp) -> bool:  # noqa: ARG001
+    def hard_for(tcb: Tcb, message: Icmp) -> bool:
         return False
 
     patch.setattr(icmp, "hard_for", hard_for)

@@ -36,10 +36,10 @@ def what_does_not_fit_is_dropped(patch: pytest.MonkeyPatch) -> None:
     def select_window(tcb: Tcb) -> int:
         return tcb.rcv_ssthresh
 
-    def admit(tcb: Tcb, octets: int, seq: int) -> bool:  # noqa: ARG001
+    def admit(tcb: Tcb, octets: int, seq: int) -> bool:
         return tcb.rmem <= tcb.rcvbuf
 
-    def is_predicted(tcb: Tcb, seg: Segment, *, end: int, right: int) -> bool:  # noqa: ARG001
+    def is_predicted(tcb: Tcb, seg: Segment, *, end: int, right: int) -> bool:
         return False
 
     patch.setattr(window, "select_window", select_window)
@@ -68,7 +68,7 @@ def nobody_minds_what_comes_after_a_close(patch: pytest.MonkeyPatch) -> None:
 def every_write_after_an_rst_is_a_broken_pipe(patch: pytest.MonkeyPatch) -> None:
     """The RST itself is told as EPIPE, from the first call on."""
 
-    def reset_errno(tcb: Tcb) -> int:  # noqa: ARG001
+    def reset_errno(tcb: Tcb) -> int:
         return EPIPE
 
     patch.setattr(text, "reset_errno", reset_errno)
@@ -87,7 +87,7 @@ def every_close_sends_a_fin(patch: pytest.MonkeyPatch) -> None:
     """What was not read is forgotten, SO_LINGER means nothing."""
     really = calls.close
 
-    def close(tcb: Tcb, now: int, *, linger: int | None = None) -> None:  # noqa: ARG001
+    def close(tcb: Tcb, now: int, *, linger: int | None = None) -> None:
         tcb.ready.clear()
         tcb.ready_costs.clear()
         tcb.rcv_queued = tcb.rmem = 0
@@ -99,7 +99,7 @@ def every_close_sends_a_fin(patch: pytest.MonkeyPatch) -> None:
 def a_close_only_stops_sending(patch: pytest.MonkeyPatch) -> None:
     """Whoever has closed still takes what comes, like after shutdown(SHUT_WR)."""
 
-    def close(tcb: Tcb, now: int, *, linger: int | None = None) -> None:  # noqa: ARG001
+    def close(tcb: Tcb, now: int, *, linger: int | None = None) -> None:
         calls.shutdown_write(tcb, now)
 
     patch.setattr(calls, "close", close)

@@ -15,7 +15,7 @@ from halfopen.tcp.tcb import Tcb
 def only_the_number_of_probes_counts(patch: pytest.MonkeyPatch) -> None:
     """A heartbeat fails after TCP_KEEPCNT probes, whatever TCP_USER_TIMEOUT says."""
 
-    def keepalive_failed(tcb: Tcb, silent: int) -> bool:  # noqa: ARG001
+    def keepalive_failed(tcb: Tcb, silent: int) -> bool:
         return tcb.probes_out >= tcb.keepcnt
 
     patch.setattr(deadlines, "_keepalive_failed", keepalive_failed)
@@ -45,7 +45,7 @@ def buffers_begin_as_they_did(patch: pytest.MonkeyPatch) -> None:
 def nothing_waits_for_an_ack(patch: pytest.MonkeyPatch) -> None:
     """Small segments leave at once, as with TCP_NODELAY; only a cork holds them."""
 
-    def nagle_waits(tcb: Tcb, nagle: int) -> bool:  # noqa: ARG001
+    def nagle_waits(tcb: Tcb, nagle: int) -> bool:
         return bool(nagle & output.NAGLE_CORK)
 
     patch.setattr(output, "_nagle_waits", nagle_waits)

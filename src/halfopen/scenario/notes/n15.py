@@ -171,7 +171,7 @@ def _handles(number: int, frame: object) -> None:
     """Do nothing: Python goes on waiting."""
 
 
-def _raises(number: int, frame: object) -> None:  # noqa: ARG001  as every handler
+def _raises(number: int, frame: object) -> None:
     raise InterruptedByHandlerError
 
 

@@ -122,7 +122,7 @@ def _unreachable(sock: socket.socket, there: str) -> None:
         sock.connect((there, FIRST))
 
 
-def _no_route(sock: socket.socket, there: str) -> None:  # noqa: ARG001  as every failure
+def _no_route(sock: socket.socket, there: str) -> None:
     with contextlib.suppress(OSError):
         sock.connect((ELSEWHERE, FIRST))
 
@@ -153,7 +153,7 @@ class InterruptedByHandlerError(Exception):
     """What the handler raises to get out of connect."""
 
 
-def _raise(number: int, frame: object) -> None:  # noqa: ARG001  as every handler
+def _raise(number: int, frame: object) -> None:
     raise InterruptedByHandlerError
 
 
@@ -222,7 +222,7 @@ def _dissolves(sock: socket.socket, lab: Lab) -> None:
     _connects(sock, lab)
 
 
-def _listens(sock: socket.socket, lab: Lab) -> None:  # noqa: ARG001  as whatever is next
+def _listens(sock: socket.socket, lab: Lab) -> None:
     with contextlib.suppress(OSError):
         sock.listen(5)
     _looks(sock)

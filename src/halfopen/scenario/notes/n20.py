@@ -51,7 +51,7 @@ def picks(lab: Lab) -> None:
     time.sleep(10)
 
 
-def _connect(number: int) -> socket.socket:  # noqa: ARG001  as all
+def _connect(number: int) -> socket.socket:
     return _connected(_tcp(), PORT)
 
 
@@ -59,14 +59,14 @@ def _connect_elsewhere(number: int) -> socket.socket:
     return _connected(_tcp(), PORT + number)
 
 
-def _listen(number: int) -> socket.socket:  # noqa: ARG001  as all
+def _listen(number: int) -> socket.socket:
     sock = _tcp()
     with contextlib.suppress(OSError):
         sock.listen(5)
     return sock
 
 
-def _bind(number: int) -> socket.socket:  # noqa: ARG001  as all
+def _bind(number: int) -> socket.socket:
     return _bound(_tcp())
 
 
@@ -81,7 +81,7 @@ def _bind_no_port_connect(number: int) -> socket.socket:
     return _connected(sock, PORT + number)
 
 
-def _bind_udp(number: int) -> socket.socket:  # noqa: ARG001  as all
+def _bind_udp(number: int) -> socket.socket:
     return _bound(_udp())
 
 
@@ -89,7 +89,7 @@ def _connect_udp(number: int) -> socket.socket:
     return _connected(_udp(), PORT + number)
 
 
-def _sendto_udp(number: int) -> socket.socket:  # noqa: ARG001  as all
+def _sendto_udp(number: int) -> socket.socket:
     sock = _udp()
     with contextlib.suppress(OSError):
         sock.sendto(b"x", (SERVER[0], PORT))
@@ -205,7 +205,7 @@ def _refused(sock: socket.socket) -> None:
     _connected(sock, PORT + 1)
 
 
-def _another(sock: socket.socket) -> None:  # noqa: ARG001  as all
+def _another(sock: socket.socket) -> None:
     _KEPT.append(_tcp())
     _KEPT[-1].bind((CLIENT[0], OWN_PORT))
 

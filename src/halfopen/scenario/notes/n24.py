@@ -74,7 +74,7 @@ def client(lab: Lab) -> None:
     time.sleep(10)
 
 
-def _listen(sock: socket.socket, over: str, host: str) -> None:  # noqa: ARG001  as all
+def _listen(sock: socket.socket, over: str, host: str) -> None:
     sock.listen(5)
 
 
@@ -90,7 +90,7 @@ def _send(sock: socket.socket, over: str, host: str) -> None:
     sock.sendto(b"x", name(THERE[over, host], PORT))
 
 
-def _dissolve(sock: socket.socket, over: str, host: str) -> None:  # noqa: ARG001  as all
+def _dissolve(sock: socket.socket, over: str, host: str) -> None:
     unspec.dissolve(sock)
 
 

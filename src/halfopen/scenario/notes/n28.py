@@ -90,7 +90,7 @@ def _listening(sock: socket.socket, over: str) -> None:
     sock.listen(5)
 
 
-def _listening_unbound(sock: socket.socket, over: str) -> None:  # noqa: ARG001  as all
+def _listening_unbound(sock: socket.socket, over: str) -> None:
     sock.listen(5)
 
 

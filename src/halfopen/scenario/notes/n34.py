@@ -59,9 +59,9 @@ def both(lab: Lab) -> None:
     for look, asked in ((by_name, _PAIRS[source]), (by_address, _BACK[source])):
         (first, _), (second, _) = (look(form, each_) for each_ in asked)
         what = look.__name__
-        print(f"{what} places:", "one" if first == second else "two")  # noqa: T201  it is compared
-        print(f"{what} first:", libc.hostent(first))  # noqa: T201
-        print(f"{what} second:", libc.hostent(second))  # noqa: T201
+        print(f"{what} places:", "one" if first == second else "two")
+        print(f"{what} first:", libc.hostent(first))
+        print(f"{what} second:", libc.hostent(second))
 
 
 def threads(lab: Lab) -> None:
@@ -80,7 +80,7 @@ def threads(lab: Lab) -> None:
     for thread in started:
         thread.join()
     for name in _SLOW:
-        print(f"{name}:", libc.hostent(found[name])[0])  # noqa: T201
+        print(f"{name}:", libc.hostent(found[name])[0])
 
 
 def others(lab: Lab) -> None:
@@ -99,13 +99,13 @@ def others(lab: Lab) -> None:
         ),
     ):
         pointer, told = by_name(form, name)
-        print(f"{name}:", libc.hostent(pointer) if pointer else told)  # noqa: T201
+        print(f"{name}:", libc.hostent(pointer) if pointer else told)
     for address in ("192.0.2.5", "2001:db8::10", "2001:db8::70", "127.0.0.1"):
         pointer, told = by_address(form, address)
-        print(f"{address}:", libc.hostent(pointer) if pointer else told)  # noqa: T201
+        print(f"{address}:", libc.hostent(pointer) if pointer else told)
     for name in ("first.example.org", "www.example.org", "nosuch.example.org", "second"):
         naming.attempt(lambda: socket.gethostbyname_ex(name))  # noqa: B023  called at once
-        naming.attempt(lambda: socket.gethostbyaddr(name))  # noqa: B023
+        naming.attempt(lambda: socket.gethostbyaddr(name))  # noqa: B023  called at once
 
 
 _ABOUT: Final[Mapping[str, Callable[[Lab], None]]] = {

@@ -37,14 +37,14 @@ def client(lab: Lab) -> None:
         try:
             socket.sethostname(new)
         except OSError as error:
-            print("sethostname", os.strerror(error.errno or 0))  # noqa: T201  what is printed is compared
+            print("sethostname", os.strerror(error.errno or 0))
     _tell()
     second = libc.malloc(libc.ROOM)
     libc.gethostname(second, libc.ROOM)
-    print("two calls", libc.string(place), libc.string(second))  # noqa: T201
+    print("two calls", libc.string(place), libc.string(second))
     for size in (len(libc.string(second)), 3):
         status = libc.gethostname(place, size)
-        print("too little room", os.strerror(status), libc.peek(place, size).decode())  # noqa: T201
+        print("too little room", os.strerror(status), libc.peek(place, size).decode())
     together = [Thread(target=_ask, args=(libc.malloc(libc.ROOM),)) for _ in range(2)]
     for thread in together:
         thread.start()
@@ -55,12 +55,12 @@ def client(lab: Lab) -> None:
 
 def _tell() -> None:
     """By Python's call, by uname, and what the name leads to in full."""
-    print("name", socket.gethostname(), os.uname().nodename, socket.getfqdn())  # noqa: T201
+    print("name", socket.gethostname(), os.uname().nodename, socket.getfqdn())
 
 
 def _ask(place: int) -> None:
     status = libc.gethostname(place, libc.ROOM)
-    print("thread", status, libc.string(place))  # noqa: T201
+    print("thread", status, libc.string(place))
 
 
 def _variant(settings: Mapping[str, str]) -> Variant:

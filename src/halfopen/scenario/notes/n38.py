@@ -62,7 +62,7 @@ def ask(*given: object) -> None:
     naming.attempt(lambda: call(*given))
 
 
-def hints(lab: Lab) -> None:  # noqa: ARG001  as every one
+def hints(lab: Lab) -> None:
     """Every family, type and protocol, with a service by name, by number, and without."""
     kinds = (0, socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_RAW)
     protocols = (0, socket.IPPROTO_TCP, socket.IPPROTO_UDP)
@@ -72,25 +72,25 @@ def hints(lab: Lab) -> None:  # noqa: ARG001  as every one
         ask("dual", service, family, kind, protocol)
 
 
-def flags(lab: Lab) -> None:  # noqa: ARG001
+def flags(lab: Lab) -> None:
     """Every name with every flag and family."""
     for name, flag, family in product(_NAMED, _FLAGS, _FAMILIES):
         ask(name, None, family, socket.SOCK_STREAM, 0, flag)
 
 
-def nobody(lab: Lab) -> None:  # noqa: ARG001
+def nobody(lab: Lab) -> None:
     """No name at all: to connect to, or to bind."""
     for flag, family in product((0, socket.AI_PASSIVE, socket.AI_ADDRCONFIG), _FAMILIES):
         ask(None, 80, family, socket.SOCK_STREAM, 0, flag)
 
 
-def order(lab: Lab) -> None:  # noqa: ARG001
+def order(lab: Lab) -> None:
     """One name with many addresses."""
     for family in _FAMILIES:
         ask("many", 80, family, socket.SOCK_STREAM)
 
 
-def errors(lab: Lab) -> None:  # noqa: ARG001
+def errors(lab: Lab) -> None:
     """What can't be asked for."""
     stream, datagram = socket.SOCK_STREAM, socket.SOCK_DGRAM
     for given in (
@@ -120,7 +120,7 @@ def errors(lab: Lab) -> None:  # noqa: ARG001
         ask(*given)
 
 
-def dns(lab: Lab) -> None:  # noqa: ARG001
+def dns(lab: Lab) -> None:
     """What needs the DNS: aliases, one family or both, mapped addresses, no data."""
     for name, flag, family in product(
         ("alias.example.org", "v4.example.org", "mail.example.org", "nowhere.example.org"),
@@ -130,7 +130,7 @@ def dns(lab: Lab) -> None:  # noqa: ARG001
         ask(name, None, family, socket.SOCK_STREAM, 0, flag)
 
 
-def threads(lab: Lab) -> None:  # noqa: ARG001
+def threads(lab: Lab) -> None:
     """Two threads in the call at once: both wait for a server that takes its time."""
     names = ("slow.example.org", "two.example.org")
     started = [
@@ -143,15 +143,15 @@ def threads(lab: Lab) -> None:  # noqa: ARG001
         thread.join()
 
 
-def pointers(lab: Lab) -> None:  # noqa: ARG001
+def pointers(lab: Lab) -> None:
     """Two results of C's own call, one after the other, both read in the end."""
     (_, first), (_, second) = (libc.getaddrinfo(name, "80") for name in ("dual", "many"))
     before = [libc.addrinfo(each) for each in (first, second)]
-    print("apart" if first != second else "one place")  # noqa: T201  this is compared
+    print("apart" if first != second else "one place")
     libc.freeaddrinfo(first)
     after = libc.addrinfo(second)
-    print("untouched" if after == before[1] else "changed")  # noqa: T201
-    print("two" if before[0] != before[1] else "the same")  # noqa: T201
+    print("untouched" if after == before[1] else "changed")
+    print("two" if before[0] != before[1] else "the same")
     libc.freeaddrinfo(second)
 
 

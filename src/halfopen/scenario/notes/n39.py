@@ -39,12 +39,12 @@ def client(lab: Lab) -> None:
     """Ask for names and ports in every way, and print what comes."""
     for name in ("pebble", "stone", "Pebble", "lonely", "bare", "wrong", "http", "nosuch"):
         for protocol in ("tcp", "udp", "sctp"):
-            _tell(f"{name} {protocol}", lambda: socket.getservbyname(name, protocol))  # noqa: B023
+            _tell(f"{name} {protocol}", lambda: socket.getservbyname(name, protocol))  # noqa: B023  called at once
         _tell(f"{name} any", lambda: socket.getservbyname(name))  # noqa: B023  called at once
     for port in (4321, 4322, 80, 53, 1):
         for protocol in ("tcp", "udp"):
-            _tell(f"{port} {protocol}", lambda: socket.getservbyport(port, protocol))  # noqa: B023
-        _tell(f"{port} any", lambda: socket.getservbyport(port))  # noqa: B023
+            _tell(f"{port} {protocol}", lambda: socket.getservbyport(port, protocol))  # noqa: B023  called at once
+        _tell(f"{port} any", lambda: socket.getservbyport(port))  # noqa: B023  called at once
     naming.attempt(lambda: socket.getaddrinfo("127.0.0.1", "pebble", 0, socket.SOCK_STREAM))
     naming.attempt(lambda: socket.getnameinfo(("127.0.0.1", 4321), socket.NI_NUMERICHOST))
     _pointers()
@@ -57,17 +57,17 @@ def _pointers() -> None:
     first, second = libc.getservbyname("pebble", "tcp"), libc.getservbyname("pebble", "udp")
     port = libc.getservbyport(4321, "tcp")
     if not (first and second and port):
-        print("place: NULL")  # noqa: T201  what is printed is compared
+        print("place: NULL")
         return
-    print("place:", "one" if first == second else "two", libc.servent(first)[2])  # noqa: T201
-    print("by port:", "one" if first == port else "another")  # noqa: T201
+    print("place:", "one" if first == second else "two", libc.servent(first)[2])
+    print("by port:", "one" if first == port else "another")
 
 
 def _tell(what: str, look: Callable[[], object]) -> None:
     try:
-        print(f"{what}: {look()}")  # noqa: T201
+        print(f"{what}: {look()}")
     except OSError:
-        print(f"{what}: none")  # noqa: T201
+        print(f"{what}: none")
 
 
 def _variant(settings: Mapping[str, str]) -> Variant:

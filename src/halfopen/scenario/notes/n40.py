@@ -36,20 +36,20 @@ def client(lab: Lab) -> None:
     """Ask for names and numbers, print what comes; then use a protocol whatever the file says."""
     for name in _NAMES:
         try:
-            print(f"{name}: {socket.getprotobyname(name)}")  # noqa: T201  what is printed is compared
+            print(f"{name}: {socket.getprotobyname(name)}")
         except OSError:
-            print(f"{name}: none")  # noqa: T201
+            print(f"{name}: none")
     for number in _NUMBERS:
         there = libc.getprotobynumber(number)
-        print(f"{number}: {libc.protoent(there)[0] if there else 'none'}")  # noqa: T201
+        print(f"{number}: {libc.protoent(there)[0] if there else 'none'}")
     first, second = libc.getprotobynumber(17), libc.getprotobynumber(253)
     named = libc.getprotobyname("udp")
     if first and second and named:
         where = "one" if first == second else "two"
-        print(f"place: {where} {libc.protoent(first)[0]}")  # noqa: T201
-        print(f"by name: {'one' if first == named else 'another'}")  # noqa: T201
+        print(f"place: {where} {libc.protoent(first)[0]}")
+        print(f"by name: {'one' if first == named else 'another'}")
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 6)
-    print(f"socket: {sock.getsockopt(socket.SOL_SOCKET, socket.SO_PROTOCOL)}")  # noqa: T201
+    print(f"socket: {sock.getsockopt(socket.SOL_SOCKET, socket.SO_PROTOCOL)}")
     sock.close()
     lab.mark("told")
     time.sleep(naming.LONG)
