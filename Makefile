@@ -1,5 +1,5 @@
 # make ask       the answer sheet; the first thing to run (no root, no compiler)
-# make test      every test: this Python, then every supported one that is installed, both builds
+# make test      every test on this Python, both builds; on others that are installed what they can change
 # make check     lint, types, directions, spelling, docs
 # make compiled  the mypyc build for this Python, in $(VENV)-X.Y
 # make bench     figures, pure against compiled
