@@ -53,7 +53,7 @@ unit: $(VENV)/halfopen-test
 
 # It measures real time: two workers, each with its own kind. Exit 5: not one such test is there.
 kernel: $(VENV)/halfopen-test
-	tools/timed kernel $(PY) -m pytest -q -m kernel -n 2 --dist loadgroup || [ $$? = 5 ]
+	tools/timed kernel $(PY) -m pytest -q -m kernel -n 2 --dist loadfile || [ $$? = 5 ]
 
 matrix: $(VENV)/halfopen-test
 	tools/timed matrix $(PY) tools/matrix.py test --venv $(VENV)

@@ -59,11 +59,5 @@ def pytest_report_header() -> list[str]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.get_closest_marker("kernel"):
-            # Two workers: cells of one connection, and who waits for name servers, beside runs of
-            # whole arms.
-            beside = "test_on_linux" in item.nodeid or "test_naming" in item.nodeid
-            group = "cells" if beside else "arms"
-            item.add_marker(pytest.mark.xdist_group(group))
-            if why_no_kernel_arm():
-                item.add_marker(pytest.mark.skip(reason=f"kernel arm: {why_no_kernel_arm()}"))
+        if item.get_closest_marker("kernel") and why_no_kernel_arm():
+            item.add_marker(pytest.mark.skip(reason=f"kernel arm: {why_no_kernel_arm()}"))

@@ -199,7 +199,7 @@ def group(lab: Lab) -> None:
         sock.bind((lab.address(SERVER), PORT))
         sock.listen(BACKLOG)
         # Which one is chosen is drawn: both go by new numbers, named when they are first chosen.
-        pair.append(sock.dup())
+        pair.append(socket.fromfd(sock.fileno(), socket.AF_INET, socket.SOCK_STREAM))
         sock.close()
     lab.mark("listening")
     GROUPS[lab.settings["two listeners"]](lab, pair)
