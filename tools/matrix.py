@@ -15,9 +15,9 @@ import sysconfig
 import time
 import tomllib
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 LOCK: Final = ROOT / "requirements.lock"
@@ -27,6 +27,9 @@ SUITES: Final = ("tests/unit", "tests/scenarios", "tests/property")
 #: arithmetic, runs compiled with all its tests, and writes the same traces from its sources.
 INTERPRETED: Final = ("tests/unit/guest", "tests/unit/cli", "tests/unit/explore", "tests/scenarios")
 DIGEST: Final = ROOT / "tests" / "architecture" / "trace_digest.py"
+
+#: The exit status of a run of every variant, and a line for each trace.
+Digests: TypeAlias = tuple[int, list[str]]
 
 
 class BuildFailedError(Exception):
@@ -156,6 +159,29 @@ def build_all(pythons: list[Python]) -> None:
             print(said, flush=True)
 
 
+def build_and_digest(pythons: list[Python]) -> bool:
+    """Build for all of them, and run every variant on each build as soon as it stands.
+
+    True where all traces are alike.
+    """
+    began = time.monotonic()
+    # One run alone would be held against nothing: then it is made under two hash seeds.
+    times = 1 if sum(len(python.builds) for python in pythons) > 1 else 2
+    runs: list[tuple[str, Future[Digests]]] = []
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        builds = {pool.submit(prepare, python): python for python in pythons}
+        for built in as_completed(builds):
+            python = builds[built]
+            print(built.result(), flush=True)
+            for name in python.builds * times:
+                seed = len(runs)
+                run = pool.submit(digest, python, name, seed)
+                runs.append((f"{python.version} {name}, hash seed {seed}", run))
+    alike = held_alike([(label, run.result()) for label, run in runs])
+    print(f"builds and traces: {time.monotonic() - began:.0f} s", flush=True)
+    return alike
+
+
 def test(python: Python, build_name: str, arguments: list[str]) -> bool:
     """Run the suites; True where they passed."""
     print(f"\n=== Python {python.version}, {build_name} build ===", flush=True)
@@ -172,40 +198,8 @@ def test(python: Python, build_name: str, arguments: list[str]) -> bool:
     return done.returncode == 0
 
 
-def digests(pythons: list[Python]) -> bool:
-    """Run every variant on every Python and build, each under another hash seed.
-
-    True where all traces are alike.
-    """
-    began = time.monotonic()
-    runs = [(python, name) for python in pythons for name in python.builds]
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        done = list(pool.map(digest, runs, range(len(runs))))
-    first: tuple[str, list[str]] | None = None
-    alike = True
-    for (python, name), (status, lines) in zip(runs, done, strict=True):
-        label = f"{python.version} {name}"
-        if status or not lines:
-            print(f"traces: {label}: the run failed (exit {status})")
-            alike = False
-        elif first is None:
-            first = (label, lines)
-        elif lines != first[1]:
-            alike = False
-            ours = dict(line.rsplit(" ", 1) for line in lines)
-            for line in first[1]:
-                variant, found = line.rsplit(" ", 1)
-                if ours.get(variant) != found:
-                    print(f"traces: {label} differs from {first[0]}: {variant}")
-    if first is not None and alike:
-        print(f"traces: {len(first[1])} variants, the same bytes in {len(runs)} runs", end=" ")
-        print(f"(Pythons x builds, hash seeds) in {time.monotonic() - began:.0f} s", flush=True)
-    return alike
-
-
-def digest(run: tuple[Python, str], seed: int) -> tuple[int, list[str]]:
+def digest(python: Python, name: str, seed: int) -> Digests:
     """Run every variant once; give the exit status and a line for each trace."""
-    python, name = run
     done = subprocess.run(
         [python.bin, DIGEST],
         check=False,
@@ -215,6 +209,25 @@ def digest(run: tuple[Python, str], seed: int) -> tuple[int, list[str]]:
         text=True,
     )
     return done.returncode, done.stdout.splitlines()
+
+
+def held_alike(runs: list[tuple[str, Digests]]) -> bool:
+    """Hold the traces of all runs against the first's, and name those that differ."""
+    broken = [label for label, (status, lines) in runs if status or not lines]
+    for label in broken:
+        print(f"traces: {label}: the run failed")
+    if broken:
+        return False
+    (first, (_, expected)), *others = runs
+    alike = True
+    for label, (_, lines) in others:
+        for variant in sorted({line.rpartition(" ")[0] for line in set(lines) ^ set(expected)}):
+            alike = False
+            print(f"traces: {label} differs from {first}: {variant}")
+    if alike:
+        print(f"traces: {len(expected)} variants, the same bytes in {len(runs)} runs", end=" ")
+        print("(Pythons x builds, a hash seed each)", flush=True)
+    return alike
 
 
 def main() -> int:
@@ -231,13 +244,13 @@ def main() -> int:
     if options.only:
         pythons = [python for python in pythons if python.version == options.only]
     try:
-        build_all(pythons)
+        if options.action == "build":
+            build_all(pythons)
+            return 0
+        alike = build_and_digest(pythons)
     except BuildFailedError as error:
         print(f"build failed: {error}", file=sys.stderr)
         return 1
-    if options.action == "build":
-        return 0
-    alike = digests(pythons)
     # The pure build on the Python of the main environment was just tested by `make test` itself.
     here = sysconfig.get_python_version()
     jobs = [(p, name) for p in pythons for name in p.builds if (p.version, name) != (here, "pure")]

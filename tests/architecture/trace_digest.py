@@ -1,10 +1,11 @@
-"""Run every variant of every note in the world; print its name and a hash of its trace.
+"""Run the variants of the notes in the world; print their names and a hash of each trace.
 
-``tools/matrix.py`` runs this on every Python and build, under another hash seed each, and compares
-the lines. How a traceback is printed is an interpreter's own, and is made alike: where the sources
-lie, in how many writes it comes, and what is underlined.
+``tools/matrix.py`` runs this, with all of them, on every Python and build, under another hash seed
+each, and compares the lines. How a traceback is printed is an interpreter's own, and is made alike:
+where the sources lie, in how many writes it comes, and what is underlined.
 """
 
+import argparse
 import hashlib
 import json
 import re
@@ -37,11 +38,15 @@ def alike(dump: str) -> str:
     return "\n".join(json.dumps(entry, sort_keys=True) for entry in joined)
 
 
-def main(wanted: list[str]) -> int:
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(description="A hash of the trace of every variant.")
+    parser.add_argument("rows", nargs="*", help="of these rows only")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="of each Nth variant")
+    options = parser.parse_args(arguments)
     for id_, note in all_notes().items():
-        if wanted and id_ not in wanted:
+        if options.rows and id_ not in options.rows:
             continue
-        for variant in note.variants:
+        for variant in note.variants[:: options.every]:
             dump = alike(run_variant(variant, seed=1).dumps())
             digest = hashlib.sha256(dump.encode()).hexdigest()
             print(f"{id_} {variant.name} {digest}", flush=True)  # noqa: T201  its one purpose
