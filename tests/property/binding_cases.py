@@ -522,4 +522,44 @@ c connect 0.0.0.0 2 -> ok, 127.0.0.1 1
 d tcp6 -> ok, :: 0
 d bind ff02::1%eth0 1 -> EINVAL, :: 0
 """,
+    "tied to the loopback, to the address of another interface": """
+a tcp4 -> ok, 0.0.0.0 0
+a device lo -> ok, 0.0.0.0 0
+a bind 0.0.0.0 1 -> ok, 0.0.0.0 1
+a listen -> ok, 0.0.0.0 1
+b tcp4 -> ok, 0.0.0.0 0
+b device lo -> ok, 0.0.0.0 0
+b connect 10.0.0.1 1 -> ok, 10.0.0.1 picked
+c accept a -> ok, 10.0.0.1 1
+d tcp4 -> ok, 0.0.0.0 0
+d device lo -> ok, 0.0.0.0 0
+d connect 10.1.0.1 1 -> ok, 10.0.0.1 picked
+e accept a -> ok, 10.1.0.1 1
+f tcp4 -> ok, 0.0.0.0 0
+f connect 10.1.0.1 1 -> ok, 10.1.0.1 picked
+g accept a -> EAGAIN
+h tcp4 -> ok, 0.0.0.0 0
+h device lo -> ok, 0.0.0.0 0
+h connect 10.0.0.9 1 -> ok, 10.0.0.1 picked
+i accept a -> EAGAIN
+""",
+    "tied to the loopback, and the answer comes by the interface of the address": """
+a tcp6 -> ok, :: 0
+a bind :: 1 -> ok, :: 1
+a listen -> ok, :: 1
+b tcp4 -> ok, 0.0.0.0 0
+b device lo -> ok, 0.0.0.0 0
+b connect 10.0.0.1 1 -> ok, 10.0.0.1 picked
+c accept a -> EAGAIN
+d tcp6 -> ok, :: 0
+d device lo -> ok, :: 0
+d connect ::ffff:10.1.0.1 1 -> ok, ::ffff:10.0.0.1 picked
+e accept a -> EAGAIN
+d connect ::ffff:10.1.0.1 1 -> EAGAIN, ::ffff:10.0.0.1 picked
+f tcp4 -> ok, 0.0.0.0 0
+f device lo -> ok, 0.0.0.0 0
+f bind 127.0.0.1 2 -> ok, 127.0.0.1 2
+f connect 10.1.0.1 1 -> ok, 127.0.0.1 2
+g accept a -> ok, ::ffff:10.1.0.1 1
+""",
 }

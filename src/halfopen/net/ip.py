@@ -9,7 +9,7 @@ from halfopen.base.rng import Rng
 from halfopen.net import icmp as icmp_errors
 from halfopen.net.demux import Demux, arriving
 from halfopen.net.extensions import SILENT, Objection, objection, unknown_next
-from halfopen.net.interfaces import LOOPBACK, Interface
+from halfopen.net.interfaces import LOOPBACK, LOOPBACK_ZONE, Interface
 from halfopen.net.routes import Routes, Way
 from halfopen.net.sysctl import has_v6, integer
 from halfopen.net.udp import Udp
@@ -73,7 +73,8 @@ class Ip:
         self.demux = Demux()
         self.udp = Udp()
         self.outbox: deque[tuple[int, Packet | Frame]] = deque()
-        self.inbox: deque[Packet] = deque()  # what the host sent to itself
+        # What the host sent to itself, and the interface by which that is taken to come.
+        self.inbox: deque[tuple[Packet, int]] = deque()
         self.embryos: list[Embryo] = []
         self.gone: list[Tcb] = []
         self._marks: dict[Flow, Mark] = {}
@@ -96,7 +97,7 @@ class Ip:
                 return  # nothing of a loopback comes by a link (RFC 4291 2.5.3; Linux ip6_rcv_core)
             packet = _with_zone(packet, at.zone)
         if self.routes.is_local(packet.dst):
-            self._deliver(packet, at.zone, now)
+            self._deliver(packet, at.zone, at.zone, now)
         elif is_v6(packet.dst):
             self._discard(packet, now)
 
@@ -134,12 +135,17 @@ class Ip:
                 return
             delivered += 1
             assert delivered <= LOOPBACK_MAX, "the host talks to itself without end"
-            packet = inbox.popleft()
-            if self.routes.is_local(packet.dst):  # else it came by the loopback for nobody
-                self._deliver(packet, self.routes.zone_at(packet.dst), now)
+            # All that comes by the loopback is the host's, whatever it is for: a socket tied to it
+            # sends everything there (Linux __mkroute_output: RTCF_LOCAL).
+            packet, zone = inbox.popleft()
+            self._deliver(packet, zone, LOOPBACK_ZONE, now)
 
-    def _deliver(self, packet: Packet, zone: int, now: int) -> None:
-        """Give a packet that came by an interface to whom it is for."""
+    def _deliver(self, packet: Packet, zone: int, device: int, now: int) -> None:
+        """Give a packet that came by an interface to whom it is for.
+
+        ``device`` is the interface that had it; ``zone`` the one by which it is taken to come,
+        another one where the host has sent it to itself (Linux skb->dev; inet_iif, inet6_iif).
+        """
         body = packet.body
         if packet.extensions:
             objects = objection(packet)
@@ -150,7 +156,7 @@ class Ip:
             self._segment_arrives(body, zone, now)
             self._answered_tos = packet.tos & ~_ECN if self.effects.segments else 0
         elif isinstance(body, Icmp):
-            self._icmp_arrives(packet, body, zone, now)
+            self._icmp_arrives(packet, body, zone, device, now)
         elif isinstance(body, Datagram):
             self._datagram_arrives(packet, body, zone, now)
         elif packet.more or packet.offset:
@@ -170,9 +176,9 @@ class Ip:
         if listening is None:
             self._nobody_listens(tcb, seg, now)
             return
-        way = self.routes.way(seg.flow[0])
+        way = self._way_back(seg.flow, listening.bound_if)
         if way is None:
-            return  # no way back (Linux tcp_conn_request: no route, no request)
+            return  # Linux tcp_conn_request: no route, no request
         iss = None
         if tcb is not None:
             iss = self.make_way(tcb, now)
@@ -182,6 +188,16 @@ class Ip:
             self.embryos.append(Embryo(listening, embryo))
             if not embryo.embryo:
                 dispatch.segment_arrives(embryo, seg, now)
+
+    def _way_back(self, flow: Flow, zone: int) -> Way | None:
+        """Return the way to who asked a listener, by the interface that it is tied to.
+
+        Linux inet_csk_route_req, inet6_csk_route_req.
+        """
+        source, _, own, _ = flow
+        if not is_v6(own) and not self.routes.is_local(own):
+            return None
+        return self.routes.way_by(zone, source) if zone else self.routes.way(source)
 
     def _nobody_listens(self, tcb: Tcb | None, seg: Segment, now: int) -> None:
         """Refuse a segment; a new SYN into TIME-WAIT is told where the old connection is."""
@@ -202,7 +218,9 @@ class Ip:
         self._forget()
         return iss
 
-    def _icmp_arrives(self, packet: Packet, message: Icmp, zone: int, now: int) -> None:
+    def _icmp_arrives(
+        self, packet: Packet, message: Icmp, zone: int, device: int, now: int
+    ) -> None:
         v6 = is_v6(packet.src)
         if message.kind == (icmp6.ECHO if v6 else icmp.ECHO):
             if self.answers_echo6 if v6 else self.answers_echo:
@@ -218,12 +236,13 @@ class Ip:
             return
         if v6:
             _give_zone(quote, zone_of(packet.dst))
-        if quote.proto == PROTO_TCP:
-            tcb = self.demux.flows.get((quote.dst, quote.dport, quote.src, quote.sport))
+        if quote.proto == PROTO_TCP:  # Linux tcp_v4_err asks inet_iif, tcp_v6_err the device
+            flow = (quote.dst, quote.dport, quote.src, quote.sport)
+            tcb = self.demux.connection(flow, device if v6 else zone)
             if tcb is not None:
                 icmp_errors.to_tcp(tcb, message, quote, packet.src, now)
-        elif quote.proto == PROTO_UDP:
-            self.udp.error(quote, message, packet.src, zone)
+        elif quote.proto == PROTO_UDP:  # Linux __udp4_lib_err the device, __udp6_lib_err inet6_iif
+            self.udp.error(quote, message, packet.src, zone if v6 else device)
 
     def _datagram_arrives(self, packet: Packet, datagram: Datagram, zone: int, now: int) -> None:
         if not self.udp.deliver(packet.src, packet.dst, datagram, zone):
@@ -231,9 +250,15 @@ class Ip:
             self._refuse(packet, code, now)
 
     def _refuse(self, packet: Packet, code: int, now: int) -> None:
-        """Say that there is nobody to take a packet."""
+        """Say that there is nobody to take a packet.
+
+        Of IPv4 only from an address of the host's own (Linux icmp_send finds no other way).
+        """
         assert icmp_errors.answerable(packet), "an error about an error"
-        kind = icmp6.DEST_UNREACH if is_v6(packet.src) else icmp.DEST_UNREACH
+        v6 = is_v6(packet.dst)
+        if not v6 and not self.routes.is_local(packet.dst):
+            return
+        kind = icmp6.DEST_UNREACH if v6 else icmp.DEST_UNREACH
         self.send(error_about(packet, kind, code, packet.dst), now)
 
     def _discard(self, packet: Packet, now: int) -> None:
@@ -275,7 +300,7 @@ class Ip:
         if not v6 and (not packet.df or packet.proto == PROTO_UDP):  # it might still be fragmented
             self._ident = (self._ident + 1) & 0xFFFF
             packet.ident = self._ident
-        self._leave(packet, way.interface, now)
+        self._leave(packet, way, now)
         return 0
 
     def _send_segments(self, now: int) -> None:
@@ -302,7 +327,7 @@ class Ip:
                     self._mark(packet, seg, now)
             else:
                 continue
-            self._leave(packet, way.interface, now)
+            self._leave(packet, way, now)
         segments.clear()
         self._answered_tos = 0
 
@@ -321,9 +346,10 @@ class Ip:
             if tcb is None or not tcb.minisock or tcb.minisock_at == now:  # its last ACK
                 packet.ttl = mark.ttl
 
-    def _leave(self, packet: Packet, interface: Interface, now: int) -> None:
+    def _leave(self, packet: Packet, way: Way, now: int) -> None:
+        interface = way.interface
         if interface.index == LOOPBACK:
-            self.inbox.append(packet)
+            self.inbox.append((packet, way.zone))
         elif interface.neighbours:
             neighbours = interface.neighbours_of(packet.dst)
             assert neighbours is not None, "a LAN has a table for each family that it routes"
@@ -356,7 +382,8 @@ class Ip:
                 neighbours.frames.clear()
                 for packet in neighbours.failed:
                     if icmp_errors.answerable(packet):
-                        self.inbox.append(_unreachable(packet))
+                        error = _unreachable(packet)
+                        self.inbox.append((error, self.routes.zone_at(error.dst)))
                 neighbours.failed.clear()
 
     def mark(self, flow: Flow, *, ttl: int, tos: int) -> None:

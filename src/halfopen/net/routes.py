@@ -4,7 +4,14 @@ from errno import EACCES, EHOSTUNREACH, EINVAL, ENETUNREACH
 from typing import Final
 
 from halfopen.net import sources
-from halfopen.net.interfaces import LOOPBACK, LOOPBACK_MTU, Interface, primary_of, split_prefix
+from halfopen.net.interfaces import (
+    LOOPBACK,
+    LOOPBACK_MTU,
+    LOOPBACK_ZONE,
+    Interface,
+    primary_of,
+    split_prefix,
+)
 from halfopen.wire import address
 
 _ALL_ONES: Final = 0xFFFFFFFF
@@ -47,11 +54,16 @@ class Route:
 
 
 class Way:
-    """The answer for one destination: by which interface, from which address; "": there is none."""
+    """The answer for one destination: by which interface, from which address; "": there is none.
 
-    def __init__(self, interface: Interface, source: str) -> None:
+    ``zone`` is the interface by which comes what the loopback carries there (Linux rt_iif): that
+    which has the address, or the loopback itself.
+    """
+
+    def __init__(self, interface: Interface, source: str, zone: int = LOOPBACK_ZONE) -> None:
         self.interface = interface
         self.source = source
+        self.zone = zone
 
 
 class Routes:
@@ -187,7 +199,7 @@ class Routes:
         return address.LOOPBACK
 
     def zone_at(self, own: str) -> int:
-        """Return the interface by which comes what the host sends to itself (Linux inet_iif)."""
+        """Return the interface that has an address of the host's own."""
         at = self.local.get(own)
         return self.loopback.zone if at is None else at.zone
 
@@ -259,7 +271,8 @@ class Routes:
         """Stay in the host, from the very address; of a secondary one, from its primary one."""
         if destination.startswith("127."):
             return Way(self.loopback, address.LOOPBACK)
-        return Way(self.loopback, self.primary.get(destination, destination))
+        source = self.primary.get(destination, destination)
+        return Way(self.loopback, source, self.zone_at(destination))
 
     def _along(self, route: Route, destination: str) -> Way:
         by = route.interface

@@ -1,8 +1,9 @@
 """SO_BINDTODEVICE on a host with two links."""
 
 from contextlib import suppress
-from errno import EADDRINUSE, ECONNREFUSED, ENETUNREACH, EPERM
+from errno import EADDRINUSE, EAGAIN, ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EPERM
 
+import pytest
 from tests.unit.sockets.hosts import error
 
 from halfopen.base.rng import Rng
@@ -19,6 +20,7 @@ from halfopen.wire.udp import Datagram
 
 HERE = ("10.0.0.1", "10.0.1.1")
 PEER = ("10.0.0.2", "10.0.1.2")
+HERE6 = ("fd00::1", "fd01::1")
 LINKS = ("eth0", "eth1")
 
 
@@ -28,8 +30,8 @@ class Two:
     def __init__(self) -> None:
         self.now = 10 * S
         self.kernel = Kernel("here", {}, Rng(0))
-        for name, here, peer in zip(LINKS, HERE, PEER, strict=True):
-            self.kernel.add_interface(name, (here, f"fd00::{name[-1]}"), peers=(peer,))
+        for name, here, here6, peer in zip(LINKS, HERE, HERE6, PEER, strict=True):
+            self.kernel.add_interface(name, (here, here6), peers=(peer,))
         self.table = FdTable(self.kernel)
 
     def socket(self, link: int | None = None, kind: int = c.SOCK_STREAM) -> int:
@@ -73,9 +75,14 @@ class Two:
         return answer
 
     def accepts(self, fd: int) -> int:
+        calls.setblocking(self.table, fd, False)
         given = calls.accept(self.table, fd, Wait(self.now), self.now)
         assert isinstance(given, tuple)
         return given[0]
+
+    def refuses(self, fd: int) -> bool:
+        """Whether nobody waits for accept."""
+        return error(lambda: self.accepts(fd)) == EAGAIN
 
 
 def test_a_listener_takes_what_comes_by_its_interface() -> None:
@@ -161,7 +168,7 @@ def test_of_ipv6_it_is_not_reached() -> None:
     host = Two()
     fd = calls.socket(host.table, c.AF_INET6, c.SOCK_STREAM, 0, host.now)
     host.tie(fd, b"eth0")
-    there = ("fd00::1", 80, 0, 0)
+    there = (HERE6[1], 80, 0, 0)
     assert (
         error(lambda: calls.connect(host.table, fd, there, Wait(host.now), host.now)) == ENETUNREACH
     )
@@ -178,11 +185,118 @@ def test_who_has_no_privileges_may_tie_a_socket_once() -> None:
     assert host.tied(other) == b""
 
 
-def test_what_the_loopback_carries_for_nobody_of_the_host_is_dropped() -> None:
+def test_what_the_loopback_carries_for_nobody_of_the_host_is_not_answered() -> None:
+    """There is no way back from another host's address (Linux inet_csk_route_req)."""
     two = Two()
+    listener = two.listens()
     fd = two.socket()
     two.tie(fd, b"lo")
     two.connect(fd, PEER[0])
     assert calls.getsockname(two.table, fd)[0] == HERE[0]
     assert two.sent() == []
     assert calls.poll(two.table, [(fd, c.POLLOUT)], 0, Wait(two.now), two.now) == []
+    assert two.refuses(listener)
+    assert len(two.kernel.ip.demux.flows) == 1
+
+
+def test_what_the_loopback_carries_comes_by_it_for_who_is_tied_to_it() -> None:
+    """To whichever of the host's addresses (Linux inet_iif)."""
+    two = Two()
+    listener = two.listens()
+    two.tie(listener, b"lo")
+    for host in (*HERE, "127.0.0.1"):
+        fd = two.socket()
+        two.tie(fd, b"lo")
+        two.connect(fd, host)
+        assert two.tied(two.accepts(listener)) == b"lo\0"
+    two.connect(two.socket(), HERE[0])
+    assert two.refuses(listener), "without a tie it comes by the interface of the address"
+
+
+def test_the_answer_of_who_is_not_tied_comes_by_the_interface_of_the_address() -> None:
+    two = Two()
+    listener = two.listens()
+    fd = two.socket()
+    two.tie(fd, b"lo")
+    two.connect(fd, HERE[1])
+    assert two.refuses(listener)
+    assert calls.poll(two.table, [(fd, c.POLLOUT)], 0, Wait(two.now), two.now) == []
+
+
+def test_a_tied_listener_takes_nobody_to_whom_its_interface_does_not_lead() -> None:
+    two = Two()
+    fd = calls.socket(two.table, c.AF_INET6, c.SOCK_STREAM, 0, two.now)
+    two.tie(fd, b"eth0")
+    calls.bind(two.table, fd, ("::", 80, 0, 0), two.now)
+    calls.listen(two.table, fd, 5, two.now)
+    syn = Segment(("fd00::9", 40_000, HERE6[0], 80), 5_000, 0, SYN, 60_000)
+    two.kernel.ip.routes.add("fd00::9", two.kernel.ip.interfaces[1])
+    assert two.comes(0, syn) == []
+    two.kernel.ip.routes.add("fd00::9", two.kernel.ip.interfaces[0])
+    (answer,) = two.comes(0, syn)
+    assert answer.flags == SYN | ACK
+
+
+def test_datagrams_come_by_the_loopback_whomever_they_are_for() -> None:
+    two = Two()
+    taker = two.socket(None, c.SOCK_DGRAM)
+    calls.bind(two.table, taker, ("0.0.0.0", 7), two.now)
+    fd = two.socket(None, c.SOCK_DGRAM)
+    two.tie(fd, b"lo")
+    for host in (HERE[0], PEER[0], HERE[1]):
+        calls.sendto(two.table, fd, b"x", 0, (host, 7), Wait(two.now), two.now)
+        assert calls.recv(two.table, taker, 10, 0, Wait(two.now), two.now) == b"x"
+    assert not two.kernel.outbox
+
+
+@pytest.mark.parametrize(
+    ("interface", "host", "told"),
+    [
+        pytest.param(b"", HERE[0], ECONNREFUSED, id="not tied"),
+        pytest.param(b"lo", HERE[0], ECONNREFUSED, id="the loopback"),
+        pytest.param(b"lo", HERE[1], ECONNREFUSED, id="the loopback, to the other link's address"),
+        pytest.param(b"lo", PEER[0], 0, id="nobody refuses at another host's address"),
+        pytest.param(b"eth0", HERE[0], 0, id="it comes by the loopback"),
+        pytest.param(b"eth0", HERE6[0], ECONNREFUSED, id="IPv6: by the address's interface"),
+    ],
+)
+def test_who_hears_that_a_datagram_was_refused(interface: bytes, host: str, told: int) -> None:
+    """Linux __udp4_lib_err asks for the device, __udp6_lib_err for inet6_iif."""
+    two = Two()
+    family = c.AF_INET6 if ":" in host else c.AF_INET
+    fd = calls.socket(two.table, family, c.SOCK_DGRAM, 0, two.now)
+    two.tie(fd, interface)
+    to = (host, 7, 0, 0) if ":" in host else (host, 7)
+    calls.connect(two.table, fd, to, Wait(two.now), two.now)
+    calls.send(two.table, fd, b"x", 0, Wait(two.now), two.now)
+    assert calls.getsockopt(two.table, fd, c.SOL_SOCKET, c.SO_ERROR, 0, two.now) == told
+
+
+@pytest.mark.parametrize(
+    ("interface", "host", "told"),
+    [
+        pytest.param(b"", "10.0.0.9", EHOSTUNREACH, id="not tied"),
+        pytest.param(b"eth0", "10.0.0.9", EHOSTUNREACH, id="it comes by the address's interface"),
+        pytest.param(b"", "fd00::9", EHOSTUNREACH, id="IPv6, not tied"),
+        pytest.param(b"eth0", "fd00::9", 0, id="IPv6: it comes by the loopback"),
+    ],
+)
+def test_who_hears_that_a_neighbour_does_not_answer(interface: bytes, host: str, told: int) -> None:
+    """The host tells it itself; Linux tcp_v4_err asks for inet_iif, tcp_v6_err for the device."""
+    two = Two()
+    own = (f"{HERE[0]}/24", f"{HERE6[0]}/64")
+    kernel = Kernel("here", {}, Rng(0))
+    kernel.add_interface("eth0", own, peers=("10.0.0.0/24",), mac="02:00:00:00:00:01")
+    two.kernel, two.table = kernel, FdTable(kernel)
+    family = c.AF_INET6 if ":" in host else c.AF_INET
+    fd = calls.socket(two.table, family, c.SOCK_STREAM | c.SOCK_NONBLOCK, 0, two.now)
+    two.tie(fd, interface)
+    to = (host, 80, 0, 0) if ":" in host else (host, 80)
+    with suppress(BlockingIOError):
+        calls.connect(two.table, fd, to, Wait(two.now), two.now)
+    neighbours = kernel.ip.interfaces[0].neighbours_of(host)
+    assert neighbours is not None
+    neighbour = neighbours.find(host)
+    while neighbour.at is not None:
+        kernel.neighbour_passed(neighbour, neighbour.at)
+    assert calls.getsockopt(two.table, fd, c.SOL_SOCKET, c.SO_ERROR, 0, two.now) == told
