@@ -32,6 +32,8 @@ from halfopen.wire.udp import Datagram
 
 #: The two bits of a TOS that are no user's (RFC 3168 5).
 _ECN: Final = 3
+#: By the interface that its connection is tied to, if it is.
+_AS_TIED: Final = -1
 #: Packets that a host may send to itself at one instant; past it two of its ends answer each other
 #: for ever.
 LOOPBACK_MAX: Final = 1 << 20
@@ -79,6 +81,7 @@ class Ip:
         self.gone: list[Tcb] = []
         self._marks: dict[Flow, Mark] = {}
         self._answered_tos = 0  # of the segment that what is to be sent answers
+        self._answers_by = _AS_TIED  # by which interface it goes
         self._idents: dict[Flow, int] = {}  # of connections, only while somebody looks at packets
         self._ident = rng.below(1 << 16)  # of what is not a connection's and may be fragmented
 
@@ -153,8 +156,10 @@ class Ip:
                 self._object(packet, objects, now)
                 return
         if isinstance(body, Segment):
-            self._segment_arrives(body, zone, now)
-            self._answered_tos = packet.tos & ~_ECN if self.effects.segments else 0
+            by = self._segment_arrives(body, zone, now)
+            answers = bool(self.effects.segments)
+            self._answered_tos = packet.tos & ~_ECN if answers else 0
+            self._answers_by = by if answers else _AS_TIED
         elif isinstance(body, Icmp):
             self._icmp_arrives(packet, body, zone, device, now)
         elif isinstance(body, Datagram):
@@ -166,28 +171,33 @@ class Ip:
         else:
             self._refuse(packet, icmp.PROTOCOL_UNREACH, now)
 
-    def _segment_arrives(self, seg: Segment, zone: int, now: int) -> None:
-        """Linux tcp_v4_rcv, tcp_v6_rcv: to the connection, else to a listener, else an RST."""
+    def _segment_arrives(self, seg: Segment, zone: int, now: int) -> int:
+        """Linux tcp_v4_rcv, tcp_v6_rcv: to the connection, else to a listener, else an RST.
+
+        Return by which interface the answer goes; 0: by any. That of no connection goes where the
+        listener is tied to, and nobody's by any (Linux tcp_v4_send_reset).
+        """
         demux = self.demux
         tcb = demux.connection(seg.flow, zone)
         if tcb is not None and not dispatch.segment_arrives(tcb, seg, now):
-            return
+            return _AS_TIED
         listening = demux.listener(seg.flow, zone)
         if listening is None:
-            self._nobody_listens(tcb, seg, now)
-            return
+            return self._nobody_listens(tcb, seg, now)
         way = self._way_back(seg.flow, listening.bound_if)
         if way is None:
-            return  # Linux tcp_conn_request: no route, no request
+            return _AS_TIED  # Linux tcp_conn_request: no route, no request
         iss = None
         if tcb is not None:
             iss = self.make_way(tcb, now)
         embryo = listen.segment_arrives(listening, seg, now, mtu=way.interface.mtu, iss=iss)
-        if embryo is not None:
-            demux.add(embryo)
-            self.embryos.append(Embryo(listening, embryo))
-            if not embryo.embryo:
-                dispatch.segment_arrives(embryo, seg, now)
+        if embryo is None:
+            return listening.bound_if
+        demux.add(embryo)
+        self.embryos.append(Embryo(listening, embryo))
+        if not embryo.embryo:
+            dispatch.segment_arrives(embryo, seg, now)
+        return _AS_TIED
 
     def _way_back(self, flow: Flow, zone: int) -> Way | None:
         """Return the way to who asked a listener, by the interface that it is tied to.
@@ -199,12 +209,13 @@ class Ip:
             return None
         return self.routes.way_by(zone, source) if zone else self.routes.way(source)
 
-    def _nobody_listens(self, tcb: Tcb | None, seg: Segment, now: int) -> None:
+    def _nobody_listens(self, tcb: Tcb | None, seg: Segment, now: int) -> int:
         """Refuse a segment; a new SYN into TIME-WAIT is told where the old connection is."""
         if tcb is not None and tcb.minisock:
             send_ack(tcb, now)
-        else:
-            closed.segment_arrives(seg, self.effects)
+            return _AS_TIED
+        closed.segment_arrives(seg, self.effects)
+        return 0
 
     def make_way(self, tcb: Tcb, now: int) -> int | None:
         """Forget the connection whose flow a new one takes.
@@ -307,12 +318,11 @@ class Ip:
         segments = self.effects.segments
         ways = self.routes
         tied = self.demux.tied
+        by = self._answers_by
         for seg in segments:
             source, _, destination, _ = seg.flow
-            if tied and seg.flow in tied:
-                way = ways.way_by(tied[seg.flow], destination)
-            else:
-                way = ways.way(destination)
+            zone = tied.get(seg.flow, 0) if by == _AS_TIED else by
+            way = ways.way_by(zone, destination) if zone else ways.way(destination)
             if way is None:
                 continue  # dropped within the host (Linux ip_queue_xmit)
             if is_v6(source):
@@ -330,6 +340,7 @@ class Ip:
             self._leave(packet, way, now)
         segments.clear()
         self._answered_tos = 0
+        self._answers_by = _AS_TIED
 
     def _mark(self, packet: Packet, seg: Segment, now: int) -> None:
         """Let a segment of IPv4 have what IP_TTL and IP_TOS say.

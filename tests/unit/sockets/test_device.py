@@ -8,6 +8,7 @@ from tests.unit.sockets.hosts import error
 
 from halfopen.base.rng import Rng
 from halfopen.base.units import S
+from halfopen.net.demux import arriving
 from halfopen.sockets import calls
 from halfopen.sockets import constants as c
 from halfopen.sockets.kernel import Kernel
@@ -58,14 +59,21 @@ class Two:
 
     def comes(self, link: int, seg: Segment) -> list[Segment]:
         """Let a segment come by a link; return what answers."""
-        source, _, destination, _ = seg.flow
-        self.kernel.receive(Packet(source, destination, PROTO_TCP, seg), link, self.now)
+        self.receives(link, seg)
         return self.sent()
 
+    def receives(self, link: int, seg: Segment) -> None:
+        source, _, destination, _ = seg.flow
+        self.kernel.receive(Packet(source, destination, PROTO_TCP, seg), link, self.now)
+
     def sent(self) -> list[Segment]:
-        found = [load.body for _, load in self.kernel.outbox if isinstance(load, Packet)]
+        return [seg for _, seg in self.left()]
+
+    def left(self) -> list[tuple[int, Segment]]:
+        """Return what has left since, and by which link."""
+        loads = [(link, load) for link, load in self.kernel.outbox if isinstance(load, Packet)]
         self.kernel.outbox.clear()
-        return [body for body in found if isinstance(body, Segment)]
+        return [(link, load.body) for link, load in loads if isinstance(load.body, Segment)]
 
     def syn(self, link: int, *, to: int | None = None, port: int = 80) -> Segment:
         """Let a SYN come by a link, and return the answer."""
@@ -300,3 +308,29 @@ def test_who_hears_that_a_neighbour_does_not_answer(interface: bytes, host: str,
     while neighbour.at is not None:
         kernel.neighbour_passed(neighbour, neighbour.at)
     assert calls.getsockopt(two.table, fd, c.SOL_SOCKET, c.SO_ERROR, 0, two.now) == told
+
+
+def test_an_answer_of_nobodys_goes_the_usual_way() -> None:
+    """Linux tcp_v4_send_reset: without a socket there is no tie."""
+    two = Two()
+    fd = two.socket(1)
+    two.connect(fd, PEER[0])
+    ((link, syn),) = two.left()
+    assert (link, syn.flow[0]) == (1, HERE[1])
+    back = arriving(syn.flow)
+    two.receives(0, Segment(back, 9_000, syn.seq + 1, SYN | ACK, 60_000))
+    assert [(link, seg.flags) for link, seg in two.left()] == [(0, RST)]
+    two.receives(1, Segment(back, 9_000, syn.seq + 9, SYN | ACK, 60_000))
+    assert [(link, seg.flags) for link, seg in two.left()] == [(1, RST)], "of the connection"
+
+
+def test_an_answer_of_a_tied_listener_goes_its_way() -> None:
+    two = Two()
+    two.listens(1)
+    two.receives(1, Segment((PEER[0], 40_000, HERE[1], 80), 5_000, 9, ACK, 60_000))
+    assert [(link, seg.flags) for link, seg in two.left()] == [(1, RST)]
+    two.receives(1, Segment((PEER[0], 40_000, HERE[1], 80), 5_000, 0, RST, 60_000))
+    assert two.left() == []
+    fd = two.socket()
+    two.connect(fd, PEER[0])
+    assert [link for link, _ in two.left()] == [0], "what comes later is no answer"
