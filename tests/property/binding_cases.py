@@ -562,4 +562,67 @@ f bind 127.0.0.1 2 -> ok, 127.0.0.1 2
 f connect 10.1.0.1 1 -> ok, 127.0.0.1 2
 g accept a -> ok, ::ffff:10.1.0.1 1
 """,
+    "IPv6 after IPv4 that was dissolved": """
+a tcp6 -> ok, :: 0
+a bind :: 2 -> ok, :: 2
+a listen -> ok, :: 2
+b tcp6 -> ok, :: 0
+b connect ::ffff:127.0.0.1 2 -> ok, ::ffff:127.0.0.1 picked
+c accept a -> ok, ::ffff:127.0.0.1 2
+b dissolve -> ok, :: picked
+b connect ::1 2 -> ok, ::1 picked
+d accept a -> EAGAIN
+b connect ::1 2 -> EAGAIN, ::1 picked
+b dissolve -> ok, :: picked
+b connect ::ffff:10.0.0.1 2 -> ok, ::ffff:10.0.0.1 picked
+d accept a -> ok, ::ffff:10.0.0.1 2
+c dissolve -> ok, :: 2
+c connect fd00::1 2 -> ok, fd00::1 picked
+e accept a -> EAGAIN
+e dissolve -> no socket
+c close -> ok
+b close -> ok
+f tcp6 -> ok, :: 0
+f bind ::1 1 -> ok, ::1 1
+f connect ::1 2 -> ok, ::1 1
+g accept a -> ok, ::1 2
+""",
+    "IPv6 after IPv4 that was dissolved and that failed": """
+range 1
+a tcp6 -> ok, :: 0
+a bind :: 2 -> ok, :: 2
+a listen -> ok, :: 2
+b tcp6 -> ok, :: 0
+b connect ::ffff:127.0.0.1 2 -> ok, ::ffff:127.0.0.1 1
+c accept a -> ok, ::ffff:127.0.0.1 2
+b dissolve -> ok, :: 1
+b connect ::ffff:10.9.9.9 2 -> ENETUNREACH, :: 1
+b connect ::1 2 -> ok, ::1 1
+d accept a -> ok, ::1 2
+""",
+    "IPv6 to a listener that has had a connection of IPv4": """
+a tcp6 -> ok, :: 0
+a bind :: 2 -> ok, :: 2
+a listen -> ok, :: 2
+b tcp6 -> ok, :: 0
+b connect ::ffff:127.0.0.1 2 -> ok, ::ffff:127.0.0.1 picked
+c accept a -> ok, ::ffff:127.0.0.1 2
+b dissolve -> ok, :: picked
+b bind :: 1 -> ok, :: 1
+b listen -> ok, :: 1
+d tcp6 -> ok, :: 0
+d connect ::1 1 -> ok, ::1 picked
+e accept b -> ok, ::1 1
+d shutdown wr -> ok, ::1 picked
+e shutdown wr -> ok, ::1 1
+d close -> ok
+e close -> ok
+b close -> ok
+f tcp6 -> ok, :: 0
+f bind ::1 1 -> EADDRINUSE, :: 0
+f reuseaddr 1 -> ok, :: 0
+f bind ::1 1 -> EADDRINUSE, :: 0
+g tcp6 -> ok, :: 0
+g bind ::ffff:127.0.0.1 1 -> ok, ::ffff:127.0.0.1 1
+""",
 }

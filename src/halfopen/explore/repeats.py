@@ -18,6 +18,7 @@ from halfopen.record.events import (
 )
 from halfopen.record.trace import Trace
 from halfopen.wire import ip, tcp
+from halfopen.wire.errors import WireError
 from halfopen.world import events
 from halfopen.world.process import Waiting
 
@@ -80,8 +81,14 @@ def _shape(event: Event, sent: dict[int, PacketSent]) -> Shape | None:
 
 
 def _segment(raw: bytes) -> Shape:
-    """A packet without what changes from round to round: its number and its timestamps."""
-    packet = ip.decode(raw)
+    """A packet without what changes from round to round: its number and its timestamps.
+
+    One with a wrong checksum has nothing that could be left out.
+    """
+    try:
+        packet = ip.decode(raw)
+    except WireError:
+        return (raw,)
     body = packet.body
     if isinstance(body, tcp.Segment):
         return (body.flow, body.seq, body.ack, body.flags, body.wnd, body.text)

@@ -25,6 +25,7 @@ class Demux:
     def __init__(self) -> None:
         self.flows: dict[Flow, Tcb] = {}
         self.tied: dict[Flow, int] = {}  # to an interface; keyed as they are sent
+        self.astray: dict[Flow, Flow] = {}  # of IPv6, and as what of IPv4 they are sent
         self.listening: dict[tuple[str, int], list[Listening]] = {}
 
     def add(self, tcb: Tcb) -> None:
@@ -49,6 +50,7 @@ class Demux:
         if self.flows.get(flow) is tcb:
             del self.flows[flow]
             self.tied.pop(tcb.flow, None)
+            self.astray.pop(tcb.flow, None)
 
     def listen(self, address: str, port: int, listening: Listening) -> None:
         """Let a listener have the SYNs to an address, or to all (0.0.0.0, ::, or DUAL)."""

@@ -19,8 +19,16 @@ from halfopen.tcp.effects import Effects
 from halfopen.tcp.emit import send_ack
 from halfopen.tcp.listening import Listening
 from halfopen.tcp.tcb import Tcb, done
-from halfopen.wire import icmp, icmp6
-from halfopen.wire.address import is_link_local, is_loopback, is_v6, zone_of, zoned
+from halfopen.wire import icmp, icmp6, tcp
+from halfopen.wire.address import (
+    ANY,
+    LOOPBACK4_IPV6,
+    is_link_local,
+    is_loopback,
+    is_v6,
+    zone_of,
+    zoned,
+)
 from halfopen.wire.errors import WireError
 from halfopen.wire.ethernet import Frame, is_for
 from halfopen.wire.icmp import Icmp, Quote
@@ -166,6 +174,8 @@ class Ip:
             self._datagram_arrives(packet, body, zone, now)
         elif packet.more or packet.offset:
             return  # waits for the others, for ever: fragments are not put together
+        elif packet.proto == PROTO_TCP:
+            return  # its checksum is wrong (Linux tcp_v4_rcv)
         elif is_v6(packet.src):
             self._object(packet, unknown_next(packet), now)
         else:
@@ -194,6 +204,9 @@ class Ip:
         if embryo is None:
             return listening.bound_if
         demux.add(embryo)
+        if listening.mapped and is_v6(embryo.flow[0]):
+            _, port, _, peer_port = embryo.flow
+            demux.astray[embryo.flow] = (LOOPBACK4_IPV6, port, LOOPBACK4_IPV6, peer_port)
         self.embryos.append(Embryo(listening, embryo))
         if not embryo.embryo:
             dispatch.segment_arrives(embryo, seg, now)
@@ -318,10 +331,14 @@ class Ip:
         segments = self.effects.segments
         ways = self.routes
         tied = self.demux.tied
+        astray = self.demux.astray
         by = self._answers_by
         for seg in segments:
             source, _, destination, _ = seg.flow
             zone = tied.get(seg.flow, 0) if by == _AS_TIED else by
+            if astray and seg.flow in astray and self._goes_astray(seg):
+                self._send_astray(seg, astray[seg.flow], zone, now)
+                continue
             way = ways.way_by(zone, destination) if zone else ways.way(destination)
             if way is None:
                 continue  # dropped within the host (Linux ip_queue_xmit)
@@ -330,7 +347,7 @@ class Ip:
                 packet = Packet(source, destination, PROTO_TCP, seg)
                 if self._marks and (mark := self._marks.get(seg.flow)) is not None:
                     packet.ttl, packet.tos = mark.ttl, mark.tos
-            elif ways.is_local(source):
+            elif self._may_leave(source, way):
                 ident = self._next_ident(seg) if self.effects.traced else 0
                 packet = Packet(source, destination, PROTO_TCP, seg, self.ttl, 0, ident, df=True)
                 if self._marks or self._answered_tos:
@@ -341,6 +358,44 @@ class Ip:
         segments.clear()
         self._answered_tos = 0
         self._answers_by = _AS_TIED
+
+    def _may_leave(self, source: str, way: Way) -> bool:
+        """Whether an IPv4 packet may go a way: from the host's own, and the loopback's stay here.
+
+        Linux ip_route_output_key_hash_rcu, __mkroute_output.
+        """
+        leaves = way.interface.index != LOOPBACK
+        return self.routes.is_local(source) and not (leaves and is_loopback(source))
+
+    def _goes_astray(self, seg: Segment) -> bool:
+        """Whether a segment is its socket's: not an embryo's, and no RST that answers.
+
+        Those are sent without asking the socket (Linux tcp_v6_send_synack, tcp_v6_send_reset).
+        """
+        tcb = self.demux.flows[arriving(seg.flow)]
+        return not tcb.embryo and seg.flags & (RST | ACK) != RST
+
+    def _send_astray(self, seg: Segment, flow: Flow, zone: int, now: int) -> None:
+        """Send a segment of an IPv6 connection as the IPv4 that its socket takes it for.
+
+        Linux ip_queue_xmit, of ``ipv6_mapped``. Its checksum is that of the source that the socket
+        has, and that is none where the way gives one (tcp_v4_send_check); on the loopback nobody
+        looks.
+        """
+        source, sport, destination, dport = flow
+        way = self.routes.way_by(zone, destination) if zone else self.routes.way(destination)
+        if way is None:
+            return
+        own = way.source if source == ANY else source
+        if not self._may_leave(own, way):
+            return
+        if way.interface.index == LOOPBACK:
+            body: Segment | bytes = seg.of((own, sport, destination, dport))
+        else:
+            body = tcp.encode(seg.of(flow))
+        ident = self._next_ident(seg) if self.effects.traced else 0
+        packet = Packet(own, destination, PROTO_TCP, body, self.ttl, 0, ident, df=True)
+        self._leave(packet, way, now)
 
     def _mark(self, packet: Packet, seg: Segment, now: int) -> None:
         """Let a segment of IPv4 have what IP_TTL and IP_TOS say.
@@ -410,8 +465,8 @@ class Ip:
         routes = self.routes
         routes.changed()
         for tcb in self.demux.flows.values():
-            source, _, destination, _ = tcb.flow
-            there = is_v6(source) or routes.is_local(source)
+            source, _, destination, _ = self.demux.astray.get(tcb.flow, tcb.flow)
+            there = is_v6(source) or source == ANY or routes.is_local(source)
             there = there and routes.way(destination) is not None
             tcb.no_route = 0 if there else ENETUNREACH
 
@@ -460,22 +515,7 @@ def _with_zone(packet: Packet, zone: int) -> Packet:
     src, dst = zoned(packet.src, zone), zoned(packet.dst, zone)
     body = packet.body
     if isinstance(body, Segment):
-        flow: Flow = (src, body.flow[1], dst, body.flow[3])
-        body = Segment(
-            flow,
-            body.seq,
-            body.ack,
-            body.flags,
-            body.wnd,
-            body.text,
-            mss=body.mss,
-            wscale=body.wscale,
-            sack_ok=body.sack_ok,
-            ts_val=body.ts_val,
-            ts_ecr=body.ts_ecr,
-            sack=body.sack,
-            urg=body.urg,
-        )
+        body = body.of((src, body.flow[1], dst, body.flow[3]))
     return Packet(
         src,
         dst,

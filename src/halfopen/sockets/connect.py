@@ -35,8 +35,16 @@ from halfopen.sockets.udp import UdpSock
 from halfopen.sockets.waiting import Blocked, NotSimulatedError, Wait
 from halfopen.tcp import calls
 from halfopen.tcp.states import CONNECTING, State
-from halfopen.tcp.tcb import Tcb
-from halfopen.wire.address import LOOPBACK6, bare, is_loopback, is_multicast, is_v6
+from halfopen.tcp.tcb import Tcb, send_as_ipv4
+from halfopen.wire.address import (
+    ANY,
+    LOOPBACK4_IPV6,
+    LOOPBACK6,
+    bare,
+    is_loopback,
+    is_multicast,
+    is_v6,
+)
 from halfopen.wire.tcp import Flow
 
 _KIND_MASK: Final = 0xF
@@ -112,6 +120,7 @@ def bind(table: FdTable, fd: int, address: Address, now: int) -> None:  # noqa: 
     file.port_locked = port != 0
     file.sport = file.num
     file.peer = None
+    file.peer4 = ANY
 
 
 def check_port(table: FdTable, port: int) -> None:
@@ -218,6 +227,8 @@ def _tcp_connect(sock: TcpSock, address: Address, now: int) -> None:
     kernel = sock.kernel
     host, dport = host_in(sock.v6, address, errno.EINVAL), address[1]
     host = destination(sock, host)
+    if not is_v6(host):
+        sock.mapped = False  # until there is a connection of IPv4
     routes = kernel.ip.routes
     own = source_address(sock)
     if is_multicast(host) or routes.is_broadcast(host):
@@ -228,15 +239,19 @@ def _tcp_connect(sock: TcpSock, address: Address, now: int) -> None:
         raise fail(kernel.no_way(sock.bound_if, sock.address, host))
     check_source(sock, host)
     source = source_to(own, way)
-    if sock.mapped and is_v6(host):
-        raise NotSimulatedError(
-            "an IPv6 connection after one of IPv4 that was dissolved is not simulated: Linux goes "
-            "on sending IPv4"
-        )
     flow = _hash_connect(sock, source, host, dport, now)
     if flow is None:
         raise fail(errno.EADDRNOTAVAIL)
-    sock.mapped = sock.v6 and not is_v6(host)
+    sent_as: Flow | None = None
+    if sock.mapped:
+        sent_as = _as_ipv4(sock, own, flow)
+        way4 = kernel.way_of(sock.bound_if, sent_as[2])
+        if way4 is None:
+            _give_up(sock, errno.ENETUNREACH)
+            raise fail(errno.EHOSTUNREACH)
+        way = way4
+    if sock.v6 and not is_v6(host):
+        sock.mapped, sock.peer4 = True, host
     sock.address = source
     sock.sport = sock.num
     sock.peer = (host, dport)
@@ -246,6 +261,9 @@ def _tcp_connect(sock: TcpSock, address: Address, now: int) -> None:
     tcb = kernel.new_tcb(flow, way.interface.mtu, now, iss=iss)
     if old is not None:  # what it knew of the peer's clock tells old segments from new ones
         tcb.ts_recent, tcb.ts_recent_at = old.ts_recent, old.ts_recent_at
+    if sent_as is not None:
+        kernel.ip.demux.astray[flow] = sent_as
+        send_as_ipv4(tcb, way.interface.mtu)
     tcb.user = sock
     tcb.bound_if = sock.bound_if
     # Who shut down a way before there was one has it shut (Linux inet_shutdown).
@@ -256,6 +274,28 @@ def _tcp_connect(sock: TcpSock, address: Address, now: int) -> None:
     sock.tcb = tcb
     kernel.ip.demux.add(tcb)
     calls.open_active(tcb, now)
+
+
+def _as_ipv4(sock: TcpSock, own: str, flow: Flow) -> Flow:
+    """Return as what of IPv4 a socket sends IPv6 that has had a connection of IPv4.
+
+    From no address or, bound to one of IPv6, from what stands for that; to the peer that it had, or
+    where bind forgot that, to itself (Linux tcp_v6_connect leaves ipv6_mapped and inet_daddr;
+    inet_sk_rebuild_header, ip_route_output_key_hash_rcu).
+    """
+    source = ANY if is_any(own) else LOOPBACK4_IPV6
+    there = sock.peer4
+    if there == ANY:
+        there = sock.kernel.ip.routes.oneself(sock.bound_if) if source == ANY else source
+    return (source, flow[1], there, flow[3])
+
+
+def _give_up(sock: TcpSock, error: int) -> None:
+    """Leave the port, unless the user bound it (Linux tcp_set_state); it still shows."""
+    sock.error_soft = error
+    sock.sport = sock.num
+    if not sock.port_locked:
+        sock.kernel.ports.release(sock)
 
 
 def _hash_connect(sock: TcpSock, source: str, host: str, dport: int, now: int) -> Flow | None:

@@ -29,7 +29,7 @@ from halfopen.tcp.iss import Secret
 from halfopen.tcp.jiffies import JIFFY
 from halfopen.tcp.listening import Listening
 from halfopen.tcp.tcb import Tcb
-from halfopen.wire.address import ANY, ANY6, is_v6
+from halfopen.wire.address import ANY, ANY6, LOOPBACK4_IPV6, is_v6
 from halfopen.wire.ethernet import Frame
 from halfopen.wire.ip import Packet
 from halfopen.wire.tcp import Flow
@@ -199,6 +199,7 @@ class Kernel:
         """Make the queues of a socket that begins to listen."""
         listening = Listening(sock, self.config, self.effects, self.secret, backlog=backlog)
         listening.bound_if = sock.bound_if
+        listening.mapped = sock.mapped
         listening.syn_retries = sock.options.syncnt
         listening.defer_accept = sock.options.defer_accept
         return listening
@@ -212,7 +213,10 @@ class Kernel:
         sock = TcpSock(self, listener.bequest(), v6=listener.v6)
         sock.v6only = listener.v6only
         sock.bound_if = tcb.bound_if
-        sock.mapped = sock.v6 and not is_v6(address)
+        if sock.v6 and not is_v6(address):
+            sock.mapped, sock.peer4 = True, peer
+        elif listener.mapped:
+            sock.mapped, sock.peer4 = True, LOOPBACK4_IPV6
         sock.tcb = tcb
         sock.address = address
         sock.sport = port

@@ -11,15 +11,13 @@ from halfopen.base.rng import Rng
 from halfopen.net.sysctl import ports, reserved_ports
 from halfopen.tcp.states import State
 from halfopen.tcp.tcb import Tcb
-from halfopen.wire.address import ANY, ANY6, is_v6
+from halfopen.wire.address import ANY, ANY6, LOOPBACK4_IPV6, is_v6
 
 if TYPE_CHECKING:
     from halfopen.sockets.sock import TcpSock
 
 #: Entries of the table that spreads the ports of one destination (Linux INET_TABLE_PERTURB_SIZE).
 _PERTURB: Final = 1 << 16
-#: What stands for an IPv6 address in the place for one of IPv4 (Linux LOOPBACK4_IPV6).
-LOOPBACK4_IPV6: Final = "127.0.0.6"
 
 
 class Remnant:

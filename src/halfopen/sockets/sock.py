@@ -49,7 +49,10 @@ class TcpSock:
         self.options = options
         self.v6 = v6  # of AF_INET6
         self.v6only = v6 and bool(integer(kernel.sysctl, "net.ipv6.bindv6only"))
-        self.mapped = False  # of AF_INET6, and its connection is one of IPv4 (Linux ipv6_mapped)
+        # Of AF_INET6, and its connection is one of IPv4, or was: it goes on sending that (Linux
+        # ipv6_mapped), to the peer that it had then (inet_daddr).
+        self.mapped = False
+        self.peer4 = ANY
         self.bound_if = 0  # the interface that it is tied to (Linux sk_bound_dev_if)
         self.ss = SS_UNCONNECTED
         self.tcb: Tcb | None = None
@@ -74,6 +77,7 @@ class TcpSock:
 
         # Kept here while there is no Tcb.
         self.error = 0
+        self.error_soft = 0  # told by SO_ERROR alone (Linux sk_err_soft)
         self.errors: list[Report] | None = None
         self.shut = 0
 
@@ -211,7 +215,7 @@ class TcpSock:
     def mark(self, tcb: Tcb) -> None:
         """Let a connection's segments have the hop limit and class of the options."""
         options = self.options
-        if is_v6(tcb.flow[0]):
+        if is_v6(tcb.flow[0]) and tcb.flow not in self.kernel.ip.demux.astray:
             self.kernel.ip.mark(tcb.flow, ttl=options.hops, tos=options.tclass)
         else:
             self.kernel.ip.mark(tcb.flow, ttl=options.ttl, tos=options.tos)

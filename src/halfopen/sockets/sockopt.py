@@ -323,7 +323,11 @@ def _get_error(sock: "TcpSock") -> int:
     """Read and clear: the error, or else the soft one."""
     error = sock.take_error()
     tcb = sock.tcb
-    if not error and tcb is not None:
+    if error:
+        return error
+    if tcb is None:
+        error, sock.error_soft = sock.error_soft, 0
+    else:
         error, tcb.so_error_soft = tcb.so_error_soft, 0
     return error
 

@@ -38,6 +38,7 @@ class Listening:
         self.secret = secret
         self.backlog = backlog
         self.bound_if = 0  # as of a Tcb
+        self.mapped = False  # its socket sends IPv4, whatever its family (Linux ipv6_mapped)
         self.syn_retries = 0  # by TCP_SYNCNT; 0: tcp_synack_retries
         self.defer_accept = 0  # by TCP_DEFER_ACCEPT; so many timeouts long text is waited for
         self.embryos: dict[Tcb, None] = {}

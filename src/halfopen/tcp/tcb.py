@@ -457,6 +457,13 @@ def wake(tcb: Tcb, bits: int) -> None:
     tcb.wake |= bits
 
 
+def send_as_ipv4(tcb: Tcb, mtu: int) -> None:
+    """Let a connection have the room of IPv4's packets. Requires: nothing was sent."""
+    tcb.mtu = mtu
+    tcb.ip_header = IP_HEADER
+    tcb.adv_mss = mtu - IP_HEADER - TCP_HEADER
+
+
 def done(tcb: Tcb, now: int, *, why: str, error: int = 0) -> None:
     """End the connection (Linux tcp_done).
 

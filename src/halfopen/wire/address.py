@@ -11,6 +11,8 @@ from halfopen.wire.errors import WireError
 ANY: Final = "0.0.0.0"
 BROADCAST: Final = "255.255.255.255"
 LOOPBACK: Final = "127.0.0.1"
+#: What stands for an IPv6 address in the place for one of IPv4 (Linux LOOPBACK4_IPV6).
+LOOPBACK4_IPV6: Final = "127.0.0.6"
 ANY6: Final = "::"
 LOOPBACK6: Final = "::1"
 

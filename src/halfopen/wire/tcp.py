@@ -76,6 +76,24 @@ class Segment:
         flags = self.flags
         return len(self.text) + (flags & 1) + (flags >> 1 & 1)
 
+    def of(self, flow: Flow) -> "Segment":
+        """Return the same segment of another flow."""
+        return Segment(
+            flow,
+            self.seq,
+            self.ack,
+            self.flags,
+            self.wnd,
+            self.text,
+            mss=self.mss,
+            wscale=self.wscale,
+            sack_ok=self.sack_ok,
+            ts_val=self.ts_val,
+            ts_ecr=self.ts_ecr,
+            sack=self.sack,
+            urg=self.urg,
+        )
+
 
 # Kinds of options (RFC 9293 3.1, 7323 2.2 and 3.2, 2018 2 and 3).
 _END: Final = 0

@@ -86,6 +86,19 @@ def test_probes_whose_sequence_number_moves_are_not_the_same_round() -> None:
     assert not only_repeats(trace, pending(40 * S), WAITS)
 
 
+def test_a_packet_with_a_wrong_checksum_is_like_its_like_alone() -> None:
+    """Linux sends IPv6 so, after IPv4 on the same socket."""
+    whole = packet(seq=9, back=False, clock=9)
+    for spoils, expected in (((1, 1, 1), True), ((1, 2, 3), False)):
+        trace = Trace({})
+        for at, spoiled in zip((10, 20, 30), spoils, strict=True):
+            raw = whole[:-1] + bytes([whole[-1] ^ spoiled])
+            number = trace.next_id()
+            trace.add(PacketSent(t_ns=at * S, packet_id=number, host="a", link="a-b", raw=raw))
+            trace.add(PacketArrived(t_ns=at * S + 10, packet_id=number, host="b"))
+        assert only_repeats(trace, pending(40 * S), WAITS) is expected
+
+
 def test_probes_without_an_answer_end_some_day() -> None:
     trace = Trace({})
     for at in (10, 20, 30, 40):

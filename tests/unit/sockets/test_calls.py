@@ -262,21 +262,6 @@ def test_a_time_wait_goes_on_without_the_socket_that_is_dissolved() -> None:
     assert program.tcb(fd) is not tcb
 
 
-def test_ipv6_after_ipv4_was_dissolved_is_not_simulated_and_says_so() -> None:
-    """Linux tcp_v6_connect leaves ipv6_mapped to the socket."""
-    program = alone()
-    program.kernel.add_interface("eth1", ("2001:db8::1",), peers=("2001:db8::2",))
-    fd = calls.socket(program.table, c.AF_INET6, c.SOCK_STREAM | c.SOCK_NONBLOCK, 0, program.now)
-    for host in (f"::ffff:{PEER}", f"::ffff:{PEER}"):
-        to = (host, 80, 0, 0)
-        connect = partial(calls.connect, program.table, fd, to, program.wait(), program.now)
-        assert error(connect) == EINPROGRESS
-        dissolves(program, fd)
-    to = ("2001:db8::2", 80, 0, 0)
-    with pytest.raises(NotSimulatedError, match="IPv4"):
-        calls.connect(program.table, fd, to, program.wait(), program.now)
-
-
 def test_who_shut_down_before_connecting_has_it_shut() -> None:
     """Linux inet_shutdown: ENOTCONN, and yet sk_shutdown is set."""
     program = alone()

@@ -310,6 +310,17 @@ def test_who_hears_that_a_neighbour_does_not_answer(interface: bytes, host: str,
     assert calls.getsockopt(two.table, fd, c.SOL_SOCKET, c.SO_ERROR, 0, two.now) == told
 
 
+def test_what_is_from_the_loopback_does_not_leave_the_host() -> None:
+    """Linux __mkroute_output."""
+    two = Two()
+    two.listens()
+    fd = two.socket()
+    two.connect(fd, "127.0.0.1")
+    two.tie(fd, b"eth0")
+    calls.send(two.table, fd, b"x", 0, Wait(two.now), two.now)
+    assert two.sent() == []
+
+
 def test_an_answer_of_nobodys_goes_the_usual_way() -> None:
     """Linux tcp_v4_send_reset: without a socket there is no tie."""
     two = Two()
