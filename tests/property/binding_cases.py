@@ -625,4 +625,53 @@ f bind ::1 1 -> EADDRINUSE, :: 0
 g tcp6 -> ok, :: 0
 g bind ::ffff:127.0.0.1 1 -> ok, ::ffff:127.0.0.1 1
 """,
+    "of listeners with SO_REUSEPORT the latest takes a connection, tied or not": """
+a tcp4 -> ok, 0.0.0.0 0
+a reuseport 1 -> ok, 0.0.0.0 0
+a device lo -> ok, 0.0.0.0 0
+a bind 0.0.0.0 1 -> ok, 0.0.0.0 1
+a listen -> ok, 0.0.0.0 1
+b tcp4 -> ok, 0.0.0.0 0
+b reuseport 1 -> ok, 0.0.0.0 0
+b bind 0.0.0.0 1 -> ok, 0.0.0.0 1
+b listen -> ok, 0.0.0.0 1
+c tcp4 -> ok, 0.0.0.0 0
+c connect 127.0.0.1 1 -> ok, 127.0.0.1 picked
+d accept a -> EAGAIN
+e accept b -> ok, 127.0.0.1 1
+a close -> ok
+f tcp4 -> ok, 0.0.0.0 0
+f reuseport 1 -> ok, 0.0.0.0 0
+f device lo -> ok, 0.0.0.0 0
+f bind 0.0.0.0 1 -> ok, 0.0.0.0 1
+f listen -> ok, 0.0.0.0 1
+g tcp4 -> ok, 0.0.0.0 0
+g connect 127.0.0.1 1 -> ok, 127.0.0.1 picked
+h accept f -> ok, 127.0.0.1 1
+i tcp4 -> ok, 0.0.0.0 0
+i connect 10.0.0.1 1 -> ok, 10.0.0.1 picked
+j accept b -> ok, 10.0.0.1 1
+""",
+    "and those of IPv6 come last, the first of them first": """
+a tcp6 -> ok, :: 0
+a reuseport 1 -> ok, :: 0
+a bind :: 1 -> ok, :: 1
+a listen -> ok, :: 1
+b tcp6 -> ok, :: 0
+b reuseport 1 -> ok, :: 0
+b device lo -> ok, :: 0
+b bind :: 1 -> ok, :: 1
+b listen -> ok, :: 1
+c tcp4 -> ok, 0.0.0.0 0
+c connect 127.0.0.1 1 -> ok, 127.0.0.1 picked
+d accept a -> ok, ::ffff:127.0.0.1 1
+e accept b -> EAGAIN
+f tcp4 -> ok, 0.0.0.0 0
+f reuseport 1 -> ok, 0.0.0.0 0
+f bind 0.0.0.0 1 -> ok, 0.0.0.0 1
+f listen -> ok, 0.0.0.0 1
+g tcp4 -> ok, 0.0.0.0 0
+g connect 127.0.0.1 1 -> ok, 127.0.0.1 picked
+h accept f -> ok, 127.0.0.1 1
+""",
 }

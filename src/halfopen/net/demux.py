@@ -7,8 +7,6 @@ from halfopen.tcp.tcb import Tcb
 from halfopen.wire.address import ANY, ANY6, is_v6, spell
 from halfopen.wire.tcp import Flow
 
-#: Under this address stands who listens at ``::`` and takes IPv4 too.
-DUAL: Final = "::ffff:0.0.0.0"
 #: Connections of one host, embryos and TIME-WAIT among them; past it the world is ill.
 FLOWS_MAX: Final = 1 << 22
 
@@ -53,15 +51,28 @@ class Demux:
             self.astray.pop(tcb.flow, None)
 
     def listen(self, address: str, port: int, listening: Listening) -> None:
-        """Let a listener have the SYNs to an address, or to all (0.0.0.0, ::, or DUAL)."""
-        self.listening.setdefault((address, port), []).append(listening)
+        """Let a listener have the SYNs to an address, or to all (0.0.0.0, ::).
+
+        One at :: that takes IPv4 too is at both. With SO_REUSEPORT it joins those like it. The
+        latest is asked first, of IPv6 with SO_REUSEPORT last (Linux inet_hash).
+        """
+        bucket = self.listening.setdefault((address, port), [])
+        shares = listening.user.shares()
+        if shares and not listening.group:
+            _join(listening, bucket)
+        if shares and listening.v6:
+            bucket.append(listening)
+        else:
+            bucket.insert(0, listening)
 
     def unlisten(self, address: str, port: int, listening: Listening) -> None:
         """Take a listener out again."""
-        group = self.listening[address, port]
-        group.remove(listening)
-        if not group:
+        bucket = self.listening[address, port]
+        bucket.remove(listening)
+        if not bucket:
             del self.listening[address, port]
+        if listening in listening.group:
+            listening.group.remove(listening)
 
     def connection(self, flow: Flow, zone: int) -> Tcb | None:
         """Find the connection of a segment that came by an interface (Linux inet_match)."""
@@ -71,22 +82,53 @@ class Demux:
     def listener(self, flow: Flow, zone: int = 0) -> Listening | None:
         """Find who takes a SYN: a listener at the very address, or else one at all of them.
 
-        One at 0.0.0.0 comes before one at :: that takes IPv4 too (Linux compute_score). Where
-        several share a port (SO_REUSEPORT) the peer's address and port choose, always the same one.
-        One that is tied to an interface takes only what comes by that, and before the others.
+        Linux __inet_lookup_listener, inet6_lookup_listener.
         """
         _, _, address, port = flow
-        places = (address, ANY6) if is_v6(address) else (address, ANY, DUAL)
-        for place in places:
-            group = self.listening.get((place, port))
-            if group is not None:
-                if len(group) == 1 and not group[0].bound_if:
-                    return group[0]
-                tied = [each for each in group if each.bound_if == zone]
-                group = tied or [each for each in group if not each.bound_if]
-                if group:
-                    return group[_mix(flow) % len(group)]
+        for place in (address, ANY6 if is_v6(address) else ANY):
+            bucket = self.listening.get((place, port))
+            if bucket is not None:
+                found = _fittest(bucket, flow, zone)
+                if found is not None:
+                    return found
         return None
+
+
+def _join(listening: Listening, bucket: list[Listening]) -> None:
+    """Let a listener share with those that have the same interface and families.
+
+    Linux inet_reuseport_add_sock.
+    """
+    for other in bucket:
+        if (
+            other.user.shares()
+            and other.v6 == listening.v6
+            and other.v6only == listening.v6only
+            and other.bound_if == listening.bound_if
+        ):
+            listening.group = other.group = other.group or [other]
+            break
+    else:
+        listening.group = []
+    listening.group.append(listening)
+
+
+def _fittest(bucket: list[Listening], flow: Flow, zone: int) -> Listening | None:
+    """Find the listener that fits best: tied to the interface, and of IPv4 (Linux compute_score).
+
+    Of equals the first. One with SO_REUSEPORT ends the search where it is better than those before
+    it: of those that it shares with the peer's address and port choose, always the same one.
+    """
+    best: Listening | None = None
+    best_score = 0
+    for each in bucket:
+        if each.bound_if in (0, zone):
+            score = 1 + (each.bound_if != 0) + (not each.v6)
+            if score > best_score:
+                if each.group and each.user.shares():
+                    return each.group[_mix(flow) % len(each.group)]
+                best, best_score = each, score
+    return best
 
 
 def _mix(flow: Flow) -> int:

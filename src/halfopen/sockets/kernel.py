@@ -200,6 +200,7 @@ class Kernel:
         listening = Listening(sock, self.config, self.effects, self.secret, backlog=backlog)
         listening.bound_if = sock.bound_if
         listening.mapped = sock.mapped
+        listening.v6, listening.v6only = sock.v6, sock.v6only
         listening.syn_retries = sock.options.syncnt
         listening.defer_accept = sock.options.defer_accept
         return listening

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from halfopen.net.demux import DUAL
 from halfopen.net.sysctl import integer
 from halfopen.sockets.constants import (
     POLLERR,
@@ -194,6 +193,10 @@ class TcpSock:
             child.options = self.bequest()
         self.mark(tcb)
 
+    def shares(self) -> bool:
+        """Whether it may share its port with others that listen (Linux sk_reuseport)."""
+        return self.options.reuseport
+
     def bequest(self) -> Options:
         """Return the options of a socket that accept will give.
 
@@ -223,7 +226,7 @@ class TcpSock:
     def places(self) -> tuple[str, ...]:
         """Return the addresses under which the demultiplexer knows it as a listener."""
         if self.address == ANY6 and not self.v6only:
-            return (ANY6, DUAL)
+            return (ANY6, ANY)
         return (self.address,)
 
     # The end.

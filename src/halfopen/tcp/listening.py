@@ -22,6 +22,9 @@ class Owner(Protocol):
     def inherit(self, tcb: Tcb) -> None:
         """Tell a new connection what was set on the listener."""
 
+    def shares(self) -> bool:
+        """Whether it may share its port with others that listen (SO_REUSEPORT)."""
+
 
 class Listening:
     """A listener. ``embryos`` is its SYN queue, in order of arrival; ``ready`` waits for accept.
@@ -38,6 +41,9 @@ class Listening:
         self.secret = secret
         self.backlog = backlog
         self.bound_if = 0  # as of a Tcb
+        self.v6 = False  # its socket is one of AF_INET6
+        self.v6only = False
+        self.group: list[Listening] = []  # with whom it shares the peers, itself among them
         self.mapped = False  # its socket sends IPv4, whatever its family (Linux ipv6_mapped)
         self.syn_retries = 0  # by TCP_SYNCNT; 0: tcp_synack_retries
         self.defer_accept = 0  # by TCP_DEFER_ACCEPT; so many timeouts long text is waited for

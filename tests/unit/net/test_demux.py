@@ -17,8 +17,18 @@ CONFIG = Config(with_defaults({}), 0)
 FLOW = ("10.0.0.1", 80, "10.0.0.2", 40_000)  # as we send
 
 
-def listener() -> Listening:
-    return Listening(Nobody(), CONFIG, Effects(), Secret(Rng(0)), backlog=1)
+class Alone(Nobody):
+    """A listener without SO_REUSEPORT."""
+
+    def shares(self) -> bool:
+        return False
+
+
+def listener(*, shares: bool = True, v6: bool = False, zone: int = 0) -> Listening:
+    owner = Nobody() if shares else Alone()
+    made = Listening(owner, CONFIG, Effects(), Secret(Rng(0)), backlog=1)
+    made.v6, made.bound_if = v6, zone
+    return made
 
 
 def connection() -> Tcb:
@@ -81,3 +91,59 @@ def test_a_group_shares_the_peers_and_each_stays_with_its_own() -> None:
     assert chosen == [demux.listener(coming(port)) for port in range(40_000, 40_060)]
     demux.unlisten(ANY, 80, group[0])
     assert demux.listener(coming()) in group[1:]
+
+
+@pytest.mark.parametrize(
+    ("listeners", "found"),
+    [
+        pytest.param((listener(zone=2), listener()), 1, id="the latest, if it shares"),
+        pytest.param((listener(), listener(zone=2)), 1, id="the latest, and it is tied"),
+        pytest.param((listener(), listener(zone=3)), 0, id="tied to another interface"),
+        pytest.param(
+            (listener(v6=True), listener(v6=True, zone=2)), 0, id="of IPv6, if it shares, the first"
+        ),
+        pytest.param(
+            (listener(shares=False, zone=2), listener(shares=False)), 0, id="tied, if none shares"
+        ),
+        pytest.param(
+            (listener(shares=False), listener(shares=False, v6=True)), 0, id="of IPv4, likewise"
+        ),
+        pytest.param(
+            (listener(shares=False, v6=True, zone=2), listener(shares=False)),
+            1,
+            id="of equals the latest",
+        ),
+        pytest.param(
+            (listener(shares=False), listener(v6=True, zone=2)), 0, id="of IPv6, behind its equal"
+        ),
+    ],
+)
+def test_who_of_several_takes_a_syn(listeners: tuple[Listening, ...], found: int) -> None:
+    """Linux inet_lhash2_lookup, compute_score."""
+    demux = Demux()
+    for one in listeners:
+        demux.listen(ANY, 80, one)
+    assert demux.listener(coming(), 2) is listeners[found]
+
+
+def test_a_group_has_those_that_are_alike() -> None:
+    demux = Demux()
+    only = listener(v6=True)
+    only.v6only = True
+    unlike = (listener(v6=True), only, listener(zone=2), listener(shares=False))
+    for one in (listener(), *unlike, listener()):
+        demux.listen(ANY, 80, one)
+    assert [len(one.group) for one in demux.listening[ANY, 80]] == [2, 0, 1, 2, 1, 1]
+
+
+def test_who_listened_before_it_shared_joins_with_the_next() -> None:
+    demux, owner = Demux(), Alone()
+    first = Listening(owner, CONFIG, Effects(), Secret(Rng(0)), backlog=1)
+    demux.listen(ANY, 80, first)
+    first.user = Nobody()
+    second = listener()
+    demux.listen(ANY, 80, second)
+    assert first.group is second.group
+    assert first.group == [first, second]
+    second.user = owner
+    assert {demux.listener(coming(port)) for port in range(40_000, 40_009)} == {second}

@@ -310,6 +310,10 @@ class Nobody:
     def inherit(self, tcb: Tcb) -> None:
         """Change nothing."""
 
+    def shares(self) -> bool:
+        """Let others have the port too."""
+        return True
+
 
 class Ours(End):
     """The stack: one host's IP and TCP, without sockets above and without links below."""
