@@ -25,7 +25,7 @@ def recv_error(sock: TcpSock | UdpSock, size: int, wait: Wait) -> tuple[bytes, A
     The rest is in ``wait``, for recvmsg. The error that waits for the next call is from now on that
     of the next ICMP message (Linux sock_dequeue_err_skb). Raises OSError EAGAIN.
     """
-    if sock.is_datagram and sock.v6 and sock.options.recverr:
+    if sock.is_datagram and sock.v6 and sock.options.recverr6:
         raise NotSimulatedError("the error queue of an AF_INET6 socket is not simulated")
     report = sock.take_report()
     if report is None:

@@ -2,7 +2,7 @@
 
 What is set before ``connect``, or inherited from a listener, is put into the Tcb when there is one
 (``apply``); what changes later goes to both. The tables of getsockopt and setsockopt are in
-``sockopt``.
+``sockopt_socket`` and its neighbours, one for each level.
 """
 
 from typing import Final
@@ -11,6 +11,8 @@ from halfopen.tcp.config import Config
 from halfopen.tcp.tcb import Tcb
 from halfopen.wire.address import is_v6
 
+#: The hop limit of IPv6 where the user says nothing (net.ipv6.conf.all.hop_limit).
+HOPS_DEFAULT: Final = 64
 #: The fields of ``Options``, for ``copy``; a test holds them against ``__init__``.
 FIELDS: Final = (
     "reuseaddr",
@@ -57,7 +59,7 @@ FIELDS: Final = (
 class Options:
     """What the user said of one socket. Durations in ns; a timeout of None waits for ever.
 
-    An accepted socket shares its listener's until one of them is changed (``sockopt.own``).
+    An accepted socket shares its listener's until one of them is changed (``kept.own``).
     """
 
     def __init__(self, config: Config) -> None:
@@ -68,7 +70,7 @@ class Options:
         self.dontroute = False
         self.oobinline = False
         self.recverr = False  # IP_RECVERR
-        self.recverr6 = False  # IPV6_RECVERR of TCP
+        self.recverr6 = False  # IPV6_RECVERR
         self.freebind = False
         self.bind_address_no_port = False
         self.priority = 0
@@ -108,6 +110,10 @@ class Options:
             setattr(other, name, getattr(self, name))
         return other
 
+    def recverr_of(self, *, v6: bool) -> bool:
+        """Whether the user wants to hear at once of errors of IPv4, or of IPv6."""
+        return self.recverr6 if v6 else self.recverr
+
     def apply(self, tcb: Tcb) -> None:
         """Tell a connection that has just been made."""
         tcb.nodelay = self.nodelay
@@ -123,7 +129,7 @@ class Options:
         tcb.linger2_ns = self.linger2_ns
         tcb.user_mss = self.maxseg
         tcb.oobinline = self.oobinline
-        tcb.recverr = self.recverr6 if is_v6(tcb.flow[0]) else self.recverr
+        tcb.recverr = self.recverr_of(v6=is_v6(tcb.flow[0]))
         tcb.defer_accept = self.defer_accept
         if not self.quickack:
             tcb.pingpong = tcb.config.pingpong_thresh

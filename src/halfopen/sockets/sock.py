@@ -150,13 +150,12 @@ class TcpSock:
         if self.tcb is not None:
             self.tcb.errors = None
 
-    def recverr6_changed(self) -> None:
-        """IPV6_RECVERR was set or cleared; without it the error queue is emptied."""
-        asked = self.options.recverr6
-        tcb = self.tcb
-        if tcb is not None and is_v6(tcb.flow[0]):
-            tcb.recverr = asked
-        if not asked:
+    def recverr_changed(self) -> None:
+        """IP_RECVERR or IPV6_RECVERR was set or cleared; without it the error queue is emptied."""
+        options, tcb = self.options, self.tcb
+        if tcb is not None:
+            tcb.recverr = options.recverr_of(v6=is_v6(tcb.flow[0]))
+        if not options.recverr_of(v6=self.v6):
             self.drop_reports()
 
     def wake(self) -> None:

@@ -1,41 +1,90 @@
-"""The options of IPPROTO_IP that packets show (Linux do_ip_setsockopt, do_ip_getsockopt)."""
+"""The options of IPPROTO_IP, of TCP and of UDP (Linux do_ip_setsockopt, do_ip_getsockopt)."""
 
-from errno import EINVAL
+import struct
+from errno import EINVAL, ENOPROTOOPT
 from typing import TYPE_CHECKING, Final
 
 from halfopen.sockets import constants as c
 from halfopen.sockets.errors import fail
+from halfopen.sockets.kept import Flag, Row, keep, kept, own, to_number
+from halfopen.sockets.waiting import NotSimulatedError
 
 if TYPE_CHECKING:
-    from halfopen.sockets.options import Options
     from halfopen.sockets.sock import TcpSock
     from halfopen.sockets.udp import UdpSock
 
-IPV4: Final = (c.IP_TOS, c.IP_TTL)
 _TTL_MAX: Final = 255
 #: The two bits that are TCP's own (RFC 3168 5).
 _ECN: Final = 3
 #: What SO_PRIORITY becomes by the four bits of a TOS (Linux ip_tos2prio).
 _PRIORITIES: Final = (0, 0, 0, 0, 2, 2, 2, 2, 6, 6, 6, 6, 4, 4, 4, 4)
 
+_KEPT: Final[dict[int, Row]] = {
+    c.IP_RECVERR: Flag("recverr"),
+    c.IP_FREEBIND: Flag("freebind"),
+    c.IP_BIND_ADDRESS_NO_PORT: Flag("bind_address_no_port"),
+}
+#: What an AF_INET6 socket is not asked to do with the IPv4 that it speaks: a loud error for that.
+_IPV4_ALONE: Final = (c.IP_TOS, c.IP_TTL, c.IP_RECVERR)
+#: Linux knows them and we don't: a loud error instead of a wrong answer.
+NOT_SIMULATED: Final[dict[int, str]] = {
+    c.IP_TRANSPARENT: "IP_TRANSPARENT",
+    c.IP_LOCAL_PORT_RANGE: "IP_LOCAL_PORT_RANGE",
+}
 
-def set_ipv4(sock: "TcpSock | UdpSock", options: "Options", name: int, number: int) -> None:
-    """Set an option of the IPv4 layer; ``options`` are the socket's own."""
-    if name == c.IP_TOS:
-        tos = number if sock.is_datagram else number & ~_ECN
-        if tos != options.tos:
-            options.tos = tos & 0xFF
-            options.priority = _PRIORITIES[(tos & 0x1E) >> 1]
-    else:
+
+def set_ipv4(sock: "TcpSock | UdpSock", name: int, value: bytes) -> None:
+    """Set an option of the IPv4 layer. Raises OSError: EINVAL, ENOPROTOOPT."""
+    if sock.v6 and name in _IPV4_ALONE:
+        msg = f"the option {name} of IPPROTO_IP of an AF_INET6 socket is not simulated"
+        raise NotSimulatedError(msg)
+    if name in NOT_SIMULATED:
+        raise NotSimulatedError(f"setsockopt {NOT_SIMULATED[name]} is not simulated")
+    number = _short(name, value) if len(value) < 4 else to_number(value)
+    row = _KEPT.get(name)
+    if row is not None:
+        keep(sock, row, number)
+        if name == c.IP_RECVERR:
+            sock.recverr_changed()
+    elif name == c.IP_TOS:
+        _set_tos(sock, number)
+    elif name == c.IP_TTL:
         if number != -1 and not 1 <= number <= _TTL_MAX:
             raise fail(EINVAL)
-        options.ttl = number
+        own(sock).ttl = number
+        sock.remark()
+    else:
+        raise fail(ENOPROTOOPT)
+
+
+def _short(name: int, value: bytes) -> int:
+    """Take an octet for a number, and mostly nothing for 0."""
+    if not value and name == c.IP_FREEBIND:
+        raise fail(EINVAL)
+    return value[0] if value else 0
+
+
+def _set_tos(sock: "TcpSock | UdpSock", number: int) -> None:
+    tos = number if sock.is_datagram else number & ~_ECN
+    options = own(sock)
+    if tos != options.tos:
+        options.tos = tos & 0xFF
+        options.priority = _PRIORITIES[(tos & 0x1E) >> 1]
     sock.remark()
 
 
-def get_ipv4(sock: "TcpSock | UdpSock", name: int) -> int:
-    """Return an option of the IPv4 layer."""
+def get_ipv4(sock: "TcpSock | UdpSock", name: int) -> bytes:
+    """Return an option of the IPv4 layer. Raises OSError ENOPROTOOPT."""
+    if name in NOT_SIMULATED:
+        raise NotSimulatedError(f"getsockopt {NOT_SIMULATED[name]} is not simulated")
+    row = _KEPT.get(name)
     options = sock.options
-    if name == c.IP_TOS:
-        return options.tos
-    return sock.kernel.ip.ttl if options.ttl < 0 else options.ttl
+    if row is not None:
+        number = kept(sock, row)
+    elif name == c.IP_TOS:
+        number = options.tos
+    elif name == c.IP_TTL:
+        number = sock.kernel.ip.ttl if options.ttl < 0 else options.ttl
+    else:
+        raise fail(ENOPROTOOPT)
+    return struct.pack("=i", number)

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 from halfopen.sockets import constants as c
 from halfopen.sockets.errors import fail
+from halfopen.sockets.kept import own, to_number
+from halfopen.sockets.options import HOPS_DEFAULT
 from halfopen.sockets.waiting import NotSimulatedError
 
 if TYPE_CHECKING:
-    from halfopen.sockets.options import Options
     from halfopen.sockets.sock import TcpSock
     from halfopen.sockets.udp import UdpSock
 
@@ -17,25 +18,27 @@ _HOPS_MAX: Final = 255
 _CLASS_MAX: Final = 255
 #: The two bits that are TCP's own (RFC 3168 5).
 _ECN: Final = 3
-#: The hop limit where the user says nothing (net.ipv6.conf.all.hop_limit).
-HOPS_DEFAULT: Final = 64
 
-_KNOWN: Final = frozenset({c.IPV6_V6ONLY, c.IPV6_UNICAST_HOPS, c.IPV6_TCLASS, c.IPV6_FREEBIND})
+_KNOWN: Final = frozenset(
+    {c.IPV6_V6ONLY, c.IPV6_UNICAST_HOPS, c.IPV6_TCLASS, c.IPV6_FREEBIND, c.IPV6_RECVERR}
+)
 #: What Linux 6.18 has no option for.
 _UNKNOWN: Final = frozenset({0, 7, 9, 10, 12, 13, 14, 15, 36, 37, 38, 39, 40, 41, 63, 71})
 _LAST: Final = 78
 
 
-def set_ipv6(sock: "TcpSock | UdpSock", options: "Options", name: int, raw: bytes) -> None:
-    """Set an option of the IPv6 layer; ``options`` are the socket's own."""
+def set_ipv6(sock: "TcpSock | UdpSock", name: int, value: bytes) -> None:
+    """Set an option of the IPv6 layer. Raises OSError: EINVAL, ENOPROTOOPT."""
     _check(name)
-    if len(raw) < 4:
-        raise fail(EINVAL)
-    (number,) = struct.unpack_from("=i", raw)
+    number = to_number(value)
+    options = own(sock)
     if name == c.IPV6_V6ONLY:
         if sock.num:
             raise fail(EINVAL)
         sock.v6only = number != 0
+    elif name == c.IPV6_RECVERR:
+        options.recverr6 = number != 0
+        sock.recverr_changed()
     elif name == c.IPV6_FREEBIND:
         options.freebind = number != 0
     elif name == c.IPV6_UNICAST_HOPS:
@@ -51,11 +54,13 @@ def set_ipv6(sock: "TcpSock | UdpSock", options: "Options", name: int, raw: byte
 
 
 def get_ipv6(sock: "TcpSock | UdpSock", name: int) -> bytes:
-    """Return an option of the IPv6 layer."""
+    """Return an option of the IPv6 layer. Raises OSError ENOPROTOOPT."""
     _check(name)
     options = sock.options
     if name == c.IPV6_V6ONLY:
         number = int(sock.v6only)
+    elif name == c.IPV6_RECVERR:
+        number = int(options.recverr6)
     elif name == c.IPV6_FREEBIND:
         number = int(options.freebind)
     elif name == c.IPV6_UNICAST_HOPS:

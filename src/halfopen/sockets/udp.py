@@ -25,9 +25,8 @@ from halfopen.sockets.names import (
     source_to,
     zone_in,
 )
-from halfopen.sockets.options import Options
+from halfopen.sockets.options import HOPS_DEFAULT, Options
 from halfopen.sockets.ports import same_address, same_device
-from halfopen.sockets.sockopt6 import HOPS_DEFAULT
 from halfopen.sockets.waiting import Blocked, NotSimulatedError, Wait, WaitQueue
 from halfopen.tcp import errqueue
 from halfopen.tcp.errqueue import Report, next_error
@@ -137,9 +136,9 @@ class UdpSock:
         return report
 
     def recverr_changed(self) -> None:
-        """IP_RECVERR was set or cleared; without it the error queue is emptied."""
+        """IP_RECVERR or IPV6_RECVERR was set or cleared; without it the error queue is emptied."""
         end = self.end
-        end.recverr = self.options.recverr
+        end.recverr = self.options.recverr_of(v6=self.v6)
         if not end.recverr:
             for report in end.errors:
                 end.rmem -= report.cost

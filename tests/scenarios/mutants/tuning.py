@@ -6,8 +6,9 @@ import pytest
 from tests.scenarios.mutants import Mutation
 
 from halfopen.net.sysctl import DEFAULTS
-from halfopen.sockets import sockopt
+from halfopen.sockets import sockopt_socket
 from halfopen.sockets.sock import TcpSock
+from halfopen.sockets.udp import UdpSock
 from halfopen.tcp import deadlines, output
 from halfopen.tcp.tcb import Tcb
 
@@ -23,18 +24,18 @@ def only_the_number_of_probes_counts(patch: pytest.MonkeyPatch) -> None:
 
 def a_connection_keeps_its_buffers(patch: pytest.MonkeyPatch) -> None:
     """A size that is set once there is a connection is forgotten."""
-    receive, send = sockopt._force_rcvbuf, sockopt._force_sndbuf
+    receive, send = sockopt_socket._force_rcvbuf, sockopt_socket._force_sndbuf
 
-    def force_rcvbuf(sock: TcpSock, size: int, now: int) -> None:
-        if sock.tcb is None:
-            receive(sock, size, now)
+    def force_rcvbuf(sock: TcpSock | UdpSock, size: int) -> None:
+        if isinstance(sock, UdpSock) or sock.tcb is None:
+            receive(sock, size)
 
-    def force_sndbuf(sock: TcpSock, size: int, now: int) -> None:
-        if sock.tcb is None:
-            send(sock, size, now)
+    def force_sndbuf(sock: TcpSock | UdpSock, size: int) -> None:
+        if isinstance(sock, UdpSock) or sock.tcb is None:
+            send(sock, size)
 
-    patch.setattr(sockopt, "_force_rcvbuf", force_rcvbuf)
-    patch.setattr(sockopt, "_force_sndbuf", force_sndbuf)
+    patch.setattr(sockopt_socket, "_force_rcvbuf", force_rcvbuf)
+    patch.setattr(sockopt_socket, "_force_sndbuf", force_sndbuf)
 
 
 def buffers_begin_as_they_did(patch: pytest.MonkeyPatch) -> None:

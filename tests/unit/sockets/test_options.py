@@ -13,7 +13,7 @@ from halfopen.sockets import calls
 from halfopen.sockets import constants as c
 from halfopen.sockets.ioctl import SIOCATMARK
 from halfopen.sockets.options import FIELDS, Options
-from halfopen.sockets.sockopt import NOT_SIMULATED
+from halfopen.sockets.sockopt4 import NOT_SIMULATED
 from halfopen.sockets.waiting import NotSimulatedError
 from halfopen.tcp.errqueue import Report
 from halfopen.tcp.icmp import keep
@@ -63,16 +63,14 @@ def test_a_low_water_mark_below_nothing_is_the_highest() -> None:
 
 
 @pytest.mark.parametrize("make", [Program.stream, Program.datagram], ids=["TCP", "UDP"])
-@pytest.mark.parametrize("key", list(NOT_SIMULATED), ids=list(NOT_SIMULATED.values()))
-def test_what_is_not_simulated_says_so(
-    make: Callable[[Program], int], key: tuple[int, int]
-) -> None:
+@pytest.mark.parametrize("name", list(NOT_SIMULATED), ids=list(NOT_SIMULATED.values()))
+def test_what_is_not_simulated_says_so(make: Callable[[Program], int], name: int) -> None:
     program = alone()
     fd = make(program)
     with pytest.raises(NotSimulatedError, match="is not simulated"):
-        program.set(fd, *key, 1)
+        program.set(fd, c.IPPROTO_IP, name, 1)
     with pytest.raises(NotSimulatedError, match="is not simulated"):
-        program.get(fd, *key)
+        program.get(fd, c.IPPROTO_IP, name)
 
 
 @pytest.mark.parametrize("size", [-1, 1025])
