@@ -154,3 +154,34 @@ def refused(lab: Lab) -> None:
             sock.settimeout(0.2)
             print(sock.connect_ex(there), sock.getsockname()[0])
     time.sleep(pair.LONG)
+
+
+#: A level, a name, and what is set: by what is wrong with it, and whose it is.
+ASKED: Final = (
+    *((S, name, value) for name in (33, 32, 36) for value in (b"", b"\1\0", b"\0\x10\0\0")),
+    *((S, socket.SO_PRIORITY, value) for value in (b"\7\0", b"\7\0\0\0", b"\6\0\0\0")),
+    *((S, socket.SO_RCVLOWAT, value) for value in (b"\1\0", bytes(4), b"\0\x10\0\0", b"\xff" * 4)),
+    *((S, name, b"\1") for name in (socket.SO_RCVTIMEO, socket.SO_LINGER, socket.SO_ERROR, 9999)),
+    *((S, name, b"\1\0\0\0") for name in (socket.SO_ERROR, 19, 9999)),
+    *((T, name, b"reno") for name in (socket.TCP_CONGESTION, socket.TCP_INFO, 9999)),
+    *((T, socket.TCP_NODELAY, value) for value in (b"\1", b"\1\0\0\0")),
+    *((IP, socket.IP_TTL, value) for value in (b"", b"\1", b"\1\0\0\0")),
+    *((level, 9999, value) for level in (IP, 17, 41, 99) for value in (b"", b"\1\0\0\0")),
+    *((41, socket.IPV6_V6ONLY, value) for value in (b"\1", b"\1\0\0\0")),
+)
+
+
+def refuses(lab: Lab) -> None:
+    """Set options as they should not be; read them."""
+    family = socket.AF_INET if lab.settings["family"] == "IPv4" else socket.AF_INET6
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with socket.socket(family, kind) as sock:
+            for level, name, value in ASKED:
+                if level == IP and family == socket.AF_INET6:
+                    continue  # what such a socket is told of IPv4 is not simulated
+                with contextlib.suppress(OSError):
+                    sock.setsockopt(level, name, value)
+                with contextlib.suppress(OSError):
+                    sock.getsockopt(level, name)
+    print("refused")
+    time.sleep(pair.LONG)

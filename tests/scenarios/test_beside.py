@@ -117,3 +117,23 @@ def test_how_long_an_orphan_waits_for_the_peers_end() -> None:
         for trace in alike(*asked)
     ]
     assert resets == [False, False, False, True, True, True]
+
+
+@pytest.mark.parametrize("privileged", [True, False])
+def test_what_is_wrong_with_an_option(*, privileged: bool) -> None:
+    """Which error comes first, on sockets of TCP and of UDP (Linux sk_setsockopt)."""
+    asked = [
+        Variant(
+            settings=settings,
+            hosts=(Host(name="alone", addresses=("10.0.0.1",), sysctl={}),),
+            links=(),
+            processes=(
+                Process(host="alone", name="alone", program=beside.refuses, privileged=privileged),
+            ),
+            steps=(),
+            horizon_ns=470 * MS,
+        )
+        for settings in each(family=("IPv4", "IPv6"))
+    ]
+    for trace in alike(*asked):
+        assert [event.text for event in trace.events if isinstance(event, Output)] == ["refused\n"]

@@ -1,4 +1,7 @@
-"""Options that are kept in a field of ``Options``, and of the Tcb where there is one."""
+"""What the levels of options share: those that are kept in a field, and those that are not here.
+
+A field is one of ``Options``, and of the Tcb where there is one.
+"""
 
 import struct
 from errno import EINVAL
@@ -6,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from halfopen.sockets.errors import fail
 from halfopen.sockets.sock import TcpSock
+from halfopen.sockets.waiting import NotSimulatedError
 
 if TYPE_CHECKING:
     from halfopen.sockets.options import Options
@@ -73,3 +77,17 @@ def kept(sock: "TcpSock | UdpSock", row: Row) -> int:
     """Read an option that is kept."""
     setting = int(getattr(sock.options, row.field))
     return setting // row.unit if isinstance(row, Number) else setting
+
+
+def named(prefix: str, names: str) -> dict[int, str]:
+    """Read a list of options: a name without what all begin with, its number, the next name."""
+    words = names.split()
+    return {
+        int(number): prefix + name for name, number in zip(words[::2], words[1::2], strict=True)
+    }
+
+
+def refuse_gap(gaps: dict[int, str], name: int) -> None:
+    """Stop at what Linux knows and we don't: a loud error instead of a wrong answer."""
+    if name in gaps:
+        raise NotSimulatedError(f"the option {gaps[name]} is not simulated")

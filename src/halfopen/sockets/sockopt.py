@@ -16,6 +16,7 @@ from halfopen.sockets.sockopt4 import get_ipv4, set_ipv4
 from halfopen.sockets.sockopt6 import get_ipv6, set_ipv6
 from halfopen.sockets.sockopt_socket import get_socket, set_socket
 from halfopen.sockets.sockopt_tcp import get_tcp, set_tcp
+from halfopen.sockets.sockopt_udp import get_udp, set_udp
 
 if TYPE_CHECKING:
     from halfopen.sockets.table import FdTable
@@ -36,6 +37,8 @@ def setsockopt(
             set_socket(sock, name, raw, now, privileged=table.privileged)
         elif level == c.IPPROTO_TCP and isinstance(sock, TcpSock):
             set_tcp(sock, name, raw, now)
+        elif level == c.IPPROTO_UDP and sock.is_datagram:
+            set_udp(name, raw)
         elif level == c.IPPROTO_IP:
             set_ipv4(sock, name, raw)
         elif level == c.IPPROTO_IPV6 and sock.v6:
@@ -73,9 +76,10 @@ def _get_option(sock: "TcpSock | UdpSock", level: int, name: int, now: int) -> b
         return get_socket(sock, name)
     if level == c.IPPROTO_TCP and isinstance(sock, TcpSock):
         return get_tcp(sock, name, now)
+    if level == c.IPPROTO_UDP and sock.is_datagram:
+        get_udp(name)
     if level == c.IPPROTO_IP:
         return get_ipv4(sock, name)
     if level == c.IPPROTO_IPV6 and sock.v6:
         return get_ipv6(sock, name)
-    known = sock.v6 or (level == c.IPPROTO_UDP and sock.is_datagram)
-    raise fail(ENOPROTOOPT if known else EOPNOTSUPP)
+    raise fail(ENOPROTOOPT if sock.v6 else EOPNOTSUPP)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from halfopen.sockets import constants as c
 from halfopen.sockets.errors import fail
-from halfopen.sockets.kept import Flag, Row, keep, kept, own, to_number
+from halfopen.sockets.kept import Flag, Row, keep, kept, named, own, refuse_gap, to_number
 from halfopen.sockets.waiting import NotSimulatedError
 
 if TYPE_CHECKING:
@@ -26,11 +26,21 @@ _KEPT: Final[dict[int, Row]] = {
 }
 #: What an AF_INET6 socket is not asked to do with the IPv4 that it speaks: a loud error for that.
 _IPV4_ALONE: Final = (c.IP_TOS, c.IP_TTL, c.IP_RECVERR)
-#: Linux knows them and we don't: a loud error instead of a wrong answer.
-NOT_SIMULATED: Final[dict[int, str]] = {
-    c.IP_TRANSPARENT: "IP_TRANSPARENT",
-    c.IP_LOCAL_PORT_RANGE: "IP_LOCAL_PORT_RANGE",
-}
+#: What Linux 6.18 has beside ours.
+NOT_SIMULATED: Final = named(
+    "IP_",
+    "HDRINCL 3 OPTIONS 4 ROUTER_ALERT 5 RECVOPTS 6 RETOPTS 7 PKTINFO 8 PKTOPTIONS 9 "
+    "MTU_DISCOVER 10 RECVTTL 12 RECVTOS 13 MTU 14 IPSEC_POLICY 16 XFRM_POLICY 17 PASSSEC 18 "
+    "TRANSPARENT 19 RECVORIGDSTADDR 20 MINTTL 21 NODEFRAG 22 CHECKSUM 23 RECVFRAGSIZE 25 "
+    "RECVERR_RFC4884 26 MULTICAST_IF 32 MULTICAST_TTL 33 MULTICAST_LOOP 34 ADD_MEMBERSHIP 35 "
+    "DROP_MEMBERSHIP 36 UNBLOCK_SOURCE 37 BLOCK_SOURCE 38 ADD_SOURCE_MEMBERSHIP 39 "
+    "DROP_SOURCE_MEMBERSHIP 40 MSFILTER 41 MULTICAST_ALL 49 UNICAST_IF 50 LOCAL_PORT_RANGE 51 "
+    "PROTOCOL 52",
+) | named(
+    "MCAST_",
+    "JOIN_GROUP 42 BLOCK_SOURCE 43 UNBLOCK_SOURCE 44 LEAVE_GROUP 45 JOIN_SOURCE_GROUP 46 "
+    "LEAVE_SOURCE_GROUP 47 MSFILTER 48",
+)
 
 
 def set_ipv4(sock: "TcpSock | UdpSock", name: int, value: bytes) -> None:
@@ -38,8 +48,7 @@ def set_ipv4(sock: "TcpSock | UdpSock", name: int, value: bytes) -> None:
     if sock.v6 and name in _IPV4_ALONE:
         msg = f"the option {name} of IPPROTO_IP of an AF_INET6 socket is not simulated"
         raise NotSimulatedError(msg)
-    if name in NOT_SIMULATED:
-        raise NotSimulatedError(f"setsockopt {NOT_SIMULATED[name]} is not simulated")
+    refuse_gap(NOT_SIMULATED, name)
     number = _short(name, value) if len(value) < 4 else to_number(value)
     row = _KEPT.get(name)
     if row is not None:
@@ -75,8 +84,7 @@ def _set_tos(sock: "TcpSock | UdpSock", number: int) -> None:
 
 def get_ipv4(sock: "TcpSock | UdpSock", name: int) -> bytes:
     """Return an option of the IPv4 layer. Raises OSError ENOPROTOOPT."""
-    if name in NOT_SIMULATED:
-        raise NotSimulatedError(f"getsockopt {NOT_SIMULATED[name]} is not simulated")
+    refuse_gap(NOT_SIMULATED, name)
     row = _KEPT.get(name)
     options = sock.options
     if row is not None:

@@ -11,7 +11,17 @@ from halfopen.sockets import constants as c
 from halfopen.sockets import sockopt_tcp
 from halfopen.sockets.device import set_device
 from halfopen.sockets.errors import fail
-from halfopen.sockets.kept import Flag, Number, Row, keep, kept, own, to_number
+from halfopen.sockets.kept import (
+    Flag,
+    Number,
+    Row,
+    keep,
+    kept,
+    named,
+    own,
+    refuse_gap,
+    to_number,
+)
 from halfopen.sockets.sock import TcpSock
 from halfopen.tcp.jiffies import HZ, JIFFY, to_jiffies
 
@@ -37,6 +47,20 @@ _KEPT: Final[dict[int, Row]] = {
     c.SO_PRIORITY: Number("priority", "", low=-_INT_MAX - 1, high=_INT_MAX),
     c.SO_MARK: Number("mark", "", low=-_INT_MAX - 1, high=_INT_MAX),
 }
+#: What Linux 6.18 has beside ours.
+NOT_SIMULATED: Final = named(
+    "SO_",
+    "DEBUG 1 NO_CHECK 11 BSDCOMPAT 14 PASSCRED 16 PEERCRED 17 ATTACH_FILTER 26 DETACH_FILTER 27 "
+    "PEERNAME 28 TIMESTAMP 29 PASSSEC 34 TIMESTAMPNS 35 TIMESTAMPING 37 RXQ_OVFL 40 "
+    "WIFI_STATUS 41 PEEK_OFF 42 NOFCS 43 LOCK_FILTER 44 SELECT_ERR_QUEUE 45 BUSY_POLL 46 "
+    "MAX_PACING_RATE 47 BPF_EXTENSIONS 48 INCOMING_CPU 49 ATTACH_BPF 50 "
+    "ATTACH_REUSEPORT_CBPF 51 ATTACH_REUSEPORT_EBPF 52 CNX_ADVICE 53 MEMINFO 55 "
+    "INCOMING_NAPI_ID 56 COOKIE 57 PEERGROUPS 59 ZEROCOPY 60 TXTIME 61 BINDTOIFINDEX 62 "
+    "TIMESTAMP_NEW 63 TIMESTAMPNS_NEW 64 TIMESTAMPING_NEW 65 RCVTIMEO_NEW 66 SNDTIMEO_NEW 67 "
+    "DETACH_REUSEPORT_BPF 68 PREFER_BUSY_POLL 69 BUSY_POLL_BUDGET 70 NETNS_COOKIE 71 "
+    "BUF_LOCK 72 RESERVE_MEM 73 TXREHASH 74 RCVMARK 75 PASSPIDFD 76 PEERPIDFD 77 "
+    "DEVMEM_DONTNEED 80 RCVPRIORITY 82 PASSRIGHTS 83",
+)
 
 
 # Sizes of buffers.
@@ -82,9 +106,11 @@ def _force_sndbuf(sock: "TcpSock | UdpSock", value: int) -> None:
 
 
 def _set_rcvlowat(sock: "TcpSock | UdpSock", value: int) -> None:
-    if not isinstance(sock, TcpSock):
-        raise fail(ENOPROTOOPT)
-    sockopt_tcp.set_rcvlowat(sock, _INT_MAX if value < 0 else value)
+    least = _INT_MAX if value < 0 else value
+    if isinstance(sock, TcpSock):
+        sockopt_tcp.set_rcvlowat(sock, least)
+    else:
+        own(sock).rcvlowat = least or 1  # nothing looks at it: a datagram is whole
 
 
 def _get_rcvbuf(sock: "TcpSock | UdpSock") -> int:
@@ -235,8 +261,6 @@ def set_socket(
 
     Raises OSError: EPERM, EINVAL, ENOPROTOOPT.
     """
-    if not privileged:
-        _check_privilege(name, value)
     if name == c.SO_BINDTODEVICE:
         set_device(sock, value, privileged=privileged)
         return
@@ -244,7 +268,10 @@ def set_socket(
     if set_struct is not None:
         set_struct(sock, value)
         return
+    refuse_gap(NOT_SIMULATED, name)
     number = to_number(value)
+    if not privileged:
+        _check_privilege(name, number)
     row = _KEPT.get(name)
     if row is not None:
         keep(sock, row, number)
@@ -257,11 +284,11 @@ def set_socket(
     set_number(sock, number)
 
 
-def _check_privilege(name: int, value: bytes) -> None:
+def _check_privilege(name: int, number: int) -> None:
     """Refuse what is the superuser's. Raises OSError EPERM."""
     if name in (c.SO_RCVBUFFORCE, c.SO_SNDBUFFORCE, c.SO_MARK):
         raise fail(EPERM)
-    if name == c.SO_PRIORITY and not 0 <= to_number(value) <= _PRIORITY_MAX:
+    if name == c.SO_PRIORITY and not 0 <= number <= _PRIORITY_MAX:
         raise fail(EPERM)
 
 
@@ -273,6 +300,7 @@ def get_socket(sock: "TcpSock | UdpSock", name: int) -> bytes:
     row = _KEPT.get(name)
     if row is not None:
         return struct.pack("=i", kept(sock, row))
+    refuse_gap(NOT_SIMULATED, name)
     get_number = _GET.get(name)
     if get_number is None:
         raise fail(ENOPROTOOPT)

@@ -9,7 +9,17 @@ from halfopen.base.units import MS, S
 from halfopen.sockets import constants as c
 from halfopen.sockets.errors import fail
 from halfopen.sockets.info import tcp_info
-from halfopen.sockets.kept import Flag, Number, Row, keep, kept, own, to_number
+from halfopen.sockets.kept import (
+    Flag,
+    Number,
+    Row,
+    keep,
+    kept,
+    named,
+    own,
+    refuse_gap,
+    to_number,
+)
 from halfopen.sockets.sock import TcpSock
 from halfopen.sockets.waiting import NotSimulatedError
 from halfopen.tcp import acking, calls, timers
@@ -42,6 +52,15 @@ _KEPT: Final[dict[int, Row]] = {
     c.TCP_KEEPCNT: Number("keepcnt", "keepcnt", low=1, high=127),
     c.TCP_USER_TIMEOUT: Number("user_timeout_ns", "user_timeout_ns", low=0, high=_INT_MAX, unit=MS),
 }
+#: What Linux 6.18 has beside ours.
+NOT_SIMULATED: Final = named(
+    "TCP_",
+    "MD5SIG 14 THIN_LINEAR_TIMEOUTS 16 THIN_DUPACK 17 REPAIR 19 REPAIR_QUEUE 20 QUEUE_SEQ 21 "
+    "REPAIR_OPTIONS 22 FASTOPEN 23 TIMESTAMP 24 CC_INFO 26 SAVE_SYN 27 SAVED_SYN 28 "
+    "REPAIR_WINDOW 29 FASTOPEN_CONNECT 30 ULP 31 MD5SIG_EXT 32 FASTOPEN_KEY 33 "
+    "FASTOPEN_NO_COOKIE 34 ZEROCOPY_RECEIVE 35 INQ 36 TX_DELAY 37 RTO_MAX_MS 44 "
+    "RTO_MIN_US 45 DELACK_MAX_US 46",
+)
 
 
 # What happens beside keeping the value.
@@ -267,6 +286,7 @@ def set_tcp(sock: TcpSock, name: int, value: bytes, now: int) -> None:
     if name == c.TCP_CONGESTION:
         _set_congestion(value)
         return
+    refuse_gap(NOT_SIMULATED, name)
     number = to_number(value)
     row = _KEPT.get(name)
     if row is not None:
@@ -290,6 +310,7 @@ def get_tcp(sock: TcpSock, name: int, now: int) -> bytes:
     row = _KEPT.get(name)
     if row is not None:
         return struct.pack("=i", kept(sock, row))
+    refuse_gap(NOT_SIMULATED, name)
     get_number = _GET.get(name)
     if get_number is None:
         raise fail(ENOPROTOOPT)

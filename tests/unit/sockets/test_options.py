@@ -1,19 +1,18 @@
 """Options that a program without privileges, or one on its own host, can't show."""
 
 import struct
-from collections.abc import Callable
-from errno import EAGAIN, EHOSTUNREACH, EINVAL, ENOTTY
+from errno import EAGAIN, EHOSTUNREACH, EINVAL, ENOPROTOOPT, ENOTTY, EOPNOTSUPP, EPERM
 
 import pytest
 from tests.unit.sockets.hosts import HERE, PEER, Program, alone, error
 
 from halfopen.base.build import running_build
 from halfopen.net.demux import arriving
-from halfopen.sockets import calls
+from halfopen.sockets import calls, sockopt4, sockopt_socket, sockopt_tcp, sockopt_udp
 from halfopen.sockets import constants as c
 from halfopen.sockets.ioctl import SIOCATMARK
 from halfopen.sockets.options import FIELDS, Options
-from halfopen.sockets.sockopt4 import NOT_SIMULATED
+from halfopen.sockets.table import FdTable
 from halfopen.sockets.waiting import NotSimulatedError
 from halfopen.tcp.errqueue import Report
 from halfopen.tcp.icmp import keep
@@ -62,15 +61,66 @@ def test_a_low_water_mark_below_nothing_is_the_highest() -> None:
     assert program.get(fd, c.SOL_SOCKET, c.SO_RCVBUF) == 100_000
 
 
-@pytest.mark.parametrize("make", [Program.stream, Program.datagram], ids=["TCP", "UDP"])
-@pytest.mark.parametrize("name", list(NOT_SIMULATED), ids=list(NOT_SIMULATED.values()))
-def test_what_is_not_simulated_says_so(make: Callable[[Program], int], name: int) -> None:
+GAPS = {
+    (c.SOL_SOCKET, kind): sockopt_socket.NOT_SIMULATED for kind in (c.SOCK_STREAM, c.SOCK_DGRAM)
+} | {
+    (c.IPPROTO_IP, c.SOCK_STREAM): sockopt4.NOT_SIMULATED,
+    (c.IPPROTO_IP, c.SOCK_DGRAM): sockopt4.NOT_SIMULATED,
+    (c.IPPROTO_TCP, c.SOCK_STREAM): sockopt_tcp.NOT_SIMULATED,
+    (c.IPPROTO_UDP, c.SOCK_DGRAM): sockopt_udp.NOT_SIMULATED,
+}
+
+
+@pytest.mark.parametrize(("level", "kind"), GAPS)
+def test_what_is_not_simulated_says_so(level: int, kind: int) -> None:
+    """Also of a value that would be too short: what is not simulated is not looked at."""
     program = alone()
-    fd = make(program)
-    with pytest.raises(NotSimulatedError, match="is not simulated"):
-        program.set(fd, c.IPPROTO_IP, name, 1)
-    with pytest.raises(NotSimulatedError, match="is not simulated"):
-        program.get(fd, c.IPPROTO_IP, name)
+    fd = calls.socket(program.table, c.AF_INET, kind, 0, program.now)
+    for name, shown in GAPS[level, kind].items():
+        for value in (1, b"x"):
+            with pytest.raises(NotSimulatedError, match=f"{shown} is not simulated"):
+                program.set(fd, level, name, value)
+        with pytest.raises(NotSimulatedError, match=f"{shown} is not simulated"):
+            program.get(fd, level, name)
+
+
+@pytest.mark.parametrize("kind", [c.SOCK_STREAM, c.SOCK_DGRAM])
+@pytest.mark.parametrize("name", [c.SO_RCVBUFFORCE, c.SO_SNDBUFFORCE, c.SO_MARK, c.SO_PRIORITY])
+def test_a_number_that_is_too_short_comes_before_whose_it_is(name: int, kind: int) -> None:
+    """Linux sk_setsockopt; held against the kernel in tests/scenarios/test_beside.py."""
+    program = alone()
+    program.table = FdTable(program.kernel, privileged=False)
+    fd = calls.socket(program.table, c.AF_INET, kind, 0, program.now)
+    for value, expected in ((b"", EINVAL), (b"\7\0", EINVAL), (b"\7\0\0\0", EPERM)):
+        with pytest.raises(OSError, match=f"Errno {expected}"):
+            program.set(fd, c.SOL_SOCKET, name, value)
+
+
+def test_datagrams_have_a_low_water_mark_that_nothing_looks_at() -> None:
+    """Held against the kernel, as the next one."""
+    program = alone()
+    fd = program.datagram()
+    for asked, given in ((0, 1), (5_000_000, 5_000_000), (-1, (1 << 31) - 1)):
+        program.set(fd, c.SOL_SOCKET, c.SO_RCVLOWAT, asked)
+        assert program.get(fd, c.SOL_SOCKET, c.SO_RCVLOWAT) == given
+    assert program.get(fd, c.SOL_SOCKET, c.SO_SNDLOWAT) == 1
+
+
+@pytest.mark.parametrize(
+    ("level", "name", "on_reading"),
+    [
+        (c.IPPROTO_UDP, 9999, ENOPROTOOPT),
+        (c.IPPROTO_TCP, c.TCP_CONGESTION, EOPNOTSUPP),
+        (c.IPPROTO_IPV6, c.IPV6_V6ONLY, EOPNOTSUPP),
+    ],
+)
+def test_what_udp_does_not_know(level: int, name: int, on_reading: int) -> None:
+    program = alone()
+    fd = program.datagram()
+    assert error(lambda: program.set(fd, level, name, b"reno")) == ENOPROTOOPT
+    assert error(lambda: program.get(fd, level, name, 16)) == on_reading
+    short = error(lambda: program.set(fd, level, name, b"1"))
+    assert short == (EINVAL if level == c.IPPROTO_UDP else ENOPROTOOPT)
 
 
 @pytest.mark.parametrize("size", [-1, 1025])
