@@ -4,7 +4,7 @@ import pytest
 from tests.scenarios.alike import alike
 from tests.scenarios.naming import NAMES, ODD, ask, serve
 
-from halfopen.base.units import S
+from halfopen.base.units import MS, S
 from halfopen.guest.arm import run_variant
 from halfopen.scenario.model import Variant
 from halfopen.scenario.notes import naming
@@ -61,3 +61,35 @@ def test_what_becomes_of_it(name: str) -> None:
 @pytest.mark.timeout(600)
 def test_both_arms_make_the_same_of_it() -> None:
     alike(*VARIANTS)
+
+
+#: What has no room in an ``int`` is cut down, or the highest ``long`` is (atoi).
+NUMBERS = ("0", "1", "2", "-1", "-15", "4294967297", "4294967311", "9" * 30, "-" + "9" * 30, "x")
+
+
+@pytest.mark.kernel
+@pytest.mark.slow
+@pytest.mark.timeout(100)
+@pytest.mark.parametrize("option", ["ndots", "timeout", "attempts"])
+def test_numbers_of_resolv_conf(option: str) -> None:
+    """Held by which names are asked for, in which order, how long and how often."""
+    files = [
+        naming.resolv_conf(
+            ODD if option == "ndots" else "10.0.0.9",
+            options=f"timeout:1 attempts:1 {option}:{number}",
+            search="example.com",
+        )
+        for number in NUMBERS
+    ]
+    variants = [
+        naming.variant(
+            {"name": "nowhere", "family": "IPv4", "option": each["/etc/resolv.conf"] or ""},
+            client=ask,
+            server=serve,
+            files=each,
+            server_addresses=(naming.SERVER_ADDRESS, ODD),
+            horizon_ns=1970 * MS,
+        )
+        for each in files
+    ]
+    alike(*variants)

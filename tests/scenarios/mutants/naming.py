@@ -6,10 +6,11 @@ from typing import Final
 import pytest
 from tests.scenarios.mutants import Mutation
 
-from halfopen.guest.libc import hosts, nss, resolvconf, tables
+from halfopen.guest.libc import hosts, nss, tables
 from halfopen.guest.libc.etc import Etc
 from halfopen.guest.libc.hosts import Hostent
 from halfopen.guest.standins.libc import Libc
+from halfopen.scenario.etc import HOSTS, RESOLV_CONF
 
 
 def the_hosts_file_is_a_substitute(patch: pytest.MonkeyPatch) -> None:
@@ -23,8 +24,8 @@ def resolv_conf_holds_names(patch: pytest.MonkeyPatch) -> None:
 
     def entries(etc: Etc, family: int) -> Iterator[Hostent]:
         yield from really(etc, family) or ()
-        text = etc.files.get(resolvconf.RESOLV_CONF, "")
-        yield from really(Etc("", {hosts.HOSTS: text}), family) or ()
+        text = etc.files.get(RESOLV_CONF, "")
+        yield from really(Etc("", {HOSTS: text}), family) or ()
 
     patch.setattr(hosts, "entries", entries)
 

@@ -8,14 +8,22 @@ from hypothesis import strategies as st
 from tests.unit.guest.guests import alone
 
 from halfopen.base.errors import MisuseError, NotPossibleHereError
-from halfopen.guest.libc import destinations, hosts, message, nss, resolvconf, tables
+from halfopen.guest.libc import destinations, digits, hosts, message, nss, resolvconf, tables
 from halfopen.guest.libc.destinations import Destination
 from halfopen.guest.libc.etc import Etc
 from halfopen.guest.libc.message import MalformedError
 from halfopen.guest.libc.nssdns import reverse_name
 from halfopen.guest.public import World
 from halfopen.scenario import zones
-from halfopen.scenario.etc import etc_of
+from halfopen.scenario.etc import (
+    HOST_CONF,
+    HOSTS,
+    NSSWITCH,
+    PROTOCOLS,
+    RESOLV_CONF,
+    SERVICES,
+    etc_of,
+)
 from halfopen.sockets.waiting import NotSimulatedError
 
 
@@ -39,7 +47,7 @@ _ALL: Final = frozenset({"SUCCESS", "NOTFOUND", "UNAVAIL", "TRYAGAIN"})
     ],
 )
 def test_the_sources_of_names(text: str, names: list[str]) -> None:
-    assert [source.name for source in nss.sources(etc(nss.NSSWITCH, text), "hosts")] == names
+    assert [source.name for source in nss.sources(etc(NSSWITCH, text), "hosts")] == names
 
 
 @pytest.mark.parametrize(
@@ -53,14 +61,14 @@ def test_the_sources_of_names(text: str, names: list[str]) -> None:
     ],
 )
 def test_where_it_ends(action: str, ends: set[str]) -> None:
-    first, second = nss.sources(etc(nss.NSSWITCH, f"hosts: dns {action} files\n"), "hosts")
+    first, second = nss.sources(etc(NSSWITCH, f"hosts: dns {action} files\n"), "hosts")
     assert [set(first.ends), set(second.ends)] == [ends, {"SUCCESS"}]
 
 
 @pytest.mark.parametrize("action", ["[SUCCESS=merge]", "[NEVER=return]"])
 def test_what_is_not_simulated_of_it(action: str) -> None:
     with pytest.raises(NotSimulatedError, match=r"nsswitch\.conf"):
-        nss.sources(etc(nss.NSSWITCH, f"hosts: dns {action} files\n"), "hosts")
+        nss.sources(etc(NSSWITCH, f"hosts: dns {action} files\n"), "hosts")
 
 
 # hosts and host.conf.
@@ -91,14 +99,14 @@ bad.address a
 def test_a_name_in_the_hosts_file(
     name: str, family: int, multi: str, addresses: tuple[str, ...]
 ) -> None:
-    here = Etc("h", {hosts.HOSTS: _HOSTS, hosts.HOST_CONF: f"order bind\nmulti {multi}\n"})
+    here = Etc("h", {HOSTS: _HOSTS, HOST_CONF: f"order bind\nmulti {multi}\n"})
     status, found = hosts.by_name(here, name, family)
     assert found is not None
     assert (status, found.addresses) == ("SUCCESS", addresses)
 
 
 def test_several_lines_are_one_host() -> None:
-    here = Etc("h", {hosts.HOSTS: _HOSTS, hosts.HOST_CONF: "multi on\n"})
+    here = Etc("h", {HOSTS: _HOSTS, HOST_CONF: "multi on\n"})
     _, found = hosts.by_name(here, "a", 2)
     assert found is not None
     assert (found.name, found.aliases) == ("a.example.org", ("a", "b", "A"))
@@ -117,14 +125,57 @@ def test_without_a_hosts_file() -> None:
 
 def test_reordering_is_not_simulated() -> None:
     with pytest.raises(NotSimulatedError, match="reorder on"):
-        hosts.is_multi(etc(hosts.HOST_CONF, "reorder on\n"))
+        hosts.is_multi(etc(HOST_CONF, "reorder on\n"))
+
+
+# Numbers, as tests/property/test_names.py holds them against glibc.
+
+
+@pytest.mark.parametrize(
+    ("text", "any_base", "known"),
+    [
+        ("80", False, (80, "")),
+        (" +80/tcp", False, (80, "/tcp")),
+        ("-80", False, (2**64 - 80, "")),
+        (str(2**64 - 1), False, (2**64 - 1, "")),
+        (str(2**64), False, (2**64 - 1, "")),
+        (f"-{2**64 - 1}", False, (1, "")),
+        (f"-{2**64}", False, (2**64 - 1, "")),
+        ("0x50", False, (0, "x50")),
+        ("0x50", True, (80, "")),
+        ("0120", True, (80, "")),
+        ("08", True, (0, "8")),
+        ("0x", True, (0, "x")),
+        ("-", True, None),
+        ("", False, None),
+    ],
+)
+def test_an_unsigned_long(text: str, any_base: bool, known: tuple[int, str] | None) -> None:
+    assert digits.strtoul(text, any_base=any_base) == known
+
+
+def test_a_line_of_a_table_has_numbers_of_32_bits() -> None:
+    here = Etc(
+        "pebble",
+        {
+            SERVICES: "a 0x50/tcp\nb 4294967295//udp\nc 4294967296/tcp\nd -80/tcp\ne 08/tcp\n",
+            PROTOCOLS: f"a +6\nb 4294967295\nc 4294967296\nd 6x\ne -{2**64 - 1}\n",
+        },
+    )
+    found = [tables.service_by_name(here, name, None) for name in "abcde"]
+    assert [each and (each.port, each.protocol) for each in found] == [
+        *((80, "tcp"), (65535, "udp")),
+        *(None, None, None),
+    ]
+    known = [tables.protocol_by_name(here, name) for name in "abcde"]
+    assert [each and each.number for each in known] == [6, -1, None, None, 1]
 
 
 # resolv.conf.
 
 
 def read(text: str, host: str = "pebble") -> resolvconf.ResolvConf:
-    return resolvconf.read(etc(resolvconf.RESOLV_CONF, text, host))
+    return resolvconf.read(etc(RESOLV_CONF, text, host))
 
 
 @pytest.mark.parametrize(
@@ -170,6 +221,8 @@ def test_search(text: str, host: str, search: tuple[str, ...]) -> None:
         ("ndots:99 timeout:99 attempts:99", (15, 30, 5)),
         ("ndots: timeout:x attempts:-1", (0, 0, -1)),
         ("ndots:2x nosuch", (2, 5, 2)),
+        ("ndots:-1 timeout:4294967297 attempts:-4294967295", (15, 1, 1)),
+        (f"ndots:{10**30} timeout:{10**30} attempts:-{10**30}", (15, -1, 0)),
     ],
 )
 def test_options(options: str, numbers: tuple[int, int, int]) -> None:
@@ -342,7 +395,7 @@ def test_how_far_an_address_reaches(address: str, scope: int) -> None:
 
 
 def test_a_service_by_name_and_port() -> None:
-    here = etc(tables.SERVICES, "pebble 70000/tcp stone\nbare 7\nbad 8 tcp\nworse x/tcp\n")
+    here = etc(SERVICES, "pebble 70000/tcp stone\nbare 7\nbad 8 tcp\nworse x/tcp\n")
     entry = tables.service_by_name(here, "stone", "tcp")
     assert entry is not None
     assert entry.port == 70000 & 0xFFFF

@@ -2,11 +2,11 @@
 
 import _socket
 import errno
-import re
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from halfopen.base.value import value
 from halfopen.guest.libc import destinations, hostent, hosts, nss, nssdns, tables
+from halfopen.guest.libc.digits import strtoul, to_int
 from halfopen.guest.libc.hosts import AF_INET, AF_INET6, Hostent, family_of, numeric
 from halfopen.guest.libc.words import (
     HOST_NOT_FOUND,
@@ -46,9 +46,7 @@ _FLAGS: Final = (
 )
 _MAPS: Final = int(_socket.AI_V4MAPPED)
 _ALL: Final = int(_socket.AI_ALL)
-_NUMBER: Final = re.compile(r"\s*([+-]?)(\d+)")
 _PORT_MAX: Final = 0xFFFF
-_ULONG_MAX: Final = (1 << 64) - 1
 
 
 @value
@@ -365,9 +363,5 @@ def _no_data(h_errno: int) -> int:
 
 def _number(service: str) -> int | None:
     """Read a port as strtoul does, into an int; None: it is a name."""
-    number = _NUMBER.fullmatch(service)
-    if number is None:
-        return None
-    size = min(int(number[2]), _ULONG_MAX)
-    whole = (-size if number[1] == "-" else size) & 0xFFFFFFFF
-    return whole - (1 << 32) if whole >> 31 else whole
+    known = strtoul(service)
+    return None if known is None or known[1] else to_int(known[0])

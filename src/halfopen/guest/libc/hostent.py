@@ -142,8 +142,8 @@ def _digits_and_dots(name: str, family: int) -> "Hostent | Literal[False] | None
 
 
 def aton(name: str) -> str | None:
-    """Read an address of IPv4 in any of its forms (inet_aton), with nothing behind it."""
-    if name != name.strip():
+    """Read an address of IPv4 in any of its forms, with nothing behind it (inet_aton_exact)."""
+    if name.split() != [name]:
         return None
     try:
         return _socket.inet_ntoa(_socket.inet_aton(name))

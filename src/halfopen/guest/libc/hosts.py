@@ -7,11 +7,10 @@ from typing import Final
 from halfopen.base.value import value
 from halfopen.guest.libc.etc import Etc
 from halfopen.guest.libc.words import HOST_NOT_FOUND, Status
+from halfopen.scenario.etc import HOST_CONF, HOSTS
 from halfopen.sockets.waiting import NotSimulatedError
 from halfopen.wire.address import LOOPBACK, LOOPBACK6, is_v6, unmapped
 
-HOSTS: Final = "/etc/hosts"
-HOST_CONF: Final = "/etc/host.conf"
 AF_INET: Final = int(_socket.AF_INET)
 AF_INET6: Final = int(_socket.AF_INET6)
 

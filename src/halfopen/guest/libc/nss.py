@@ -6,9 +6,9 @@ from typing import Final
 from halfopen.base.value import value
 from halfopen.guest.libc.etc import Etc
 from halfopen.guest.libc.words import Status
+from halfopen.scenario.etc import NSSWITCH
 from halfopen.sockets.waiting import NotSimulatedError
 
-NSSWITCH: Final = "/etc/nsswitch.conf"
 #: What holds where the file says nothing (Linux glibc nss_database_select_default).
 _DEFAULTS: Final = {"hosts": "files dns"}
 _STATUSES: Final[tuple[Status, ...]] = ("SUCCESS", "NOTFOUND", "UNAVAIL", "TRYAGAIN")

@@ -5,12 +5,13 @@ import re
 from typing import Final
 
 from halfopen.base.value import value
+from halfopen.guest.libc.digits import atoi
 from halfopen.guest.libc.etc import Etc
 from halfopen.guest.libc.hosts import AF_INET6, numeric
+from halfopen.scenario.etc import RESOLV_CONF
 from halfopen.sockets.waiting import NotSimulatedError
 from halfopen.wire.address import LOOPBACK
 
-RESOLV_CONF: Final = "/etc/resolv.conf"
 SERVERS_MAX: Final = 3
 TIMEOUT_S: Final = 5
 ATTEMPTS: Final = 2
@@ -27,7 +28,6 @@ _FLAGS: Final = (
     "trust-ad",
     "no-aaaa",
 )
-_NUMBER: Final = re.compile(r"\s*([+-]?\d+)")
 
 
 @value
@@ -77,7 +77,7 @@ def read(etc: Etc) -> ResolvConf:
     return ResolvConf(
         servers=tuple(servers[:SERVERS_MAX]) or (Server(address=LOOPBACK),),
         search=tuple(search),
-        ndots=numbers["ndots"],
+        ndots=numbers["ndots"] & _LIMITS["ndots"],  # a field of four bits
         timeout=numbers["timeout"],
         attempts=numbers["attempts"],
         flags=frozenset(flags),
@@ -99,8 +99,7 @@ def _set_options(words: list[str], numbers: dict[str, int], flags: set[str]) -> 
     for word in words:
         name, colon, value_ = word.partition(":")
         if colon and name in _LIMITS:
-            known = _NUMBER.match(value_)
-            numbers[name] = min(int(known[1]) if known else 0, _LIMITS[name])
+            numbers[name] = min(atoi(value_), _LIMITS[name])
             continue
         for flag in _FLAGS:
             if word.startswith(flag):

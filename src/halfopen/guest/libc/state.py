@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 from halfopen.guest import fence, tasks
 from halfopen.guest.libc import resolvconf
 from halfopen.guest.libc.destinations import Destination
+from halfopen.guest.libc.digits import strtou32
 from halfopen.guest.libc.hosts import family_of
 from halfopen.sockets.names import needs_zone
 from halfopen.sockets.waiting import NotSimulatedError
@@ -94,7 +95,8 @@ class Libc:
         interfaces = self.interfaces()
         if needs_zone(address) and text in interfaces:
             return interfaces[text]
-        return int(text) if text.isascii() and text.isdigit() else None
+        known = strtou32(text) if text.isascii() and text.isdigit() else None
+        return None if known is None else known[0]
 
     def zone(self, address: str, text: str) -> int:
         """The same, where what is none does not matter."""

@@ -1,15 +1,10 @@
 """/etc/services and /etc/protocols (glibc nss_files/files-service.c, files-proto.c)."""
 
-import re
-from typing import Final
-
 from halfopen.base.value import value
 from halfopen.guest.libc import nss
+from halfopen.guest.libc.digits import strtou32, to_int
 from halfopen.guest.libc.etc import Etc
-
-SERVICES: Final = "/etc/services"
-PROTOCOLS: Final = "/etc/protocols"
-_PORT: Final = re.compile(r"[+-]?(\d+)(/?)(\S*)")
+from halfopen.scenario.etc import PROTOCOLS, SERVICES
 
 
 @value
@@ -35,21 +30,30 @@ def services(etc: Etc) -> list[Servent]:
     """Read the services, where /etc/nsswitch.conf says that the file is asked."""
     found = []
     for name, port, *aliases in _rows(etc, "services", SERVICES):
-        match = _PORT.fullmatch(port)
-        if match and (match[2] or not (match[3] or aliases)):
-            number = min(int(match[1]), 0xFFFFFFFF) & 0xFFFF
-            entry = Servent(name=name, port=number, protocol=match[3], aliases=tuple(aliases))
+        known = strtou32(port, any_base=True)
+        if known is None:
+            continue
+        number, rest = known
+        if rest.startswith("/") or not (rest or aliases):
+            entry = Servent(
+                name=name,
+                port=number & 0xFFFF,
+                protocol=rest.lstrip("/"),
+                aliases=tuple(aliases),
+            )
             found.append(entry)
     return found
 
 
 def protocols(etc: Etc) -> list[Protoent]:
     """Read the protocols, as ``services`` does."""
-    return [
-        Protoent(name=name, number=int(number), aliases=tuple(aliases))
-        for name, number, *aliases in _rows(etc, "protocols", PROTOCOLS)
-        if number.isascii() and number.isdigit()
-    ]
+    found = []
+    for name, text, *aliases in _rows(etc, "protocols", PROTOCOLS):
+        known = strtou32(text)
+        if known is not None and not known[1]:
+            number = to_int(known[0])
+            found.append(Protoent(name=name, number=number, aliases=tuple(aliases)))
+    return found
 
 
 def service_by_name(etc: Etc, name: str, protocol: str | None) -> Servent | None:
