@@ -149,6 +149,7 @@ def set_sysctl(name: str, setting: int | str) -> None:
 
     Raises NotPossibleHereError where this kernel has no such name.
     """
+    assert name.startswith("net."), f"{name} is the whole machine's, not a namespace's"
     path = Path("/proc/sys", *name.split("."))
     try:
         path.write_text(f"{setting}\n", encoding="ascii")
