@@ -31,6 +31,7 @@ def _row(row: RowRun, language: Language) -> dict[str, Any]:
         "note": language.note(row.line),
         "verdict": row.verdict,
         "answer": language.answer(row),
+        "more": language.more(row),
         "scenarios": [_scenario(row, run, language) for run in row.runs],
     }
 

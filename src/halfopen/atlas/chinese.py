@@ -24,7 +24,10 @@ class Chinese:
 
     code = "zh"
     option = " --lang zh"
-    legend = "模拟：已运行/全部变体；内核：其中 Linux 运行过的，有多少一致"
+    legend = (
+        "模拟：已运行/全部变体；内核：其中 Linux 运行过的，有多少一致；"
+        "一行的全部内容：halfopen ask N07 --lang zh"
+    )
     world = "模拟"
     open = VERDICTS["open"]
     next = "接着看："
@@ -52,6 +55,10 @@ class Chinese:
     def answer(self, row: RowRun) -> str:
         """Answer it, or say how it failed."""
         return row.failed or row.answer.zh
+
+    def more(self, row: RowRun) -> str:
+        """Say what there is beside the answer for who reads this one row, or ""."""
+        return "" if row.failed else row.answer.more_zh
 
     def note(self, line: Line) -> str:
         """Say what the line of the notes says."""

@@ -16,7 +16,10 @@ class English:
 
     code = "en"
     option = ""
-    legend = "world: variants run/in all; kernel: how many of those that Linux has run agree"
+    legend = (
+        "world: variants run/in all; kernel: how many of those that Linux has run agree; a row in"
+        " full, with its runs: halfopen ask N07"
+    )
     world = "world"
     open = "open"
     next = "Next: "
@@ -44,6 +47,10 @@ class English:
     def answer(self, row: RowRun) -> str:
         """Answer it, or say how it failed."""
         return row.failed or row.answer.text
+
+    def more(self, row: RowRun) -> str:
+        """Say what there is beside the answer for who reads this one row, or ""."""
+        return "" if row.failed else row.answer.more
 
     def note(self, line: Line) -> str:
         """Say what the line of the notes says."""

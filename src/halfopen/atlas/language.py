@@ -56,6 +56,9 @@ class Language(Protocol):
     def answer(self, row: RowRun) -> str:
         """Answer it, or say how it failed."""
 
+    def more(self, row: RowRun) -> str:
+        """Say what there is beside the answer for who reads this one row, or ""."""
+
     def note(self, line: Line) -> str:
         """Say what the line of the notes says."""
 

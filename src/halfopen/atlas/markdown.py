@@ -37,6 +37,8 @@ def _row(row: RowRun, kernel: str, language: Language) -> list[str]:
         verdict += f" · {language.world} {world_cell(row)}"
         verdict += f" · {kernel}{language.colon}{kernel_cell(row, language)}"
         answer = ["", _escaped(language.answer(row))]
+        if more := language.more(row):
+            answer += ["", _escaped(more)]
         why = ["", _escaped(language.colon.join(language.why(row.note.why)))]
     quoted = [_escaped(language.colon.join(each)) for each in language.notes(row.line)]
     note = ["", "\n>\n".join(f"> {text}" for text in quoted)]

@@ -30,6 +30,8 @@ def row_page(
     if row.note is None:
         return [*lines, "", *fold(language.note(row.line), _WIDTH), "", language.unanswered]
     lines += fold(language.answer(row), _WIDTH)
+    if more := language.more(row):
+        lines += ["", *fold(more, _WIDTH)]
     lines += ["", *fold(language.colon.join(language.notes(row.line)[0]), _WIDTH)]
     lines += ["", *_variants(row, language)]
     number, most = (variant, "") if variant is not None else choose(row.runs, asked, row.note.tells)

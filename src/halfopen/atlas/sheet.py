@@ -23,7 +23,7 @@ _VERDICTS: Final = ("confirmed", "refuted", "qualified", "answered", "failed", "
 
 def sheet(rows: Sequence[RowRun], *, cpu_s: float, language: Language = ENGLISH) -> list[str]:
     """Write the sheet; the runs took ``cpu_s`` seconds of CPU time."""
-    lines = [language.legend]
+    lines = fold(language.legend, _WIDTH)
     section = ""
     kernel = kernel_name(rows)
     for row in rows:
@@ -45,7 +45,7 @@ def _row(row: RowRun, language: Language) -> list[str]:
     if row.note is None:
         return [_in_columns(pieces[0], "-", language.open), *pieces[1:]]
     head = _in_columns(pieces[0], world_cell(row), kernel_cell(row, language))
-    return [head, *pieces[1:], *_answer(row, language), *_replay(row, language)]
+    return [head, *pieces[1:], *answer_lines(row, language), *_replay(row, language)]
 
 
 def world_cell(row: RowRun) -> str:
@@ -62,7 +62,8 @@ def kernel_cell(row: RowRun, language: Language = ENGLISH) -> str:
     return language.agreement(agreed=agreed, differ=differ, missing=missing)
 
 
-def _answer(row: RowRun, language: Language) -> list[str]:
+def answer_lines(row: RowRun, language: Language) -> list[str]:
+    """Write verdict and answer as they stand on the sheet."""
     lead = " " * _VERDICT + pad(language.verdict(row.verdict), _ANSWER - _VERDICT)
     return fold(language.answer(row), _WIDTH, first=lead, then=" " * _ANSWER)
 

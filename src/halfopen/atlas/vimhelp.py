@@ -96,6 +96,8 @@ def _row(row: RowRun, tags: Sequence[str], kernel: str, language: Language) -> l
         lines.append(verdict)
     else:
         lines += _labelled(verdict, language.answer(row))
+        if more := language.more(row):
+            lines += ["", *_labelled("", more)]
     lines.append("")
     for label, text in language.notes(row.line):
         lines += _labelled(label, text)

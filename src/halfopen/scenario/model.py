@@ -156,14 +156,18 @@ class Variant:
 
 @value
 class Answer:
-    """What the runs say: a verdict on the note and a sentence whose figures come from the runs.
+    """What the runs say: a verdict on the note and sentences whose figures come from the runs.
 
-    ``zh``: the same in Chinese, the language of the notes.
+    ``text`` stands on the sheet: the answer, in eight lines at most. ``more``: what the reader of
+    this one row is told beside it. ``zh`` and ``more_zh``: the same in Chinese, the language of the
+    notes.
     """
 
     verdict: Verdict
     text: str
     zh: str
+    more: str = ""
+    more_zh: str = ""
 
 
 @value

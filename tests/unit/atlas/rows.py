@@ -1,6 +1,7 @@
 """A small note, and arms whose runs are made by hand, for the tests of sheets and pages."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from tests.unit.atlas.traces import Made
 
@@ -50,6 +51,10 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
         text=f"ECONNREFUSED in {len(runs)} runs.",
         zh=f"{len(runs)} 次运行得到 ECONNREFUSED。",
     )
+
+
+def answer_and_more(runs: Mapping[str, Trace]) -> Answer:
+    return replace(answer(runs), more="A port counts.", more_zh="端口算数。")
 
 
 def note(answered: Callable[[Mapping[str, Trace]], Answer] = answer) -> Note:

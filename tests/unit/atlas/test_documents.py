@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
-from tests.unit.atlas.rows import MadeArms, note
+from tests.unit.atlas.rows import MadeArms, answer_and_more, note
 
 from halfopen.atlas.chinese import CHINESE
 from halfopen.atlas.english import ENGLISH
@@ -90,6 +90,17 @@ Why: RFC 9293 3.10.7.3; Linux `tcp_reset`"""
     )
     assert "\n1 row: 1 confirmed, 0 refuted, 0 qualified, 0 answered, 0 open.\n" in text
     assert "\nKernel column: recorded 2026-11-22 on Linux 6.18" in text
+
+
+@LANGUAGES
+def test_documents_say_what_there_is_beside_an_answer(language: Language) -> None:
+    told = run_row(BY_ID["N18"], note(answer_and_more), MadeArms(), seed=1)
+    more = language.more(told)
+    assert more in {"A port counts.", "端口算数。"}
+    lines = markdown([told], language)
+    assert lines[lines.index(more) - 2] == language.answer(told)
+    lines = vimhelp([told], language)
+    assert lines[lines.index(" " * 12 + more) - 2].endswith(language.answer(told))
 
 
 def test_markdown_in_chinese_has_the_original_first() -> None:

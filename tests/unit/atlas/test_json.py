@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
-from tests.unit.atlas.rows import MadeArms, note
+from tests.unit.atlas.rows import MadeArms, answer, answer_and_more, note
 from tests.unit.atlas.traces import Made
 
 from halfopen.atlas.as_json import arm_json, rows_json, schema
@@ -81,6 +81,14 @@ def test_row_says_what_the_arms_did_and_whether_they_agree() -> None:
             "blocked_ns": 20 * MS,
         }
     ]
+
+
+def test_row_says_what_there_is_beside_its_answer() -> None:
+    rows = [
+        run_row(BY_ID["N18"], note(judged), MadeArms(), seed=1)
+        for judged in (answer, answer_and_more)
+    ]
+    assert [row["more"] for row in rows_json(rows)["notes"]] == ["", "A port counts."]
 
 
 def test_broken_scenario_is_marked_and_the_others_are_there() -> None:

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 
-from tests.unit.atlas.rows import MadeArms, note, variant
+from tests.unit.atlas.rows import MadeArms, answer_and_more, note, variant
 
 from halfopen.atlas.row import row_page
 from halfopen.atlas.runs import RowRun, run_row, short_release
@@ -62,16 +62,25 @@ def test_what_the_notes_do_not_ask_is_counted_for_itself() -> None:
 
 def test_answered_row_says_verdict_and_how_well_it_is_known() -> None:
     lines = sheet([row()], cpu_s=0)
-    assert lines[3:5] == [
+    assert lines[4:6] == [
         "N18  connect to a port where nobody listens             4/4     4 agree",
         "     confirmed  ECONNREFUSED in 4 runs.",
     ]
 
 
+def test_what_is_said_beside_an_answer_stands_on_the_page_of_its_row_alone() -> None:
+    told = run_row(BY_ID["N18"], note(answer_and_more), MadeArms(), seed=7)
+    assert "A port counts." not in "\n".join(sheet([told], cpu_s=0))
+    assert "\nECONNREFUSED in 4 runs.\n\nA port counts.\n\nThe note: " in page(told)
+    broken = run_row(BY_ID["N18"], note(answer_and_more), MadeArms(breaks=SECOND), seed=7)
+    assert "A port counts." not in page(broken)
+
+
 def test_sheet_explains_its_columns_before_them() -> None:
     lines = sheet([row()], cpu_s=0)
-    assert lines[:3] == [
-        "world: variants run/in all; kernel: how many of those that Linux has run agree",
+    assert lines[:4] == [
+        "world: variants run/in all; kernel: how many of those that Linux has run agree;",
+        "a row in full, with its runs: halfopen ask N07",
         "",
         f"{BY_ID['N18'].section:<56}world   kernel 6.18",
     ]
