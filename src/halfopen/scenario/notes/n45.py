@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
-from halfopen.base.units import MINUTE, MS, show_duration
+from halfopen.base.units import MINUTE, MS, S, show_duration
 from halfopen.record.events import CallEntry, Mark
 from halfopen.record.faults import CableOut
 from halfopen.record.query import Call, calls
@@ -26,7 +26,6 @@ from halfopen.scenario.model import (
     Variant,
     each,
 )
-from halfopen.scenario.notes.pair import marked
 
 SERVER: Final = "server"
 RESTARTED: Final = "restarted"
@@ -160,21 +159,22 @@ def client(lab: Lab) -> None:
 
 # How long it takes without the options.
 
-EVERY: Final = 1.0
-LONGEST: Final = 100
+#: Seconds after the old socket is as the variant wants it. It stays for 60 s, and then to the next
+#: slot of the timer wheel; these are 2.048 s apart: no try falls in there, where chance decides.
+LOOKS: Final = (1.0, 30.0, 59.0, 63.0)
 
 
 def retries(lab: Lab) -> None:
-    """Bind again and again, without any option, until that works."""
-    for _ in range(LONGEST):
+    """Bind at certain times, without any option, until that works."""
+    began = time.monotonic()
+    for look in LOOKS:
+        time.sleep(began + look - time.monotonic())
         sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
             sock.bind((lab.address(SERVER), PORT))
         except OSError:
             sock.close()
-            time.sleep(EVERY)
         else:
-            lab.mark("bound at last")
             break
     time.sleep(EVER)
 
@@ -349,7 +349,7 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     assert "SO_REUSEPORT" in listening["SO_REUSEPORT"], listening
     for variant in _RESTARTS:
         _serves(variant, runs[variant.name])
-    waits = [_waited(runs[variant.name]) for variant in _LONG]
+    ((held, free),) = {_held(runs[variant.name]) for variant in _LONG}
     chosen = [runs[f"two listeners={which}"] for which in GROUPS]
     assert all(_ready(call) for call in _selects(chosen[0])), "each has some"
     same = _selects(chosen[1])
@@ -359,30 +359,37 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     return Answer(
         verdict="qualified",
         text=(
-            "Yes, if both the old and the new socket had the option: with SO_REUSEADDR on both "
-            f"(or SO_REUSEPORT on both) bind and listen succeed whichever of {len(gone)} states "
-            f"the old connection is in ({'; '.join(gone)}); with it on one of them only, bind "
-            f"succeeds in {reuse} of 2 cases (EADDRINUSE). What the old one's listener set is "
-            "inherited by its connections, and may be set after its bind. A socket that still "
-            "listens keeps the port from SO_REUSEADDR; with SO_REUSEPORT on both, both listen. "
-            "The new server gets the new connections. Without an option a TIME-WAIT holds the "
-            f"port for {show_duration(waits[0])}, an orphan in FIN-WAIT-2 for "
-            f"{show_duration(waits[1])}. Two listeners with SO_REUSEPORT share the connections "
-            f"({MANY} reach both), by addresses and ports: {len(same)} connects of one client "
-            "from one port reach the same one. If one is closed, who waits in its queue is reset "
-            f"({reset.errno}), not handed to the other."
+            "Yes, if both the old and the new socket have the option: SO_REUSEADDR on both, or "
+            f"SO_REUSEPORT on both. Then bind and listen succeed whichever of {len(gone)} states "
+            "the old connection is in, TIME-WAIT among them. With it on one of them only, bind "
+            f"succeeds in {reuse} of 2 cases (EADDRINUSE). A socket that still listens keeps the "
+            "port from SO_REUSEADDR; with SO_REUSEPORT on both, both listen. Without an option the "
+            f"port is held for a minute: bind fails after {show_duration(held)} and works after "
+            f"{show_duration(free)}."
         ),
         zh=(
-            "可以，但新旧两个套接字都要设选项：都设了 SO_REUSEADDR（或都设了 SO_REUSEPORT）时，"
-            f"不论旧连接处于 {len(gone)} 种状态中的哪一种（{'；'.join(gone)}），"
-            f"bind 和 listen 都成功；只有一方设了，bind 得 EADDRINUSE（2 次中成功 {reuse} 次）。"
-            "监听套接字上设的选项由其连接继承，在它 bind 之后设也行。"
-            "仍在监听的套接字，SO_REUSEADDR 拿不走它的端口；双方都设 SO_REUSEPORT 则两个都能监听。"
-            "新连接归新的服务器。不设选项时，TIME-WAIT 占住端口 "
-            f"{show_duration(waits[0])}，FIN-WAIT-2 的孤儿 {show_duration(waits[1])}。"
-            f"两个设了 SO_REUSEPORT 的监听者按地址和端口分担连接（{MANY} 个连接两边都有）："
-            f"同一客户端从同一端口连 {len(same)} 次，总是同一个收到。"
-            f"关闭其中一个，它队列中的连接被复位（{reset.errno}），不会转给另一个。"
+            "可以，但新旧两个套接字都要设选项：都设 SO_REUSEADDR，或都设 SO_REUSEPORT。这时不论旧连"
+            f"接处于 {len(gone)} 种状态中的哪一种（包括 TIME-WAIT），bind 和 listen 都成功。只有一"
+            f"方设了，bind 得到 EADDRINUSE（2 种情形中成功 {reuse} 种）。仍在监听的套接字，"
+            "SO_REUSEADDR 拿不走它的端口；双方都设 SO_REUSEPORT 则两个都能监听。不设选项时端口被占"
+            f"住一分钟：{show_duration(held)} 后 bind 仍失败，{show_duration(free)} 后成功。"
+        ),
+        more=(
+            f"The states: {'; '.join(gone)}. The option is inherited from the listener by its "
+            "connections, and may be set after its bind. The new server gets the new connections. "
+            "The minute is that of TIME-WAIT, and of tcp_fin_timeout for an orphan in FIN-WAIT-2, "
+            "rounded up to a slot of the kernel's timers. Two listeners with SO_REUSEPORT share "
+            f"the connections ({MANY} reach both) by addresses and ports: {len(same)} connects of "
+            "one client from one port reach the same one. If one is closed, who waits in its queue "
+            f"is reset ({reset.errno}), not handed to the other."
+        ),
+        more_zh=(
+            f"这些状态是：{'；'.join(gone)}。监听套接字上设的选项由其连接继承，在它 bind 之后设也"
+            "行。新连接归新的服务器。一分钟是 TIME-WAIT 的时间，对 FIN-WAIT-2 的孤儿连接则是 "
+            "tcp_fin_timeout，都向上取整到内核定时器的一格。两个设了 SO_REUSEPORT 的监听套接字按地"
+            f"址和端口分担连接（{MANY} 个连接两边都有）：同一客户端从同一端口连 {len(same)} 次，总"
+            f"是同一个收到。关闭其中一个，等在它队列里的连接被重置（{reset.errno}），不会转给另一"
+            "个。"
         ),
     )
 
@@ -425,10 +432,14 @@ def _serves(variant: Variant, trace: Trace) -> None:
         assert accepted[-1].errno is None, f"{variant.name}: the new server accepts"
 
 
-def _waited(trace: Trace) -> int:
-    """Say how long after the old socket's end a new one could bind without options."""
+def _held(trace: Trace) -> tuple[int, int]:
+    """Say how long the old socket held the port at least, and after how long it did not."""
     ended = max(call.t_ns for call in calls(trace, process=SERVER, call="close"))
-    return round((marked(trace, RESTARTED, "bound at last") - ended) / 1e9) * 10**9
+    binds = calls(trace, process=RESTARTED, call="bind")
+    *in_vain, last = [(round((call.t_ns - ended) / 1e9) * S, call.errno) for call in binds]
+    assert {errno for _, errno in in_vain} == {"EADDRINUSE"}
+    assert last[1] is None, "bound at last"
+    return in_vain[-1][0], last[0]
 
 
 def _selects(trace: Trace) -> list[Call]:
