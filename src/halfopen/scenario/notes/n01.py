@@ -142,33 +142,37 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     return Answer(
         verdict="answered",
         text=(
-            "No, they are not sent. Each ACK offers the room that is left as the window; a full "
-            f"buffer (after {min(held['SO_RCVBUF 8192'])} octets with SO_RCVBUF 8192, "
-            f"{max(held['default'])} by default) offers 0, and the sender keeps the rest to "
-            f"itself ({closed} runs) and asks again {show_duration(min(probed))} later, and ever "
-            f"more rarely. A reader that comes late gets everything, in order ({whole} runs). But "
-            "the window counts octets, the buffer memory, and a small segment takes many times "
-            "what it carries. Where SO_RCVBUF forbids the buffer to grow, Linux first copies what "
-            f"is there closely together, and then drops: {dropped['SO_RCVBUF 0']} segments here, "
-            "although they lay in the window (SO_RCVBUF 0; none with 8192 or by default); an ACK "
-            "that closes the window answers each at once, and they are sent again later. What "
-            f"comes when the window is closed is dropped and answered with an ACK ({len(forged)} "
-            "forged segments)."
+            "No: what does not fit is not sent. Each ACK offers the room that is left as the "
+            f"window. A full buffer ({max(held['default'])} octets by default, "
+            f"{min(held['SO_RCVBUF 8192'])} with SO_RCVBUF 8192) offers 0; the sender then keeps "
+            f"the rest ({closed} runs) and asks again, first after {show_duration(min(probed))}. A "
+            f"reader that comes late gets everything, in order ({whole} runs). Only very small "
+            "segments in a buffer that SO_RCVBUF keeps very small are dropped "
+            f"({dropped['SO_RCVBUF 0']} with SO_RCVBUF 0), and sent again later."
         ),
         zh=(
-            "不会被丢弃：满了之后的数据根本不会发出来。每个 ACK 都把剩余的空间作为窗口通告给对方；"
-            f"缓冲区满时（SO_RCVBUF 为 8192 时在 {min(held['SO_RCVBUF 8192'])} 字节之后，"
-            f"默认时在 {max(held['default'])} 字节之后）通告的窗口为 0，"
-            f"发送方把其余数据留在自己这边（{closed} 次运行），"
-            f"{show_duration(min(probed))} 后再来询问，以后越问越稀。"
-            f"读得晚的程序照样按顺序读到全部数据（{whole} 次运行）。"
-            "但是窗口按字节计，缓冲区按内存计，小报文段占的内存是它所带数据的许多倍。"
-            "如果 SO_RCVBUF 不许缓冲区增长，"
-            "Linux 先把已有的数据紧凑地拷到一起，然后才丢弃："
-            f"这里丢了 {dropped['SO_RCVBUF 0']} 个报文段，尽管它们落在窗口之内"
-            "（SO_RCVBUF 为 0 时；8192 或默认值时一个也没有）；"
-            "每一个都立即得到一个关闭窗口的 ACK，稍后会重传。"
-            f"窗口关闭时到来的数据被丢弃，并以一个 ACK 回应（{len(forged)} 个伪造的报文段）。"
+            "不会：装不下的数据根本不会发出来。每个 ACK 都把剩余的空间作为窗口通告给对端。缓冲区满"
+            f"时（默认 {max(held['default'])} 字节，SO_RCVBUF 为 8192 时 "
+            f"{min(held['SO_RCVBUF 8192'])} 字节）通告的窗口为 0；发送方留住其余数据（{closed} 次运"
+            f"行），再来询问，第一次在 {show_duration(min(probed))} 之后。读得晚的程序照样按顺序读"
+            f"到全部数据（{whole} 次运行）。只有 SO_RCVBUF 把缓冲区限得很小、来的又是很小的报文段时"
+            f"才会丢弃（SO_RCVBUF 为 0 时丢了 {dropped['SO_RCVBUF 0']} 个），稍后重传。"
+        ),
+        more=(
+            "Why they are dropped: the window counts octets, the buffer memory, and a small "
+            "segment takes many times what it carries. Where SO_RCVBUF forbids the buffer to grow, "
+            "Linux first copies what is there closely together, and then drops what comes, "
+            "although it lies in the window; an ACK that closes the window answers each at once. "
+            "With SO_RCVBUF 8192 or by default none is dropped. What comes when the window is "
+            f"closed is dropped too, and answered with an ACK ({len(forged)} forged segments). The "
+            "sender asks ever more rarely."
+        ),
+        more_zh=(
+            "为什么会丢弃：窗口按字节计，缓冲区按内存计，小报文段占的内存是它所带数据的许多倍。如"
+            "果 SO_RCVBUF 不许缓冲区增长，Linux 先把已有的数据紧凑地拷到一起，然后丢弃再来的，尽管"
+            "它落在窗口之内；每一个都立即得到一个关闭窗口的 ACK。SO_RCVBUF 为 8192 或默认值时一个也"
+            f"没有丢弃。窗口关闭时到来的数据也被丢弃，并以一个 ACK 回应（{len(forged)} 个伪造的报文"
+            "段）。发送方的询问越来越稀。"
         ),
     )
 
