@@ -219,35 +219,41 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     return Answer(
         verdict="answered",
         text=(
-            "No. Write takes what both buffers hold "
-            f"({small} octets were taken with SO_RCVBUF and SO_SNDBUF {SMALL}, {default} by "
-            f"default), and then a blocking write waits ({blocked} runs; "
-            f"{show_duration(told['ever'])} long in one, the window being probed and the probes "
-            "answered), a non-blocking one gives EAGAIN, settimeout TimeoutError after "
-            f"{span(patience['settimeout'])}, SO_SNDTIMEO EAGAIN, or how much it took, after "
-            f"{span(patience['SO_SNDTIMEO'])}: the connection lives, and goes on when the peer "
-            "reads. It fails for other reasons: the reader is killed: ECONNRESET "
-            f"({show_duration(told['killed'])} after); its host is silent: ETIMEDOUT "
-            f"({show_duration(told['silent'])} after, by tcp_retries2); TCP_USER_TIMEOUT is over, "
-            "although the peer answers: ETIMEDOUT. Closed with data unsent, the kernel goes on for "
-            "the orphan: a late reader gets all of it; if it never reads, the kernel gives up "
-            f"after {show_duration(lives['default'])} ({show_duration(lives['fast'])} with "
-            "tcp_rto_max_ms = 1000), and tells nobody."
+            f"No. Write takes what both buffers hold ({default} octets by default, {small} with "
+            f"SO_RCVBUF and SO_SNDBUF {SMALL}). Then a blocking write waits, "
+            f"{show_duration(told['ever'])} in one run; a non-blocking one gives EAGAIN, "
+            "settimeout TimeoutError after its time, SO_SNDTIMEO EAGAIN or how much it took. The "
+            "connection lives, and goes on when the peer reads. What does fail a write: the reader "
+            f"is killed (ECONNRESET, {show_duration(told['killed'])} after), its host is silent "
+            f"(ETIMEDOUT, {show_duration(told['silent'])} after), TCP_USER_TIMEOUT is over."
         ),
         zh=(
-            "不会。write 接受两边缓冲区装得下的数据"
-            f"（SO_RCVBUF 和 SO_SNDBUF 为 {SMALL} 时接受了 {small} 字节，默认时 {default} 字节），"
-            f"然后阻塞的 write 等待（{blocked} 次运行；其中一次等了 {show_duration(told['ever'])}，"
-            "期间窗口一直被探测，探测也都得到回应），非阻塞的 write 返回 EAGAIN，"
-            f"settimeout 在 {span_zh(patience['settimeout'])} 后给出 TimeoutError，"
-            f"SO_SNDTIMEO 在 {span_zh(patience['SO_SNDTIMEO'])} 后返回 EAGAIN 或已接受的字节数："
-            "连接还在，对端一读就继续。它只因别的原因失败：读的一方被杀死：ECONNRESET"
-            f"（{show_duration(told['killed'])} 后）；对方主机没有声息：ETIMEDOUT"
-            f"（{show_duration(told['silent'])} 后，由 tcp_retries2 决定）；"
-            "TCP_USER_TIMEOUT 到期：ETIMEDOUT，尽管对端一直在回应。"
-            "关闭时还有数据没有发出，内核就替这个孤儿连接继续发送：读得晚的一方能得到全部数据；"
-            f"如果它一直不读，内核在 {show_duration(lives['default'])} 后放弃"
-            f"（tcp_rto_max_ms = 1000 时 {show_duration(lives['fast'])}），并且不告诉任何人。"
+            f"不会。write 接受两边缓冲区装得下的数据（默认 {default} 字节，SO_RCVBUF 和 SO_SNDBUF "
+            f"为 {SMALL} 时 {small} 字节）。此后阻塞的 write 等待，其中一次等了 "
+            f"{show_duration(told['ever'])}；非阻塞的返回 EAGAIN；settimeout 到时抛出 "
+            "TimeoutError；SO_SNDTIMEO 到时返回 EAGAIN 或已接受的字节数。连接还在，对端一读就继续。"
+            f"会使 write 出错的是：读的一方被杀死（ECONNRESET，{show_duration(told['killed'])} "
+            f"后）、对端主机没有声息（ETIMEDOUT，{show_duration(told['silent'])} 后）、"
+            "TCP_USER_TIMEOUT 到期。"
+        ),
+        more=(
+            f"A blocking write waited to the end of {blocked} runs; the window was probed all the "
+            "time, and the probes were answered. settimeout ended it after "
+            f"{span(patience['settimeout'])}, SO_SNDTIMEO after {span(patience['SO_SNDTIMEO'])}. "
+            "How long a silent host is waited for is set by tcp_retries2; TCP_USER_TIMEOUT ends it "
+            "with ETIMEDOUT although the peer answers every probe. If the writer closes with data "
+            "unsent, the kernel goes on for the orphan: a late reader gets all of it; if it never "
+            f"reads, the kernel gives up after {show_duration(lives['default'])} "
+            f"({show_duration(lives['fast'])} with tcp_rto_max_ms = 1000), and tells nobody."
+        ),
+        more_zh=(
+            f"阻塞的 write 在 {blocked} 次运行中一直等到运行结束；期间窗口一直被探测，探测也都得到"
+            f"回应。settimeout 在 {span_zh(patience['settimeout'])} 后结束它，SO_SNDTIMEO "
+            f"在 {span_zh(patience['SO_SNDTIMEO'])} 后。对没有声息的主机等多久由 tcp_retries2 决"
+            "定；TCP_USER_TIMEOUT 到期时得到 ETIMEDOUT，尽管对端回应了每个探测。关闭时还有数据没有"
+            "发出，内核就替这个孤儿连接继续发送：读得晚的一方能得到全部数据；如果它一直不读，内核"
+            f"在 {show_duration(lives['default'])} 后放弃（tcp_rto_max_ms = 1000 时 "
+            f"{show_duration(lives['fast'])}），并且不告诉任何人。"
         ),
     )
 
