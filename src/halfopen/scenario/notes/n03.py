@@ -240,27 +240,31 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     return Answer(
         verdict="qualified",
         text=(
-            f"Yes: a FIN in {fins} closes, whichever side closes first, or both at once; also by "
-            "exit, by shutdown(SHUT_WR), and behind data that still wait to be sent, while close "
-            f"returns at once. But in {resets} closes an RST: where the closer had left data "
-            "unread, where more came after its close, or SO_LINGER is 0. And nothing is sent while "
-            "a duplicate of the descriptor is open (the FIN came with the last close, "
-            f"{span(held)} later). Who sends the first FIN is in TIME-WAIT then ({waiting} sides), "
-            f"for {span(lasts)}; both are where the two crossed. With the cable out, close returns "
-            "at once too, and the kernel repeats "
-            f"the FIN for {show_duration(default)} (tcp_orphan_retries; {show_duration(short)} "
-            "with 1): plugged in again in that time the peer reads the end, later it gets "
-            "ECONNRESET when it writes."
+            f"Yes, normally: a FIN in {fins} closes, whichever side closes first, also by exit and "
+            "by shutdown(SHUT_WR), and behind data that still wait; close returns at once. But in "
+            f"{resets} closes an RST: the closer had left data unread, more came after its close, "
+            "or SO_LINGER is 0. And nothing is sent while a duplicate of the descriptor is open. "
+            f"Who sends the first FIN is in TIME-WAIT then, for a minute ({span(lasts)})."
         ),
         zh=(
-            f"会：{fins} 次关闭发出的是 FIN，不论哪一边先关，还是两边同时关；exit、"
-            "shutdown(SHUT_WR) 也一样，还有数据等着发送时 FIN 排在数据后面，而 close 立即返回。"
-            f"但有 {resets} 次关闭发出的是 RST：关闭方还有未读的数据，close 之后又有数据到来，"
-            "或者 SO_LINGER 为 0。描述符还有副本打开时什么也不发（FIN 随最后一次 close 发出，晚了 "
-            f"{span_zh(held)}）。先发 FIN 的一方随后处于 TIME-WAIT（{waiting} 方），持续 "
-            f"{span_zh(lasts)}；两个 FIN 相遇时双方都是。网线拔掉时 close 也立即返回，内核重传 FIN "
-            f"长达 {show_duration(default)}（tcp_orphan_retries；为 1 时 {show_duration(short)}）："
-            "在这段时间内重新插上，对端读到结束；更晚则对端写的时候得到 ECONNRESET。"
+            f"正常情况下会：{fins} 次关闭发出的是 FIN，不论哪一边先关，exit 和 shutdown(SHUT_WR) 也"
+            f"一样；还有数据等着时 FIN 排在数据后面，close 立即返回。但有 {resets} 次关闭发出的是 "
+            "RST：关闭方还有未读的数据，close 之后又有数据到来，或者 SO_LINGER 为 0。描述符还有副本"
+            f"打开时什么也不发。先发 FIN 的一方随后处于 TIME-WAIT，持续一分钟（{span_zh(lasts)}）。"
+        ),
+        more=(
+            f"With a duplicate open the FIN came with the last close, {span(held)} later. In "
+            f"TIME-WAIT were {waiting} sides, both where the two FINs crossed. With the cable out "
+            "close returns at once too, and the kernel repeats the FIN for "
+            f"{show_duration(default)} (tcp_orphan_retries; {show_duration(short)} with 1). "
+            "Plugged in again in that time, the peer reads the end; later it gets ECONNRESET when "
+            "it writes."
+        ),
+        more_zh=(
+            f"描述符有副本时，FIN 随最后一次 close 发出，晚了 {span_zh(held)}。处于 TIME-WAIT 的有 "
+            f"{waiting} 方；两个 FIN 相遇时双方都是。网线拔掉时 close 也立即返回，内核重传 FIN 长"
+            f"达 {show_duration(default)}（tcp_orphan_retries；为 1 时 {show_duration(short)}）。在"
+            "这段时间内重新插上，对端读到结束；更晚则对端写的时候得到 ECONNRESET。"
         ),
     )
 
