@@ -169,24 +169,29 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             "Only after a half-close. Read returns 0 because a FIN came, and a FIN does not say "
             "whether the peer still reads. After shutdown(SHUT_WR) it does: what is sent then "
             f"arrives ({len(arrived['shutdown SHUT_WR'])} runs). After close, exit or "
-            "shutdown(SHUT_RDWR) the same FIN comes, the write succeeds, and the peer's kernel "
-            f"answers with an RST ({refused} runs, {span(resets)} later; the next write gives "
-            "EPIPE). shutdown(SHUT_RD) sends nothing, and what comes after it can even be read. "
-            f"A half-closed connection stays for ever ({max(WAITS, key=lambda k: WAITS[k])} in one "
-            f"run); one that was closed is forgotten after {show_duration(kept)} without the "
-            "peer's FIN (tcp_fin_timeout), which then is answered with an RST "
-            f"({short + default} runs)."
+            "shutdown(SHUT_RDWR) the same FIN comes, the write succeeds, but the peer's kernel "
+            f"answers with an RST ({refused} runs, {span(resets)} later), and the next write gives "
+            "EPIPE."
         ),
         zh=(
             "只有半关闭之后才能。read 返回 0 是因为来了 FIN，而 FIN 并不说明对端是否还在读。"
             "shutdown(SHUT_WR) 之后对端还在读：此时发送的数据能到达"
-            f"（{len(arrived['shutdown SHUT_WR'])} 次运行）。close、exit 或 shutdown(SHUT_RDWR) "
-            "之后来的是同样的 FIN，write 成功，但对端的内核以 RST 回应"
-            f"（{refused} 次运行，{span_zh(resets)} 之后；下一次 write 得到 EPIPE）。"
-            "shutdown(SHUT_RD) 什么也不发送，之后到来的数据甚至还能读到。"
-            f"半关闭的连接会一直存在（其中一次运行长达 {max(WAITS, key=lambda k: WAITS[k])}）；"
-            f"已经 close 的连接如果等不到对端的 FIN，{show_duration(kept)} 后就被忘掉"
-            f"（tcp_fin_timeout），此后来的 FIN 得到的是 RST（{short + default} 次运行）。"
+            f"（{len(arrived['shutdown SHUT_WR'])} 次运行）。close、exit 或 shutdown(SHUT_RDWR) 之"
+            f"后来的是同样的 FIN，write 成功，但对端的内核以 RST 回应（{refused} 次运行，"
+            f"{span_zh(resets)} 后），下一次 write 得到 EPIPE。"
+        ),
+        more=(
+            "shutdown(SHUT_RD) sends nothing, and what comes after it can even be read. A "
+            f"half-closed connection stays for ever ({max(WAITS, key=lambda k: WAITS[k])} in one "
+            f"run); one that was closed is forgotten after {show_duration(kept)} without the "
+            "peer's FIN (tcp_fin_timeout), and that FIN is then answered with an RST "
+            f"({short + default} runs)."
+        ),
+        more_zh=(
+            "shutdown(SHUT_RD) 什么也不发送，之后到来的数据甚至还能读到。半关闭的连接会一直存在（其"
+            f"中一次运行长达 {max(WAITS, key=lambda k: WAITS[k])}）；已经 close 的连接如果等不到对"
+            f"端的 FIN，{show_duration(kept)} 后就被忘掉（tcp_fin_timeout），此后来的 FIN 得到的是 "
+            f"RST（{short + default} 次运行）。"
         ),
     )
 
