@@ -168,18 +168,23 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     return Answer(
         verdict="answered",
         text=(
-            f"Yes. Also where unread data lie before it: {_list(always)}. Only where nothing is "
-            f"unread, else they tell of the data alone: {_list(drained)}. Who waits in such a call "
-            f"is woken by the FIN ({span(after)} after it came); asked again, each tells again, "
-            f"but these only once: {_list(once)}. Nothing is told by: {_list(never)}. It is all "
-            "the same after close and after shutdown(SHUT_WR)."
+            f"Yes. Even behind unread data the FIN shows by: {_list(always)}. Only where nothing "
+            f"is unread, else they tell of the data alone: {_list(drained)}. Who waits in such a "
+            f"call is woken by the FIN. Nothing is told by: {_list(never)}. It is all the same "
+            "after close and after shutdown(SHUT_WR)."
         ),
         zh=(
-            f"能。FIN 前面还有未读数据时也能知道的有：{_list(always)}。"
-            f"只有没有未读数据时才知道，否则只报告有数据的有：{_list(drained)}。"
-            f"正等在这些调用里的程序会被 FIN 唤醒（FIN 到达后 {span_zh(after)}）；"
-            f"再问一次还会再报告，只报告一次的是：{_list(once)}。什么也不报告的有：{_list(never)}。"
-            "close 之后和 shutdown(SHUT_WR) 之后完全一样。"
+            f"能。FIN 前面还有未读数据时也能知道的有：{_list(always)}。只有没有未读数据时才知道，否"
+            f"则只报告有数据的有：{_list(drained)}。正等在这些调用里的程序会被 FIN 唤醒。什么也不报"
+            f"告的有：{_list(never)}。close 之后和 shutdown(SHUT_WR) 之后完全一样。"
+        ),
+        more=(
+            f"Who waits is woken {span(after)} after the FIN came. Asked again, each tells again, "
+            f"but these only once: {_list(once)}."
+        ),
+        more_zh=(
+            f"正在等待的程序在 FIN 到达后 {span_zh(after)} 被唤醒。再问一次还会再报告，只报告一次的"
+            f"是：{_list(once)}。"
         ),
     )
 
