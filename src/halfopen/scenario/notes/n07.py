@@ -244,23 +244,21 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     return Answer(
         verdict="refuted",
         text=(
-            f"Yes. Its host's kernel closes the socket at once, however the process ended: a FIN "
-            f"in {fins} of {fins + resets} runs, an RST in the {resets} where it had left data "
+            "Yes. Its host's kernel closes the socket at once, however the process ended: a FIN in "
+            f"{fins} of {fins + resets} runs, and an RST in the {resets} where it had left data "
             f"unread, or not yet accepted the connection (without data: {queued}). A peer that "
-            f"waits in recv is told {span(ended_by['eof'])} after that FIN "
-            f'left, by b"", and {span(ended_by["reset"])} after the RST, by ECONNRESET. What the '
-            "process had written is still sent before a FIN; before an RST it is not (of "
-            f"{taken} bytes {lost} were lost)."
+            f'waits in recv is told {span(ended_by["eof"])} after the FIN left, by b"", and '
+            f"{span(ended_by['reset'])} after the RST, by ECONNRESET. What the process had written "
+            f"is still sent before a FIN, but not before an RST (of {taken} bytes {lost} were "
+            "lost)."
         ),
         zh=(
-            "会。不论进程怎样结束，它所在主机的内核都立即关闭套接字："
-            f"{fins + resets} 次运行中有 {fins} 次发出 FIN，"
-            f"有 {resets} 次因为还留有未读数据，或者连接还没有被 accept"
-            f"（其中没有数据的 {queued} 次），而发出 RST。"
-            f'等在 recv 里的对端在 FIN 发出 {span_zh(ended_by["eof"])} 后得知，得到 b""；'
-            f"在 RST 发出 {span_zh(ended_by['reset'])} 后得知，得到 ECONNRESET。"
-            "进程已经写入的数据，在 FIN 之前仍会发完；在 RST 之前则不会"
-            f"（{taken} 字节中丢失 {lost} 字节）。"
+            f"会。不论进程怎样结束，它所在主机的内核都立即关闭套接字：{fins + resets} 次运行中有 "
+            f"{fins} 次发出 FIN，有 {resets} 次因为还留有未读数据，或者连接还没有被 accept（其中没"
+            f"有数据的 {queued} 次），而发出 RST。等在 recv 里的对端在 FIN 发出 "
+            f'{span_zh(ended_by["eof"])} 后得知，得到 b""；在 RST 发出 '
+            f"{span_zh(ended_by['reset'])} 后得知，得到 ECONNRESET。进程已经写入的数据，在 FIN 之前"
+            f"仍会发完，在 RST 之前则不会（{taken} 字节中丢失 {lost} 字节）。"
         ),
     )
 
