@@ -84,18 +84,17 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
         text=(
             'A crashed process: read neither blocks nor times out. It returns b"" '
             f"({span(told['end, unread none'])} after the crash) as after an orderly close, so it "
-            "does not tell that there was a crash; only where the process had left data unread "
-            f"comes ECONNRESET ({span(told['ECONNRESET, unread data'])}), as after such a close. "
-            f"A crashed host: read blocks for ever ({blocked} runs, one watched for a day), or "
-            f"until its own timeout ({span(dead['timeout, unread none'])})."
+            "does not tell that there was a crash; only where the process had left data unread it "
+            f"gives ECONNRESET ({span(told['ECONNRESET, unread data'])}), as after such a close. A "
+            f"crashed host: read blocks for ever ({blocked} runs, one watched for a day), or until "
+            f"its own timeout ({span(dead['timeout, unread none'])})."
         ),
         zh=(
-            '进程崩溃：read 既不阻塞，也不超时。它返回 b""'
-            f"（崩溃后 {span_zh(told['end, unread none'])}），和正常关闭一样，所以看不出是崩溃；"
-            "只有进程留下了未读数据时才是 ECONNRESET"
-            f"（{span_zh(told['ECONNRESET, unread data'])}），这也和那样的关闭一样。"
-            f"主机崩溃：read 永远阻塞（{blocked} 次运行，其中一次观察了一天），"
-            f"或者直到它自己的超时（{span_zh(dead['timeout, unread none'])}）。"
+            '进程崩溃：read 既不阻塞，也不超时。它返回 b""（崩溃后 '
+            f"{span_zh(told['end, unread none'])}），和正常关闭一样，所以看不出是崩溃；只有进程留下"
+            f"了未读数据时才是 ECONNRESET（{span_zh(told['ECONNRESET, unread data'])}），这也和那样"
+            f"的关闭一样。主机崩溃：read 永远阻塞（{blocked} 次运行，其中一次观察了一天），或者直到"
+            f"它自己的超时（{span_zh(dead['timeout, unread none'])}）。"
         ),
     )
 
