@@ -139,22 +139,28 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     return Answer(
         verdict="qualified",
         text=(
-            "A crashed process: the write does not block and succeeds; its host's kernel answers "
-            f"with an RST {span(resets)} later, and the next write gives EPIPE. A crashed host: no "
-            "RST. The write succeeds too, the kernel sends again and again, and gives up after "
-            f"{default[0]} with ETIMEDOUT ({span(gave['ETIMEDOUT'])} with tcp_retries2 = 3). ICMP "
-            f"does not end it sooner ({default[1]} with a router that answers every packet); it "
-            f"changes only what is told at the end: {words}. Whoever asked for it (IP_RECVERR) is "
-            f"told by the next call, {span([BETWEEN_NS])} later here, and the connection goes on."
+            "A crashed process: the write does not block and succeeds; the kernel of its host "
+            f"answers with an RST {span(resets)} later, and the next write gives EPIPE. A crashed "
+            "host: no RST. The write succeeds too, the kernel sends again and again, and gives up "
+            f"after {default[0]} with ETIMEDOUT. An ICMP message does not end it sooner; it only "
+            f"changes what is told in the end ({words})."
         ),
         zh=(
-            "进程崩溃：write 不阻塞，并且成功；对方主机的内核 "
-            f"{span_zh(resets)} 后以 RST 回应，下一次 write 得到 EPIPE。主机崩溃：没有 RST。"
-            f"write 同样成功，内核一次次重传，{default[0]} 后放弃，得到 ETIMEDOUT"
-            f"（tcp_retries2 = 3 时 {span_zh(gave['ETIMEDOUT'])}）。ICMP 不会让它更早结束"
-            f"（路由器对每个包都回应时 {default[1]}），只改变最后得到的错误：{words}。"
-            f"设置了 IP_RECVERR 的一方，下一次调用（这里是 {span_zh([BETWEEN_NS])} 后）就会得知，"
-            "而连接继续存在。"
+            f"进程崩溃：write 不阻塞，并且成功；对端主机的内核 {span_zh(resets)} 后以 RST 回应，下"
+            "一次 write 得到 EPIPE。主机崩溃：没有 RST。write 同样成功，内核一次次重传，"
+            f"{default[0]} 后放弃，得到 ETIMEDOUT。ICMP 消息不会让它更早结束，只改变最后得到的错误"
+            f"（{words}）。"
+        ),
+        more=(
+            f"It is tcp_retries2 that says when (with 3 instead of 15: {span(gave['ETIMEDOUT'])}). "
+            f"With a router that answers every packet it took {default[1]}. Whoever asked for ICMP "
+            f"(IP_RECVERR) is told by the next call, {span([BETWEEN_NS])} later here, and the "
+            "connection goes on."
+        ),
+        more_zh=(
+            f"何时放弃由 tcp_retries2 决定（由 15 改为 3 时：{span_zh(gave['ETIMEDOUT'])}）。路由器"
+            f"对每个包都回应时用了 {default[1]}。设置了 IP_RECVERR 的一方，下一次调用（这里是 "
+            f"{span_zh([BETWEEN_NS])} 后）就会得知 ICMP，而连接继续存在。"
         ),
     )
 
