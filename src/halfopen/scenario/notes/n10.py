@@ -296,27 +296,30 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
         text=(
             "It is not. Nothing is sent in the dead host's name: no FIN, no RST. A peer that only "
             f"reads never knows ({unaware} runs, watched for up to {show_duration(24 * HOUR)}); "
-            f"one that writes gets ETIMEDOUT {span(times['default'])} after an unanswered write "
-            f"(tcp_retries2 = 15; {span(times['ETIMEDOUT'])} after the cut with 3). Plugged in "
-            f"again in time, the connection goes on ({went_on} runs); a host that booted again "
-            "answers the next retransmission with an RST: ECONNRESET "
-            f"({span(times['ECONNRESET'])} after the cut). One's own interface down, or one's own "
-            "address gone: the same, but what was already on its way is told as ENETUNREACH "
-            f"({span(times['ENETUNREACH'])} after the cut). On a LAN a host whose hardware "
-            "address has become doubtful is asked for it, in vain, and then the error is "
-            f"EHOSTUNREACH ({span(times['EHOSTUNREACH'])} after the cut)."
+            f"one that writes gets ETIMEDOUT {span(times['default'])} after an unanswered write. "
+            f"Plugged in again in time, the connection goes on ({went_on} runs). A host that has "
+            "booted again answers the next retransmission with an RST: ECONNRESET."
         ),
         zh=(
             "不一样。没有谁替断电的主机发送任何东西：没有 FIN，也没有 RST。只读的对端永远不会知道"
-            f"（{unaware} 次运行，最长观察了 {show_duration(24 * HOUR)}）；写数据的对端"
-            f"在没有回应的 write 之后 {span_zh(times['default'])} 得到 ETIMEDOUT"
-            f"（tcp_retries2 = 15；为 3 时是断开后 {span_zh(times['ETIMEDOUT'])}）。"
-            f"及时插回网线，连接就继续（{went_on} 次运行）；重新启动的主机对下一次重传以 RST 回应："
-            f"ECONNRESET（断开后 {span_zh(times['ECONNRESET'])}）。自己的网络接口被关闭，"
-            "或者自己的地址被删除：结果相同，只是已经在途中的数据会以 ENETUNREACH 报告"
-            f"（断开后 {span_zh(times['ENETUNREACH'])}）。在局域网上，"
-            "若对方的硬件地址已不再可信，内核会徒劳地查询它，这时得到的是 EHOSTUNREACH"
-            f"（断开后 {span_zh(times['EHOSTUNREACH'])}）。"
+            f"（{unaware} 次运行，最长观察了 {show_duration(24 * HOUR)}）；写数据的对端在没有回应"
+            f"的 write 之后 {span_zh(times['default'])} 得到 ETIMEDOUT。及时插回网线，连接就继续"
+            f"（{went_on} 次运行）。重新启动过的主机对下一次重传以 RST 回应：ECONNRESET。"
+        ),
+        more=(
+            f"The time is tcp_retries2's (15 by default; with 3 it is {span(times['ETIMEDOUT'])} "
+            f"after the cut). The RST after a boot came {span(times['ECONNRESET'])} after the cut. "
+            "One's own interface down, or one's own address gone: the same, but what was already "
+            f"on its way is told as ENETUNREACH ({span(times['ENETUNREACH'])} after the cut). On a "
+            "LAN a host whose hardware address has become doubtful is asked for it, in vain, and "
+            f"then the error is EHOSTUNREACH ({span(times['EHOSTUNREACH'])} after the cut)."
+        ),
+        more_zh=(
+            f"时间由 tcp_retries2 决定（默认 15；为 3 时是断开后 {span_zh(times['ETIMEDOUT'])}）。"
+            f"重新启动后的 RST 在断开后 {span_zh(times['ECONNRESET'])} 到来。自己的接口被关闭，或者"
+            "自己的地址被删除：结果相同，只是已经在途中的数据会以 ENETUNREACH 报告（断开后 "
+            f"{span_zh(times['ENETUNREACH'])}）。在局域网上，若对端的硬件地址已不再可信，内核会徒劳"
+            f"地查询它，这时得到的是 EHOSTUNREACH（断开后 {span_zh(times['EHOSTUNREACH'])}）。"
         ),
     )
 
