@@ -146,26 +146,29 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     return Answer(
         verdict="confirmed",
         text=(
-            f"It does not know: an idle end noticed nothing ({unaware} runs). The host that has "
-            "booted again knows none of its connections, and answers what it gets with an RST, "
-            f"whether the service runs again or not: ECONNRESET {span(after['sends'])} after the "
-            "boot for an end that sent. A keepalive probe is sent too, by the kernel: "
-            f"{span(after['probes'])} after the boot with one a second, {show_duration(default)} "
-            "with the system's 7200 s. A booted host that connects from the port that it had "
-            f"before gets through ({show_duration(through)}): its SYN is answered with the old "
-            "connection's ACK, its RST to that ends the old connection (ECONNRESET "
-            f"{show_duration(told)} after the boot), and it sends its SYN once more."
+            f"It does not: an idle end noticed nothing ({unaware} runs). The host that has booted "
+            "again knows none of its connections, and answers what it gets with an RST, whether "
+            f"the service runs again or not: who sends gets ECONNRESET ({span(after['sends'])} "
+            f"after the boot). With SO_KEEPALIVE the kernel sends: {span(after['probes'])} after "
+            f"the boot with a probe every second, {show_duration(default)} with the system's 7200 "
+            "s."
         ),
         zh=(
-            f"不会知道：空闲的一端什么也没有察觉（{unaware} 次运行）。"
-            "重启后的主机不认识以前的任何连接，收到什么都以 RST 回应，不论服务是否重新运行："
-            "发送了数据的一端在重启后 "
-            f"{span_zh(after['sends'])} 得到 ECONNRESET。保活探测也算发送，由内核发出："
-            f"每秒一次时在重启后 {span_zh(after['probes'])}，"
-            f"用系统的 7200 s 时在 {show_duration(default)}。"
-            f"重启后的主机从原来的端口再次连接，也能连上（{show_duration(through)}）："
-            "旧连接用自己的 ACK 回应它的 SYN，它再用 RST 回应，旧连接就此结束"
-            f"（重启后 {show_duration(told)} 得到 ECONNRESET），然后它重发 SYN。"
+            f"不会：空闲的一端什么也没有察觉（{unaware} 次运行）。重启后的主机不认识以前的任何连"
+            "接，收到什么都以 RST 回应，不论服务是否重新运行：发送数据的一端得到 ECONNRESET（重启"
+            f"后 {span_zh(after['sends'])}）。打开 SO_KEEPALIVE 时由内核发送：每秒探测一次时在重启"
+            f"后 {span_zh(after['probes'])} 得知，用系统的 7200 s 时在 {show_duration(default)}。"
+        ),
+        more=(
+            "A booted host that connects from the port that it had before gets through "
+            f"({show_duration(through)}): its SYN is answered with the old connection's ACK, its "
+            f"RST to that ends the old connection (ECONNRESET {show_duration(told)} after the "
+            "boot), and it sends its SYN once more."
+        ),
+        more_zh=(
+            f"重启后的主机从原来的端口再次连接，也能连上（{show_duration(through)}）：旧连接用自己"
+            f"的 ACK 回应它的 SYN，它再用 RST 回应，旧连接就此结束（重启后 {show_duration(told)} 得"
+            "到 ECONNRESET），然后它重传 SYN。"
         ),
     )
 
