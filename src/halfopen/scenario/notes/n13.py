@@ -98,16 +98,15 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
         verdict="refuted",
         text=(
             f"Not this write: it succeeds ({first_ok} of {len(_VARIANTS)} runs), its bytes are "
-            f"only queued. The RST comes {span(reset_after)} later, and the next call is told, "
-            "once: a write or a read ECONNRESET, SO_ERROR too. After that write gives EPIPE (with "
-            'SIGPIPE), read b"". The bytes of the first write are lost.'
+            f"only queued, and they are lost. The RST comes {span(reset_after)} later, and the "
+            "next call is told, once: a write or a read gives ECONNRESET, SO_ERROR too. After that "
+            'write gives EPIPE (with SIGPIPE), read b"".'
         ),
         zh=(
-            f"不是这次 write：它成功（{len(_VARIANTS)} 次运行中的 {first_ok} 次），"
-            f"数据只是进了队列。RST 在 {span_zh(reset_after)} 后到来，由下一次调用得知，"
-            "而且只报告一次："
-            "write 或 read 得到 ECONNRESET，SO_ERROR 也一样。"
-            '此后 write 得到 EPIPE（伴随 SIGPIPE），read 得到 b""。第一次 write 的数据丢失了。'
+            f"不是这次 write：它成功（{first_ok} 次，共 {len(_VARIANTS)} 次），数据只是进了队列，而"
+            f"且会丢失。RST 在 {span_zh(reset_after)} 后到来，由下一次调用得知，而且只报告一次："
+            "write 或 read 得到 ECONNRESET，SO_ERROR 也一样。此后 write 得到 EPIPE（伴随 "
+            'SIGPIPE），read 得到 b""。'
         ),
     )
 
