@@ -54,30 +54,37 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     return Answer(
         verdict="answered",
         text=(
-            "Socket calls: yes, the kernel locks the socket in each of them and gives the lock up "
-            f"while it waits ({len(CASES)} pairs of calls on one descriptor). No octet is lost or "
-            "doubled, but which thread gets which is up to the scheduler: of two in recv each "
-            "message goes to one, and one message may be split between both. accept and datagrams "
-            "go to the thread that has waited longest. One thread may send while another "
-            "receives. A send that fits is in one piece; one that must wait for room is not: "
-            f"another thread's octets came in behind its first {at} of {MUCH}. The end is told to "
-            f"all, an error to one only (reset: {reset[0]} and {reset[1]}; connect refused: "
-            f"{refused[0]} and {refused[1]}). shutdown ends the other thread's call at once "
-            f"({_list(woken)}), close does not ({_list(held)}): it goes on, and the FIN leaves "
-            f"only when it is over ({show_duration(late)} later in recv). What is not safe is the "
-            f"number: once closed, the next socket gets it, and {wrong} meant for the old "
-            "connection went to the new one."
+            f"Socket calls: yes, the kernel locks the socket in each of them ({len(CASES)} pairs "
+            "of calls on one descriptor). No octet is lost or doubled, but which thread gets which "
+            "is up to the scheduler. One thread may send while another receives; a send that must "
+            "wait for room lets others' octets in between. shutdown ends another thread's call at "
+            "once, close does not. Not safe is the number of a closed socket: the next one gets "
+            f"it, and {wrong} meant for the old connection went to the new one."
         ),
         zh=(
-            "套接字调用：可以。内核在每个调用里给套接字加锁，等待时放开锁（同一描述符上试了 "
-            f"{len(CASES)} 对调用）。字节不丢也不重，但谁得到哪些由调度器决定：两个线程都在 recv，"
-            "每条消息只给其中一个，一条消息也可能分给两个。accept 和数据报给等得最久的线程。一个"
-            "线程发、另一个线程收互不影响。放得下的 send 是完整的；要等空间的 send 会被别的线程插"
-            f"入：{MUCH} 字节中前 {at} 字节之后插进了别人的数据。结束（EOF）所有线程都知道，错误只"
-            f"告诉一个（被重置：{reset[0]} 和 {reset[1]}；连接被拒：{refused[0]} 和 {refused[1]}）"
-            f"。shutdown 立即结束另一个线程的等待（{_list(woken)}），close 不会（{_list(held)}）："
-            f"那个调用继续等，等它结束才发 FIN（recv 时晚了 {show_duration(late)}）。不安全的是描"
-            f"述符号码：关闭之后下一个套接字就用这个号码，本要给旧连接的 {wrong} 发到了新连接上。"
+            f"套接字调用：可以。内核在每个调用里给套接字加锁（同一描述符上试了 {len(CASES)} 对调"
+            "用）。字节不丢也不重，但哪个线程得到哪些由调度器决定。一个线程发、另一个线程收互不影"
+            "响；要等空间的 send 会被别的线程的数据插入。shutdown 立即结束另一个线程的调用，close "
+            f"不会。不安全的是已关闭的描述符号码：下一个套接字就用这个号码，本要给旧连接的 {wrong} "
+            "发到了新连接上。"
+        ),
+        more=(
+            "A call that waits gives the lock up. Of two threads in recv each message goes to one, "
+            "and one message may be split between both. accept and datagrams go to the thread that "
+            f"has waited longest. A send that fits is in one piece; behind the first {at} of "
+            f"{MUCH} octets of one that had to wait came another thread's. The end is told to all, "
+            f"an error to one only (reset: {reset[0]} and {reset[1]}; connect refused: "
+            f"{refused[0]} and {refused[1]}). shutdown ended the other thread's {_list(woken)}; "
+            f"close did not end {_list(held)}: the call goes on, and the FIN leaves only when it "
+            f"is over ({show_duration(late)} later in recv)."
+        ),
+        more_zh=(
+            "调用在等待时放开锁。两个线程都在 recv 时，每条消息只给其中一个，一条消息也可能分给两"
+            f"个。accept 和数据报给等得最久的线程。放得下的 send 是完整的；等待过的 send，{MUCH} 字"
+            f"节中前 {at} 字节之后插进了别的线程的数据。结束（EOF）所有线程都知道，错误只告诉一个"
+            f"（被重置：{reset[0]} 和 {reset[1]}；连接被拒绝：{refused[0]} 和 {refused[1]}）。"
+            f"shutdown 结束了另一个线程的 {_list(woken)}；close 没有结束 {_list(held)}：那个调用继"
+            f"续等，等它结束才发 FIN（recv 时晚了 {show_duration(late)}）。"
         ),
     )
 
