@@ -327,28 +327,32 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     return Answer(
         verdict="qualified",
         text=(
-            f"A connect that waits does: it returns when the answer to its SYN arrives ({usual}, "
-            f"one round trip; {slow} on a slow way; {late} where the first SYN is lost), SYN,ACK "
-            "or RST, and waits for nothing more: the third segment leaves only then, may get "
-            "lost, and whether the server ever accepts does not matter. Where two opens cross it "
-            f"is the SYN,ACK too ({crossed}). A non-blocking one gives {going[0]} at once; called "
-            f"again {going[1]}, and when poll has told the end, {done} once and then {after}, or "
-            f"{refused}. A waiting one is left sooner when its own time is up, or when a signal's "
-            f"handler raises (after {early}); the kernel goes on connecting. If the handler "
-            f"returns, Python waits on. At once, and without a peer, it connects to {own_names}. "
-            f"What is no peer fails ({nowhere})."
+            "A connect that waits does: it returns when the answer to its SYN arrives, SYN,ACK or "
+            f"RST ({usual}, one round trip; {late} where the first SYN is lost). It waits for "
+            "nothing more: the third segment leaves only then and may get lost, and whether the "
+            f"server ever accepts does not matter. A non-blocking one gives {going[0]} at once, "
+            "and poll tells the end. A waiting one is left sooner when its own time is up, or when "
+            "a signal's handler raises; the kernel goes on connecting."
         ),
         zh=(
-            f"会等待的 connect 正是如此：对 SYN 的应答（SYN,ACK 或 RST）一到就返回（{usual}，一个"
-            f"往返；慢速线路上 {slow}；第一个 SYN 丢失时 {late}），此外什么也不等：第三个分节那时才"
-            "发出，丢了也无妨，服务器是否 accept 也无关。双方同时打开时，也是收到 SYN,ACK 才返回"
-            f"（{crossed}）。非阻塞的立即返回 {going[0]}；再调用得 {going[1]}；poll 告知结束后再"
-            "调用，"
-            f"先得一次 {done}，以后是 {after}，失败则是 {refused}。会等待的也可能提前返回：自己的"
-            f"超时到了，或信号处理函数抛出异常（{early} 后）；内核仍继续连接。处理函数正常返回时，"
-            f"Python 继续等。连接这些目的地不需要对端，立即完成："
-            f"{in_chinese(own_names, CHINESE)}。不能作对端的则失败（"
-            f"{in_chinese(nowhere, CHINESE)}）。"
+            f"会等待的 connect 正是如此：对 SYN 的应答（SYN,ACK 或 RST）一到就返回（{usual}，一个往"
+            f"返；第一个 SYN 丢失时 {late}）。此外什么也不等：第三个报文段那时才发出，丢了也无妨，"
+            f"服务器是否 accept 也无关。非阻塞的立即返回 {going[0]}，由 poll 告知结束。会等待的也可"
+            "能提前返回：自己的超时到了，或信号处理函数抛出异常；内核仍继续连接。"
+        ),
+        more=(
+            f"On a slow way it took {slow}; where two opens cross it is the SYN,ACK too that ends "
+            f"it ({crossed}). A non-blocking connect, called again, gives {going[1]}; when poll "
+            f"has told the end, {done} once and then {after}, or {refused}. The handler raised "
+            f"after {early}; if it returns, Python waits on. At once, and without a peer, connect "
+            f"reaches {own_names}. What is no peer fails ({nowhere})."
+        ),
+        more_zh=(
+            f"慢速线路上用了 {slow}；双方同时打开时，也是收到 SYN,ACK 才返回（{crossed}）。非阻塞"
+            f"的 connect 再调用得 {going[1]}；poll 告知结束后再调用，先得一次 {done}，以后是 "
+            f"{after}，失败则是 {refused}。信号处理函数在 {early} 后抛出异常；如果它正常返回，"
+            f"Python 继续等。连接这些目的地不需要对端，立即完成：{in_chinese(own_names, CHINESE)}。"
+            f"不能作对端的则失败（{in_chinese(nowhere, CHINESE)}）。"
         ),
     )
 
