@@ -340,6 +340,8 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     assert set(_PLAIN) <= set(works), "who was told of the failure may use the socket again"
     assert set(_PLAIN) <= set(after["binds"][_WORKS]) & set(after["listens"][_WORKS]), "for all"
     assert set(after["dissolves"]) == {_WORKS}, "AF_UNSPEC helps in every case"
+    rest = {how for outcome, hows in after["connects"].items() if outcome != _WORKS for how in hows}
+    assert rest == set(_PLAINLY) - {"address taken"}, "going on, not told of, or reset"
     told = {then: _grouped(after[then]) for then in NEXT}
     ways = len(after["dissolves"][_WORKS])
     old = sum(len(hows) for port, hows in shown.items() if port == _OLD)
@@ -351,23 +353,30 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     return Answer(
         verdict="refuted",
         text=(
-            "On Linux the socket can be used again once the failure has been told, and its state "
-            "is well defined; POSIX leaves it unspecified, so portable programs close it. What "
-            f"the next call does, by failure. {plainly} Only an attempt that is not over, or not "
-            "told, is in the way, and connect with AF_UNSPEC dissolves that too: the next connect "
-            f"then works after each of {ways} failures. getpeername gives ENOTCONN; getsockname "
-            f"still shows the port that it had ({old} of {len(free)} failures), and what bind "
-            f"gave stays. After {errors}, poll says POLLERR on the new connection too, until "
-            "MSG_ERRQUEUE is read."
+            "No: on Linux its state is well defined, and it can be used again once the failure has "
+            "been told: after a connect that was refused, timed out or found no way, connect, bind "
+            "and listen all work. POSIX leaves the state unspecified, so portable programs close "
+            "it. In the way is only an attempt that still goes on, a failure that was not yet "
+            "told, or a connection that was reset; connect with AF_UNSPEC dissolves these too: the "
+            f"next connect then works after each of {ways} failures."
         ),
         zh=(
-            "在 Linux 上，失败一旦告知，套接字就可再用，状态也有明确定义；POSIX 说其状态未指定，"
-            f"所以可移植的程序应关闭它。接下来的调用，{in_chinese(next_calls[:-1], CHINESE)}。"
-            "碍事的只是尚未结束或尚未告知的连接，用 AF_UNSPEC 再 connect 一次即可解除："
-            f"{ways} 种失败之后都能再连。getpeername 返回 ENOTCONN；getsockname 仍显示原端口"
-            f"（{len(free)} 种失败中的 {old} 种），bind 所给的则保留不变。"
-            f"“{in_chinese(errors, CHINESE)}”之后，poll 在新连接上也报告 POLLERR，直到读完 "
-            "MSG_ERRQUEUE。"
+            "不必：在 Linux 上其状态有明确定义，失败一旦告知，套接字就可以再用：connect 被拒绝、超"
+            "时或不可达之后，connect、bind、listen 都成功。POSIX 没有规定其状态，所以可移植的程序应"
+            "关闭它。碍事的只是仍在进行的连接、尚未告知的失败，或被重置的连接；用 AF_UNSPEC 再 "
+            f"connect 一次即可解除：{ways} 种失败之后都能再连。"
+        ),
+        more=(
+            f"What the next call does, by failure. {plainly} getpeername gives ENOTCONN; "
+            f"getsockname still shows the port that it had ({old} of {len(free)} failures), and "
+            f"what bind gave stays. After {errors}, poll says POLLERR on the new connection too, "
+            "until MSG_ERRQUEUE is read."
+        ),
+        more_zh=(
+            f"失败之后的下一个调用，{in_chinese(next_calls[:-1], CHINESE)}。getpeername 返回 "
+            f"ENOTCONN；getsockname 仍显示原端口（{len(free)} 种失败中的 {old} 种），bind 所给的则"
+            f"保留不变。“{in_chinese(errors, CHINESE)}”之后，poll 在新连接上也报告 POLLERR，直到读"
+            "完 MSG_ERRQUEUE。"
         ),
     )
 
