@@ -281,31 +281,35 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     return Answer(
         verdict="qualified",
         text=(
-            f"Yes where nothing answers: {len(syns)} SYNs, at {at} s, and ETIMEDOUT after "
-            f"{figures[0]}: {even} retries at even distances (tcp_syn_linear_timeouts), then "
-            f"{doubled} at doubled ones (tcp_syn_retries). With no even ones {len(fewer)} SYNs and "
-            f"{figures[1]}; with 3 retries {figures[2]}, with 10 {figures[3]}. TCP_USER_TIMEOUT "
-            f"of 30 s ends it after {figures[4]}, TCP_SYNCNT 1 after {figures[5]} and "
-            f"{len(syncnt_syns)} SYNs: it bounds the time too. It is the same whether "
-            "the host is off, a cable is out, SYNs or answers are lost, or the accept queue is "
-            "full, also with tcp_abort_on_overflow. But a host that is off on one's own LAN is "
-            f"told as EHOSTUNREACH, after {missed} and no SYN. And too busy is not enough: where "
+            f"Yes where nothing answers: ETIMEDOUT after {figures[0]} and {len(syns)} SYNs, at "
+            f"{at} s. It is the same whether the host is off, a cable is out, SYNs or answers are "
+            "lost, or the accept queue is full. But a host that is off on one's own LAN is told as "
+            f"EHOSTUNREACH, after {missed} and without a SYN. And too busy is not enough: where "
             "the program never accepts, or is stopped, its kernel answers all the same, and "
-            f"connect returns after {at_once}; once there is room in the queue, or the second SYN "
-            f"gets through, after {late}."
+            f"connect returns after {at_once}."
         ),
         zh=(
-            f"若毫无应答，确实如此：共发 {len(syns)} 个 SYN（第 {at} 秒），{figures[0]} 后返回 "
-            f"ETIMEDOUT：先等间隔重发 {even} 次（tcp_syn_linear_timeouts），"
-            f"再以加倍的间隔重发 {doubled} 次"
-            f"（tcp_syn_retries）。没有等间隔重发时 {len(fewer)} 个 SYN、{figures[1]}；重试 3 次时 "
-            f"{figures[2]}，10 次时 {figures[3]}。TCP_USER_TIMEOUT 设 30 秒则 {figures[4]} "
-            f"后结束；TCP_SYNCNT 设 1 则 {figures[5]}、{len(syncnt_syns)} 个 SYN：它也限定时间。"
-            "对端断电、网线断开、SYN 或应答丢失、accept 队列满"
-            "（设了 tcp_abort_on_overflow 也一样），结果都相同。但若对端在同一局域网且已断电，"
-            f"则一个 SYN 也发不出，{missed} 后返回 EHOSTUNREACH。仅仅“太忙”并不够："
-            f"程序从不 accept 或已被暂停，其内核照样应答，connect 在 {at_once} 后返回；"
-            f"队列腾出位置，或第二个 SYN 送达，则在 {late} 后返回。"
+            f"若毫无应答，确实如此：{figures[0]} 后返回 ETIMEDOUT，共发 {len(syns)} 个 SYN（第 "
+            f"{at} 秒）。对端断电、网线断开、SYN 或应答丢失、已完成连接队列满，结果都相同。但若对端"
+            f"在同一局域网且已断电，则返回 EHOSTUNREACH，在 {missed} 后，一个 SYN 也不发。仅仅“太"
+            f"忙”并不够：程序从不 accept 或已被暂停，其内核照样应答，connect 在 {at_once} 后返回。"
+        ),
+        more=(
+            f"The SYN is repeated {even} times at even distances (tcp_syn_linear_timeouts), then "
+            f"{doubled} times at doubled ones (tcp_syn_retries). With no even ones it is "
+            f"{len(fewer)} SYNs and {figures[1]}; with 3 retries {figures[2]}, with 10 "
+            f"{figures[3]}. TCP_USER_TIMEOUT of 30 s ends it after {figures[4]}, TCP_SYNCNT 1 "
+            f"after {figures[5]} and {len(syncnt_syns)} SYNs: it bounds the time too. A full "
+            "accept queue is silent with tcp_abort_on_overflow as well; once there is room in it, "
+            f"or the second SYN gets through, connect returns after {late}."
+        ),
+        more_zh=(
+            f"SYN 先等间隔重传 {even} 次（tcp_syn_linear_timeouts），再以加倍的间隔重传 {doubled} "
+            f"次（tcp_syn_retries）。没有等间隔重传时 {len(fewer)} 个 SYN、{figures[1]}；重传 3 次"
+            f"时 {figures[2]}，10 次时 {figures[3]}。TCP_USER_TIMEOUT 设 30 s 则 {figures[4]} 后结"
+            f"束；TCP_SYNCNT 设 1 则 {figures[5]}、{len(syncnt_syns)} 个 SYN：它也限定时间。设了 "
+            "tcp_abort_on_overflow，已完成连接队列满时也不应答；队列腾出位置，或第二个 SYN 送达，"
+            f"connect 在 {late} 后返回。"
         ),
     )
 
