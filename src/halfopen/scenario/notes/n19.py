@@ -288,33 +288,42 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     router4, router6 = (_by_errno(router[version]) for version in ("4", "6"))
     ignored4, ignored6 = (", ".join(router[version]["none"]) for version in ("4", "6"))
     local = _by_errno(own)
+    by_code = {code: errno for errno, codes in router["4"].items() for code in codes}
     told_late = ", ".join(sorted(meanwhile))
     at_once, ignored, late = (span(took[k]) for k in ("router", "ignored", "meanwhile"))
     missed, short, again = (span(lan[kind]) for kind in ("default", "short", "again"))
     return Answer(
         verdict="qualified",
         text=(
-            "It fails, but each reason has its errno, and not every message counts. A router's "
-            f"ICMP error ends the attempt as soon as it comes ({at_once}), also one that the RFC "
-            f"calls soft. By type/code, IPv4: {router4}. IPv6: {router6}. Ignored are {ignored4} "
-            f"(IPv6: {ignored6}): the next SYN connects ({ignored}). IP_RECVERR and "
-            "IPV6_RECVERR change nothing; "
-            "MSG_ERRQUEUE tells who sent the message, in IPv4 also unasked. One's own host knows "
-            f"at once, and sends nothing: {local}. Where its interface or address goes while "
-            f"connecting, {told_late} is told when the retries are used up ({late} with one). "
-            f"Nobody at an address of one's own LAN: EHOSTUNREACH after {missed} ({short} where it "
-            f"is asked for every 150 ms); the next attempt waits as long ({again})."
+            "It fails, and each reason has its errno. A router's ICMP error ends the attempt as "
+            f"soon as it comes ({at_once}), also one that the RFC calls soft: net unreachable "
+            f"{by_code['3/0']}, host unreachable {by_code['3/1']}, port unreachable "
+            f"{by_code['3/3']}, filtered {by_code['3/13']}. But {ignored4} (type/code; IPv6: "
+            f"{ignored6}) are ignored. One's own host knows at once, and sends nothing: without a "
+            f"route it is {local.split()[0]}. Nobody at an address of one's own LAN: EHOSTUNREACH "
+            f"after {missed}."
         ),
         zh=(
-            "会失败，但各种原因有各自的 errno，而且并非每种报文都算数。路由器的 ICMP 差错一到"
-            f"（{at_once}）connect 就结束，RFC 所说的“软”差错也一样。按类型/代码，IPv4：{router4}。"
-            f"IPv6：{router6}。被忽略的有 {ignored4}（IPv6：{ignored6}）：下一个 SYN 照样连上"
+            f"会失败，各种原因有各自的 errno。路由器的 ICMP 差错一到（{at_once}）connect 就结束，"
+            f"RFC 所说的“软”差错也一样：网络不可达 {by_code['3/0']}，主机不可达 {by_code['3/1']}，"
+            f"端口不可达 {by_code['3/3']}，被过滤 {by_code['3/13']}。但 {ignored4}（类型/代码；"
+            f"IPv6：{ignored6}）被忽略。本机自己的原因立即返回，什么也不发：没有路由时是 "
+            f"{local.split()[0]}。同一局域网内该地址无人：{missed} 后返回 EHOSTUNREACH。"
+        ),
+        more=(
+            f"By type/code, IPv4: {router4}. IPv6: {router6}. After an ignored one the next SYN "
+            f"connects ({ignored}). IP_RECVERR and IPV6_RECVERR change nothing; MSG_ERRQUEUE tells "
+            f"who sent the message, in IPv4 also unasked. At one's own host: {local}. Where its "
+            f"interface or address goes while connecting, {told_late} is told when the retries are "
+            f"used up ({late} with one). On the LAN it is {short} where the neighbour is asked for "
+            f"every 150 ms; the next attempt waits as long ({again})."
+        ),
+        more_zh=(
+            f"按类型/代码，IPv4：{router4}。IPv6：{router6}。忽略之后，下一个 SYN 照样连上"
             f"（{ignored}）。IP_RECVERR 和 IPV6_RECVERR 不改变结果；MSG_ERRQUEUE 可读出是谁发的报"
-            "文，"
-            f"IPv4 不必事先设置。本机自己的原因立即返回，什么也不发：{in_chinese(local, CHINESE)}。"
-            f"接口或地址在连接途中才消失的，重试用尽后返回 {told_late}（重试一次为 {late}）。"
-            f"同一局域网内该地址无人：{missed} 后返回 EHOSTUNREACH（每 150 ms 询问一次时为 "
-            f"{short}）；再连一次，还要等同样久（{again}）。"
+            f"文，IPv4 不必事先设置。本机自己的原因：{in_chinese(local, CHINESE)}。接口或地址在连接"
+            f"途中才消失的，重传用尽后返回 {told_late}（重传一次为 {late}）。局域网上每 150 ms 询问"
+            f"一次邻居时为 {short}；再连一次，还要等同样久（{again}）。"
         ),
     )
 
