@@ -296,33 +296,36 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     return Answer(
         verdict="qualified",
         text=(
-            "The kernel picks, at connect (port, and address by the route), listen, or UDP's "
-            f"first send, from ip_local_port_range: connect takes {connect} ports of the default "
-            f"one, bind to port 0 and listen {listen} ones, the others when those are used up, and "
-            "nobody one of ip_local_reserved_ports. A client works "
-            f"without bind and with it ({len(again)} ways tried); but one that binds a fixed port "
-            f"can't come back while its last connection is in TIME_WAIT: {again[fixed[0]]}, unless "
-            "SO_REUSEADDR is set. A server needs no bind to listen, only nobody knows its port. "
-            f"None left: {none_left['connect']} from connect, {none_left['bind']} from bind and "
-            f"listen, {none_left['sendto, UDP']} from UDP's send and connect. connect shares a "
-            "port between peers; a port that bind picked is taken for good, unless "
-            f"IP_BIND_ADDRESS_NO_PORT leaves it to connect. bind is EINVAL ({', '.join(twice)}); "
-            f"below ip_unprivileged_port_start {denied} to who is not the superuser."
+            "The kernel picks: the port from ip_local_port_range, at connect, listen or UDP's "
+            "first send; the address by the route, at connect. A client works with bind and "
+            f"without ({len(again)} ways tried); but one that binds a fixed port can't come back "
+            f"while its last connection is in TIME-WAIT ({again[fixed[0]]}), unless SO_REUSEADDR "
+            "is set. A server needs no bind to listen, only nobody knows its port. When no port is "
+            f"left, connect gives {none_left['connect']}, bind and listen {none_left['bind']}."
         ),
         zh=(
-            "由内核选：在 connect（端口，地址由路由决定）、listen 或 UDP 第一次发送时，"
-            f"从 ip_local_port_range 里选：connect 取默认范围里的{_ZH[connect]}端口，"
-            f"bind 端口 0 和 listen 取{_ZH[listen]}端口，用完了才取另一半，"
-            "ip_local_reserved_ports 里的谁也不取。"
-            f"客户端 bind 不 bind 都能工作（试了 {len(again)} 种方式）；但绑定固定端口的客户端"
-            f"在上一个连接处于 TIME_WAIT 时不能再来：{again[fixed[0]]}，除非设置 SO_REUSEADDR。"
-            "服务器不 bind 也能 listen，只是没有人知道它的端口。"
-            f"没有空闲端口时：connect 返回 {none_left['connect']}，bind 和 listen 返回 "
-            f"{none_left['bind']}，UDP 的发送和 connect 返回 {none_left['sendto, UDP']}。"
-            "connect 可以让几个对端共用一个端口；bind 选的端口则被独占，"
-            "除非用 IP_BIND_ADDRESS_NO_PORT 留给 connect 去选。"
-            f"bind 返回 EINVAL 的情形：{'、'.join(_TWICE_ZH[how] for how in twice)}；"
-            f"低于 ip_unprivileged_port_start 的端口，非超级用户得到 {denied}。"
+            "由内核选：端口在 connect、listen 或 UDP 第一次发送时从 ip_local_port_range 里选；地址"
+            f"在 connect 时由路由决定。客户端 bind 不 bind 都能工作（试了 {len(again)} 种方式）；但"
+            f"绑定固定端口的客户端在上一个连接处于 TIME-WAIT 时不能再来（{again[fixed[0]]}），除非"
+            "设置 SO_REUSEADDR。服务器不 bind 也能 listen，只是没有人知道它的端口。没有空闲端口时，"
+            f"connect 返回 {none_left['connect']}，bind 和 listen 返回 {none_left['bind']}。"
+        ),
+        more=(
+            f"connect takes {connect} ports of the default range, bind to port 0 and listen "
+            f"{listen} ones, the others when those are used up; nobody takes one of "
+            "ip_local_reserved_ports. connect shares a port between peers; a port that bind picked "
+            "is taken for good, unless IP_BIND_ADDRESS_NO_PORT leaves it to connect. None left, "
+            f"UDP's send and connect give {none_left['sendto, UDP']}. bind is EINVAL "
+            f"{', '.join(twice)}; below ip_unprivileged_port_start it is {denied} to who is not "
+            "the superuser."
+        ),
+        more_zh=(
+            f"connect 取默认范围里的{_ZH[connect]}端口，bind 端口 0 和 listen 取{_ZH[listen]}端口，"
+            "用完了才取另一半；ip_local_reserved_ports 里的谁也不取。connect 可以让几个对端共用一个"
+            "端口；bind 选的端口则被独占，除非用 IP_BIND_ADDRESS_NO_PORT 留给 connect 去选。没有空"
+            f"闲端口时，UDP 的发送和 connect 返回 {none_left['sendto, UDP']}。bind 返回 EINVAL 的情"
+            f"形：{'、'.join(_TWICE_ZH[how] for how in twice)}；低于 ip_unprivileged_port_start 的"
+            f"端口，非超级用户得到 {denied}。"
         ),
     )
 
