@@ -135,21 +135,26 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
         verdict="qualified",
         text=(
             f"By default yes: of {foreign} addresses of the peer or of nobody each gives "
-            "EADDRNOTAVAIL. It need not be one interface's own: 0.0.0.0 and ::, all of "
-            f"127.0.0.0/8, and for listening even {' and '.join(groups)} are taken "
-            f"({refused[0]} only by UDP, TCP: EINVAL). {ways} lets bind take any address "
-            f"({sum(allowed)} of {len(allowed)} runs); but from an IPv4 one nothing can be sent, "
-            f"connect and sendto give {unsent}, while IPv6 does send from it. It is looked at "
-            f"once: an address that is taken away later stays bound, and connect gives {gone}."
+            "EADDRNOTAVAIL. It need not be one interface's own: 0.0.0.0 and ::, and all of "
+            f"127.0.0.0/8 are taken. {ways} lets bind take any address ({sum(allowed)} of "
+            f"{len(allowed)} runs); but from an IPv4 one nothing can be sent ({unsent}), while "
+            "IPv6 does send. bind looks only once: an address that is taken away later stays "
+            f"bound, and connect gives {gone}."
         ),
         zh=(
-            f"默认是的：对端或无主的 {foreign} 个地址，bind 都返回 EADDRNOTAVAIL。"
-            "但不必属于某一个接口：0.0.0.0 和 ::、整个 127.0.0.0/8，甚至 "
-            f"{' 和 '.join(groups)} 都可以（{refused[0]} 只有 UDP 可以，TCP 得 EINVAL）。"
-            f"{' 或 '.join(_ALLOWED)} 允许绑定任何地址"
-            f"（{len(allowed)} 次中 {sum(allowed)} 次成功）；"
-            f"但 IPv4 不能从这样的地址发送，connect 和 sendto 返回 {unsent}，IPv6 则可以。"
-            f"只在 bind 时检查一次：之后被删除的地址仍然绑定着，这时 connect 返回 {gone}。"
+            f"默认必须：对端或无主的 {foreign} 个地址，bind 都返回 EADDRNOTAVAIL。但不必属于某一个"
+            f"接口：0.0.0.0 和 ::、整个 127.0.0.0/8 都可以。{' 或 '.join(_ALLOWED)} 允许绑定任何地"
+            f"址（{sum(allowed)} 次，共 {len(allowed)} 次）；但 IPv4 不能从这样的地址发送"
+            f"（{unsent}），IPv6 则可以。只在 bind 时检查一次：之后被删除的地址仍然绑定着，这时 "
+            f"connect 返回 {gone}。"
+        ),
+        more=(
+            f"For listening even {' and '.join(groups)} are taken; {refused[0]} only by UDP (TCP: "
+            f"EINVAL). It is connect and sendto that give {unsent}."
+        ),
+        more_zh=(
+            f"用来监听时，甚至 {' 和 '.join(groups)} 也可以；{refused[0]} 只有 UDP 可以（TCP 得 "
+            f"EINVAL）。返回 {unsent} 的是 connect 和 sendto。"
         ),
     )
 
