@@ -214,22 +214,27 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     return Answer(
         verdict="confirmed",
         text=(
-            f"Both, with TCP and UDP, IPv4 and IPv6. All {from_it} segments and datagrams of "
-            "bound sockets came from the bound address, also those that left by an interface "
-            f"which does not have it ({elsewhere} runs); it does not choose the interface, the "
-            "route does. Only what is sent to it is received: to another address of the same host "
-            f"the client is told ECONNREFUSED, by RST or ICMP ({refused} runs); a socket at the "
-            f"wildcard takes both ({taken} runs). Where sockets at the same port are bound to the "
-            "wildcard and to addresses (SO_REUSEPORT), the one with the very address has it. By "
-            "which interface a packet comes does not matter."
+            f"Both, with TCP and UDP, IPv4 and IPv6. All {from_it} segments and datagrams of bound "
+            "sockets came from the bound address, also those that left by an interface which does "
+            f"not have it ({elsewhere} runs): the route chooses the interface. Only what is sent "
+            "to the bound address is received; to another address of the same host the client is "
+            f"told ECONNREFUSED, by RST or ICMP ({refused} runs)."
         ),
         zh=(
-            f"两者都限制，TCP 和 UDP、IPv4 和 IPv6 都如此。已绑定的套接字发出的 {from_it} "
-            "个报文都以绑定的地址为源，从没有该地址的接口发出时也一样"
-            f"（{elsewhere} 次）；它不决定接口，接口由路由决定。只收到发给它的报文："
-            f"发到同一主机的另一个地址，客户端得到 ECONNREFUSED（RST 或 ICMP，{refused} 次）；"
-            f"绑定通配地址的则都收（{taken} 次）。同一端口上既有通配又有具体地址"
-            "（SO_REUSEPORT）时，地址完全相同的那个得到报文。报文从哪个接口来无关紧要。"
+            f"两者都限制，TCP 和 UDP、IPv4 和 IPv6 都如此。已绑定的套接字发出的 {from_it} 个报文都"
+            f"以绑定的地址为源，从没有该地址的接口发出时也一样（{elsewhere} 次）：接口由路由决定。"
+            "只收到发给绑定地址的报文；发到同一主机的另一个地址，客户端得到 ECONNREFUSED（RST 或 "
+            f"ICMP，{refused} 次）。"
+        ),
+        more=(
+            f"A socket at the wildcard takes what is sent to either address ({taken} runs). Where "
+            "sockets at the same port are bound to the wildcard and to addresses (SO_REUSEPORT), "
+            "the one with the very address has it. By which interface a packet comes does not "
+            "matter."
+        ),
+        more_zh=(
+            f"绑定通配地址的套接字，发给哪个地址的都收（{taken} 次）。同一端口上既有通配又有具体地"
+            "址（SO_REUSEPORT）时，地址完全相同的那个得到报文。报文从哪个接口来无关紧要。"
         ),
     )
 
