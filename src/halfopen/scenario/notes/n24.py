@@ -172,25 +172,28 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     return Answer(
         verdict="answered",
         text=(
-            f"At connect, before anything is sent: it then gets the source address of the route to "
-            f"that peer ({resolved} of {resolved} runs, TCP and UDP, IPv4 and IPv6), whether it "
-            "was bound to the wildcard before or not at all. bind and listen do not resolve it "
-            f"({listening} listeners keep it; each accepted connection has its own, from the SYN). "
-            f"UDP's sendto does not either: each datagram is given the source of its own route "
-            f"({kept} runs). A refused TCP connect undoes it, and a connect with AF_UNSPEC does "
-            "for both; the next one chooses anew. Without that UDP "
-            "keeps the address of its first connect, even for a second peer behind another "
-            "interface."
+            "At connect, before anything is sent: the socket then has the source address of the "
+            f"route to that peer ({resolved} of {resolved} runs, TCP and UDP, IPv4 and IPv6), "
+            "whether it was bound to the wildcard before or not at all. bind and listen do not "
+            f"choose ({listening} listeners keep the wildcard; each accepted connection has its "
+            "own address, from the SYN). Nor does UDP's sendto: each datagram has the source of "
+            f"its own route ({kept} runs)."
         ),
         zh=(
-            "在 connect 时，在发出任何报文之前：得到通往对端的路由的源地址"
-            f"（{resolved} 次中 {resolved} 次，TCP 和 UDP，IPv4 和 IPv6），"
-            "不管之前绑定了通配地址还是根本没有 bind。bind 和 listen 都不确定它"
-            f"（{listening} 个监听套接字一直是通配；accept 得到的连接各有自己的，取自 SYN）。"
-            f"UDP 的 sendto 也不：每个数据报用自己那条路由的源地址（{kept} 次）。"
-            "TCP 的 connect 被拒绝后又恢复通配，用 AF_UNSPEC 调用 connect 则两者都恢复，"
-            "下一次重新选择；否则 UDP "
-            "保留第一次 connect 的地址，即使第二个对端在另一个接口后面。"
+            f"在 connect 时，在发出任何报文之前：套接字得到通往对端的路由的源地址（{resolved} 次中 "
+            f"{resolved} 次，TCP 和 UDP，IPv4 和 IPv6），不管之前绑定了通配地址还是根本没有 bind。"
+            f"bind 和 listen 时都不选（{listening} 个监听套接字一直是通配地址；accept 得到的连接各"
+            "有自己的地址，取自 SYN）。UDP 的 sendto 也不选：每个数据报用自己那条路由的源地址"
+            f"（{kept} 次）。"
+        ),
+        more=(
+            "A refused TCP connect undoes it, and a connect with AF_UNSPEC does for both; the next "
+            "one chooses anew. Without that UDP keeps the address of its first connect, even for a "
+            "second peer behind another interface."
+        ),
+        more_zh=(
+            "TCP 的 connect 被拒绝后又恢复通配地址，用 AF_UNSPEC 调用 connect 则两者都恢复，下一次"
+            "重新选择。否则 UDP 保留第一次 connect 的地址，即使第二个对端在另一个接口后面。"
         ),
     )
 
