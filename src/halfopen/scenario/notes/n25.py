@@ -193,20 +193,24 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
         text=(
             "INADDR_ANY is the number 0, in 4 octets; in6addr_any has 16, which no C number holds "
             "(to Python both are text, 0.0.0.0 and ::). A socket at :: takes clients of both "
-            f"families and shows an IPv4 one as ::ffff:a.b.c.d ({shown} runs), even where the "
-            "host has no IPv6; with IPV6_V6ONLY, or by net.ipv6.bindv6only, only those of IPv6: "
-            f"IPv4 gets {error}. So :: and 0.0.0.0 at one port exclude each other ({taken}), "
-            "unless IPV6_V6ONLY is set; then each takes its own. What does not go together: "
-            f"{errors}."
+            f"families, and shows an IPv4 one as ::ffff:a.b.c.d ({shown} runs). With IPV6_V6ONLY, "
+            f"or by net.ipv6.bindv6only, it takes only those of IPv6: IPv4 gets {error}. So :: and "
+            f"0.0.0.0 at one port exclude each other ({taken}), unless IPV6_V6ONLY is set."
         ),
         zh=(
-            "INADDR_ANY 是数字 0，4 个字节；in6addr_any 有 16 个字节，C 的整数放不下"
-            "（在 Python 里两者都是文本，0.0.0.0 和 ::）。绑定 :: 的套接字接受两个地址族的客户端，"
-            f"把 IPv4 的显示为 ::ffff:a.b.c.d（{shown} 次），主机没有 IPv6 时也行；"
-            "设置 IPV6_V6ONLY 或 net.ipv6.bindv6only 后只接受 IPv6："
-            f"IPv4 得到 {error}。"
-            f"所以同一端口上 :: 和 0.0.0.0 互相排斥（{taken}），"
-            f"除非设置 IPV6_V6ONLY，那时各收各的。不能搭配的：{in_chinese}。"
+            "INADDR_ANY 是数字 0，4 个字节；in6addr_any 有 16 个字节，C 的整数放不下（在 Python 里"
+            "两者都是文本，0.0.0.0 和 ::）。绑定 :: 的套接字接受两个地址族的客户端，把 IPv4 的显示"
+            f"为 ::ffff:a.b.c.d（{shown} 次）。设置 IPV6_V6ONLY 或 net.ipv6.bindv6only 后只接受 "
+            f"IPv6：IPv4 得到 {error}。所以同一端口上 :: 和 0.0.0.0 互相排斥（{taken}），除非设置 "
+            "IPV6_V6ONLY。"
+        ),
+        more=(
+            "A socket at :: takes IPv4 even where the host has no IPv6. With IPV6_V6ONLY, :: and "
+            f"0.0.0.0 at one port each take their own. What does not go together: {errors}."
+        ),
+        more_zh=(
+            "主机没有 IPv6 时，绑定 :: 的套接字照样接受 IPv4。设置 IPV6_V6ONLY 后，同一端口上的 :: "
+            f"和 0.0.0.0 各收各的。不能搭配的：{in_chinese}。"
         ),
     )
 
