@@ -182,27 +182,28 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     return Answer(
         verdict="qualified",
         text=(
-            f"Port 0: yes, the kernel chooses, and at bind already ({picked} of {picked} runs), "
-            "not later. The wildcard: for TCP the destination address of the SYN alone decides "
-            f"({by_destination} runs); the arriving interface does not, an address of the other "
-            f"interface is taken as well ({crossed} runs, TCP and UDP); only of a link-local "
-            f"address the interface is a part (scope id). For UDP neither does: the "
-            f"socket stays at the wildcard, and an answer comes from the address of the route "
-            f"back ({by_route} runs), so that in {unheard} the client was answered from an address "
-            f"that it had not asked. As a destination port 0 is no wildcard: "
-            f"{told['TCP', 'connect']} from TCP's connect, {told['UDP', 'sendto']} from UDP's "
-            "sendto."
+            f"Port 0: yes, the kernel chooses, at bind already ({picked} of {picked} runs). The "
+            f"wildcard: for TCP the destination address of the SYN alone decides ({by_destination} "
+            "runs), not the arriving interface: an address of another interface is taken as well "
+            f"({crossed} runs, TCP and UDP). For UDP neither does: the socket stays at the "
+            f"wildcard and answers from the address of the route back ({by_route} runs), so that "
+            f"in {unheard} the client was answered from an address that it had not asked."
         ),
         zh=(
-            f"端口 0：是由内核选，而且在 bind 时就选定（{picked} 次中 {picked} 次），不是更晚。"
-            f"通配地址：对 TCP 只由 SYN 的目的地址决定（{by_destination} 次）；"
-            f"到达的接口不起作用，发给另一个接口的地址的也照收（TCP 和 UDP 共 {crossed} 次）；"
-            "只有链路本地地址包含接口（scope id）。"
-            "对 UDP 两者都不决定：套接字一直是通配地址，"
-            f"应答以返回路由的地址为源（{by_route} 次），其中 {unheard} "
-            "次客户端得到的应答来自它没有询问的地址。"
-            f"作为目的端口，0 不是通配：TCP 的 connect 返回 {told['TCP', 'connect']}，"
-            f"UDP 的 sendto 返回 {told['UDP', 'sendto']}。"
+            f"端口 0：是由内核选，在 bind 时就选定（{picked} 次中 {picked} 次）。通配地址：对 TCP "
+            f"只由 SYN 的目的地址决定（{by_destination} 次），与到达的接口无关：发给另一个接口的地"
+            f"址的也照收（TCP 和 UDP 共 {crossed} 次）。对 UDP 两者都不决定：套接字一直是通配地址，"
+            f"用返回路由的地址应答（{by_route} 次），其中 {unheard} 次客户端得到的应答来自它没有询"
+            "问的地址。"
+        ),
+        more=(
+            "Only of a link-local address the interface is a part (scope id). As a destination "
+            f"port 0 is no wildcard: {told['TCP', 'connect']} from TCP's connect, "
+            f"{told['UDP', 'sendto']} from UDP's sendto."
+        ),
+        more_zh=(
+            "只有链路本地地址包含接口（scope id）。作为目的端口，0 不是通配：TCP 的 connect 返回 "
+            f"{told['TCP', 'connect']}，UDP 的 sendto 返回 {told['UDP', 'sendto']}。"
         ),
     )
 
