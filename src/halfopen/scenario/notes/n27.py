@@ -254,29 +254,33 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
         verdict="answered",
         text=(
             "It takes what is sent to any of its addresses, by whichever interface it comes "
-            f"({taken} runs, {other} of them to an address of another interface: the weak host "
-            "model), of IPv4 even where the interface with that address is down (of IPv6 the "
-            f"address goes with it: {down['IPv6']}). TCP answers from the address that was asked. "
-            "UDP from a socket at the wildcard answers from the one of the route back: a "
-            f"connected client never hears it ({odd} of {odd} runs: timeout), one that uses sendto "
-            f"hears from an address that it did not ask ({unasked} runs); a socket bound to that "
-            "address answers rightly. What the host begins comes from the source that the route "
-            f"prefers, by default the interface's first ({len(_SENT)} runs), unless bind chose "
-            "one. An address that is taken away silences its own connections only; but if it was "
-            f"the route's, the route goes too, and connect gives {error} though others remain."
+            f"({taken} runs; the weak host model). TCP answers from the address that was asked. "
+            "UDP from a socket at the wildcard answers from that of the route back: a client that "
+            f"used connect never hears it ({odd} of {odd} runs), one that uses sendto hears from "
+            "an address that it did not ask. What the host begins comes from the source that the "
+            f"route prefers ({len(_SENT)} runs), by default the interface's first address, unless "
+            "bind chose one."
         ),
         zh=(
-            "发给它任何一个地址的报文它都收，不管从哪个接口来"
-            f"（{taken} 次，其中 {other} 次发给另一个接口的地址：弱主机模型）；"
-            "对 IPv4，即使拥有该地址的接口已关闭也收"
-            f"（IPv6 的地址则随接口消失：{down['IPv6']}）。TCP 用被询问的地址应答。"
-            "绑定通配地址的 UDP 用返回路由的地址应答："
-            f"connect 过的客户端收不到（{odd} 次中 {odd} 次超时），用 sendto "
-            f"的客户端收到来自它没有询问的地址的应答（{unasked} 次）；"
-            "绑定到该地址的套接字则应答正确。主机自己发起的，以路由首选的地址为源，"
-            f"默认是接口的第一个地址（{len(_SENT)} 次），除非 bind 指定。"
-            "删除一个地址只使用该地址的连接中断；但如果它是路由首选的地址，路由也随之消失，"
-            f"尽管还有别的地址，connect 也返回 {error}。"
+            f"发给它任何一个地址的报文它都收，不管从哪个接口来（{taken} 次；弱主机模型）。TCP 用被"
+            "询问的地址应答。绑定通配地址的 UDP 用返回路由的地址应答：connect 过的客户端收不到"
+            f"（{odd} 次中 {odd} 次），用 sendto 的客户端收到来自它没有询问的地址的应答。主机自己发"
+            f"起的，以路由首选的地址为源（{len(_SENT)} 次），默认是接口的第一个地址，除非 bind 指"
+            "定。"
+        ),
+        more=(
+            f"{other} of the runs were to an address of another interface. Of IPv4 such a packet "
+            "is taken even where the interface with that address is down; of IPv6 the address goes "
+            f"with it ({down['IPv6']}). With sendto the odd answer came in {unasked} runs; a UDP "
+            "socket that is bound to the address answers rightly. An address that is taken away "
+            "silences its own connections only; but if it was the route's, the route goes too, and "
+            f"connect gives {error} though others remain."
+        ),
+        more_zh=(
+            f"其中 {other} 次发给另一个接口的地址。对 IPv4，即使拥有该地址的接口已关闭也收；IPv6 的"
+            f"地址则随接口消失（{down['IPv6']}）。用 sendto 时，来自别的地址的应答有 {unasked} 次；"
+            "绑定到该地址的 UDP 套接字则应答正确。删除一个地址只使用该地址的连接中断；但如果它是路"
+            f"由首选的地址，路由也随之消失，尽管还有别的地址，connect 也返回 {error}。"
         ),
     )
 
