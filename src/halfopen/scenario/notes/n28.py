@@ -238,24 +238,30 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     return Answer(
         verdict="qualified",
         text=(
-            "getsockname gives the address from connect on: at once, in SYN_SENT already. But it "
-            f"works in every state ({len(own) - 2} of them), never an error but on a closed "
-            f"descriptor (EBADF): {_EN[own['TCP', 'new']]} on a new socket, and in {early} states "
-            "before connect what bind or listen gave. After connect was refused it shows "
-            f"{_EN[own['TCP', 'refused']]}. getpeername gives the peer while there is a "
-            f"connection, at the client too, not only at the server ({accepted} accepted): "
-            f"{'; '.join(knows)}. ENOTCONN else: {'; '.join(lost)}. UDP: connect gives both; after "
-            f"sendto alone the name is {_EN[own['UDP', 'sent']]}."
+            "getsockname gives the address from connect on, in SYN-SENT already. But it works in "
+            f"every state ({len(own) - 2} of them): before connect it gives what bind or listen "
+            f"gave, on a new socket {_EN[own['TCP', 'new']]}. getpeername gives the peer while "
+            "there is a connection, at the client too, not only at the server; ENOTCONN before it, "
+            "and after its end. On a closed descriptor both give EBADF."
         ),
         zh=(
-            "从调用 connect 起 getsockname 就给出地址：SYN_SENT 时已经有了。"
-            f"但它在每种状态下都可用（{len(own) - 2} 种），只有描述符已关闭才出错（EBADF）："
-            f"新套接字是{_ZH[own['TCP', 'new']]}，"
-            f"connect 之前的 {early} 种状态给出 bind 或 listen 得到的地址。"
-            f"connect 被拒绝后又是{_ZH[own['TCP', 'refused']]}。getpeername "
-            f"在连接存在时给出对端，客户端也可用，不只是服务器（accept 了 {accepted} 次）："
-            f"{_states_zh(knows)}。其他状态返回 ENOTCONN：{_states_zh(lost)}。"
-            f"UDP：connect 之后两者都有；只 sendto 过则是{_ZH[own['UDP', 'sent']]}。"
+            "从调用 connect 起 getsockname 就给出地址，SYN-SENT 时已经有了。但它在每种状态下都可用"
+            f"（{len(own) - 2} 种）：connect 之前给出 bind 或 listen 得到的地址，新套接字是"
+            f"{_ZH[own['TCP', 'new']]}。getpeername 在连接存在时给出对端，客户端也可用，不只是服务"
+            "器；连接之前和结束之后返回 ENOTCONN。描述符已关闭时两者都返回 EBADF。"
+        ),
+        more=(
+            f"bind or listen gave a name in {early} states before connect. After connect was "
+            f"refused getsockname shows {_EN[own['TCP', 'refused']]}. getpeername gives the peer "
+            f"of {accepted} accepted sockets, and when: {'; '.join(knows)}. ENOTCONN when: "
+            f"{'; '.join(lost).replace('_', '-')}. UDP: connect gives both names; after sendto "
+            f"alone it is {_EN[own['UDP', 'sent']]}."
+        ),
+        more_zh=(
+            f"connect 之前由 bind 或 listen 得到地址的有 {early} 种状态。connect 被拒绝后又是"
+            f"{_ZH[own['TCP', 'refused']]}。getpeername 对 accept 得到的 {accepted} 个套接字都给出"
+            f"对端，此外还有：{_states_zh(knows)}。返回 ENOTCONN 的：{_states_zh(lost)}。UDP："
+            f"connect 之后两者都有；只 sendto 过则是{_ZH[own['UDP', 'sent']]}。"
         ),
     )
 
@@ -280,15 +286,15 @@ _STATES_ZH: Final = {
     "bound to port 0, connected, dissolved": "绑定端口 0、连接后解除",
     "listening": "在监听",
     "listening, not bound": "未绑定就监听",
-    "SYN_SENT": "SYN_SENT",
+    "SYN_SENT": "SYN-SENT",
     "refused": "被拒绝",
     "bound, refused": "绑定后被拒绝",
     "this end shut": "本端已 shutdown",
     "peer closed": "对端已关闭",
-    "TIME_WAIT": "TIME_WAIT",
+    "TIME_WAIT": "TIME-WAIT",
     "peer closed, then this end": "对端先关、本端后关",
-    "reset": "被复位",
-    "reset, and told": "被复位且已得知",
+    "reset": "被重置",
+    "reset, and told": "被重置且已得知",
 }
 _EN: Final = {
     "wildcard, no port": "the wildcard address and port 0",
