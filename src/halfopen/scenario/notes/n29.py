@@ -395,34 +395,43 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     assert closed["client"] == "0", "who waits in a call keeps the listener alive"
     reset = [_queue_reset(runs[f"two wait, then={event}"]) for event in EVENTS]
     assert reset == [False, True, True, False, True], reset
+    states = [refused[how] for how in ("connecting", "connected", "connected, then reset")]
+    assert states == ["EINVAL"] * 3, states
     told = ", ".join(f"{how}: {linux_name(error)}" for how, error in refused.items())
     told_zh = "，".join(f"{BEFORE_ZH[how]} {linux_name(error)}" for how, error in refused.items())
     return Answer(
         verdict="confirmed" if set(became) == set(_FREE) else "qualified",
         text=(
-            "Yes: before listen a SYN to the port is answered with RST, afterwards with SYN,ACK by "
-            "the kernel itself, and TCP_INFO says LISTEN instead of CLOSE. It needs a socket that "
-            f"is closed and was never connected ({', '.join(became)}); an unbound one gets a port "
-            f"from the kernel. Else it fails: {told}. A second listen only changes the backlog. On "
-            f"a listener connect gives {on['listening']['connect']}, send "
-            f"{on['listening']['send']}, recv {on['listening']['recv']}; accept on what does not "
-            f"listen gives {on['bound']['accept']}. shutdown(SHUT_RD) turns it back into a closed "
-            f"socket: an accept that waits gets {shut['accept']}, poll {shut['poll']}, those "
-            "who wait in its queue an RST, and it may listen again; SHUT_WR does nothing. close by "
-            "another thread does not wake who waits: the listener lives on until that call ends, "
-            f"accept still returns {closed['accept']}, poll {closed['poll']}."
+            "Yes: before listen a SYN to the port is answered with RST, afterwards with SYN,ACK, "
+            "by the kernel itself, and TCP_INFO says LISTEN instead of CLOSE. It needs a socket "
+            "that is closed and was never connected, else it gives EINVAL; one that is not bound "
+            "gets a port from the kernel. A second listen only changes the backlog. "
+            "shutdown(SHUT_RD) turns the listener back into a closed socket."
         ),
         zh=(
-            "是的：listen 之前，发往该端口的 SYN 得到 RST；之后由内核自己回 SYN,ACK，TCP_INFO "
-            "的状态由 CLOSE 变为 LISTEN。要求套接字处于关闭状态且从未连接过"
-            f"（{'、'.join(BEFORE_ZH[how] for how in became)}）；没有 bind 的由内核分配端口。"
-            f"否则失败：{told_zh}。第二次 listen 只改变 backlog。在监听套接字上 connect 得 "
-            f"{on['listening']['connect']}，send 得 {on['listening']['send']}，recv 得 "
-            f"{on['listening']['recv']}；对不在监听的套接字 accept 得 {on['bound']['accept']}。"
-            f"shutdown(SHUT_RD) 使它变回关闭状态：正在等待的 accept 得 {shut['accept']}，poll 得 "
-            f"{shut['poll']}，队列中等待的连接收到 RST，之后可以再次 listen；SHUT_WR 没有作用。"
-            "另一线程 close 不会唤醒等待者：监听一直活到那个调用结束，accept 仍返回一个连接，"
-            f"poll 得 {closed['poll']}。"
+            "是的：listen 之前，发往该端口的 SYN 得到 RST；之后得到 SYN,ACK，由内核自己应答，"
+            "TCP_INFO 的状态由 CLOSE 变为 LISTEN。要求套接字处于关闭状态且从未连接过，否则返回 "
+            "EINVAL；没有 bind 的由内核分配端口。第二次 listen 只改变 backlog。shutdown(SHUT_RD) 使"
+            "监听套接字变回关闭状态。"
+        ),
+        more=(
+            f"It may listen: {', '.join(became)}. It fails: {told}. On a listener connect gives "
+            f"{on['listening']['connect']}, send {on['listening']['send']}, recv "
+            f"{on['listening']['recv']}; accept on what does not listen gives "
+            f"{on['bound']['accept']}. After shutdown(SHUT_RD) an accept that waits gets "
+            f"{shut['accept']}, poll {shut['poll']}, those who wait in its queue an RST, and it "
+            "may listen again; SHUT_WR does nothing. close by another thread does not wake who "
+            "waits: the listener lives on until that call ends, accept still returns "
+            f"{closed['accept']}, poll {closed['poll']}."
+        ),
+        more_zh=(
+            f"可以 listen 的有：{'、'.join(BEFORE_ZH[how] for how in became)}。失败的有："
+            f"{told_zh}。在监听套接字上 connect 得 {on['listening']['connect']}，send 得 "
+            f"{on['listening']['send']}，recv 得 {on['listening']['recv']}；对不在监听的套接字 "
+            f"accept 得 {on['bound']['accept']}。shutdown(SHUT_RD) 之后，正在等待的 accept 得 "
+            f"{shut['accept']}，poll 得 {shut['poll']}，队列中等待的连接收到 RST，之后可以再次 "
+            "listen；SHUT_WR 没有作用。另一线程 close 不会唤醒等待的调用：监听一直活到那个调用结"
+            f"束，accept 仍返回一个连接，poll 得 {closed['poll']}。"
         ),
     )
 
@@ -437,8 +446,8 @@ BEFORE_ZH: Final = {
     "listener, shut down": "监听后被 shutdown 的",
     "connecting": "正在连接的",
     "connected": "已连接的",
-    "connected, then reset": "连接后被复位的",
-    "bound, another listens": "端口上已有别的监听者的",
+    "connected, then reset": "连接后被重置的",
+    "bound, another listens": "端口上已有别的监听套接字的",
     "UDP": "UDP 的",
 }
 
