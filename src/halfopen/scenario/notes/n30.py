@@ -368,32 +368,37 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     return Answer(
         verdict="answered",
         text=(
-            "At most net.core.somaxconn connections, and one more: a larger backlog is cut to it "
-            f"({largest} today; listen({SIZES[-1]}) gives {kept['default'][SIZES[-1]]}). There is "
-            f"room for backlog + 1 ({fits}). connect succeeds although nobody accepts. Past that "
-            "the SYN is dropped without a word: the client tries again, and gets in at its next "
-            f"try once a place is free ({span(freed)} after accept), or gives up with ETIMEDOUT "
-            f"({show_duration(long)}; {show_duration(short)} with one retry). A client that is "
-            "still in the handshake when the last place goes believes that it is connected "
-            f"({ghosts}); with tcp_abort_on_overflow 1 it is reset instead ({reset}), else the "
-            "SYN,ACK is repeated until there is a place. Unfinished handshakes have a queue of "
-            f"their own, as long: of {MANY} SYNs {dropped} are answered at backlog 3 without SYN "
-            f"cookies, {young} with tcp_max_syn_backlog 8, and all {cookies} with cookies, the "
-            f"default. listen again changes the backlog: with 4 instead of 1, {more} get in; a "
-            "smaller one turns nobody out."
+            "The queue of finished connections holds backlog + 1; a larger backlog than "
+            f"net.core.somaxconn ({largest} today) is cut to it. connect succeeds although nobody "
+            "accepts. Past that the SYN is dropped without a word: the client tries again, and "
+            f"gets in at its next try once a place is free ({span(freed)} after accept), or gives "
+            f"up with ETIMEDOUT ({show_duration(long)}). Unfinished handshakes have a queue of "
+            "their own, past which SYN cookies, the default, answer on."
         ),
         zh=(
-            "最多 net.core.somaxconn 个再加一个：更大的 backlog 被截到它（如今是 "
-            f"{largest}；listen({SIZES[-1]}) 得 {kept['default'][SIZES[-1]]}）。"
-            f"队列容得下 backlog + 1 个（{fits_zh}）。没有人 accept，connect 也成功。"
-            "再多的 SYN 被悄悄丢弃：客户端重试，一旦有空位，下一次重试就进来"
-            f"（accept 之后 {span_zh(freed)}），否则以 ETIMEDOUT 放弃（{show_duration(long)}；"
-            f"只重试一次则 {show_duration(short)}）。最后一个位置被占时仍在握手的客户端以为已连接"
-            f"（{ghosts} 个）；tcp_abort_on_overflow 为 1 时则被复位（{reset} 个），"
-            "否则重发 SYN,ACK 直到有空位。未完成的握手另有同样长的队列："
-            f"{MANY} 个 SYN 中，backlog 3 且无 SYN cookie 时应答 {dropped} 个，"
-            f"tcp_max_syn_backlog 为 8 时 {young} 个，有 cookie（默认）时 {cookies} 个全部应答。"
-            f"再次 listen 改变 backlog：由 1 改为 4，{more} 个都进来；改小不会赶走任何人。"
+            f"已完成连接队列容得下 backlog + 1 个；大于 net.core.somaxconn（如今是 {largest}）的 "
+            "backlog 被截到它。没有人 accept，connect 也成功。再多的 SYN 被悄悄丢弃：客户端重传，一"
+            f"旦有空位，下一次重传就进来（accept 之后 {span_zh(freed)}），否则以 ETIMEDOUT 放弃"
+            f"（{show_duration(long)}）。未完成连接另有一个队列，满了之后有 SYN cookie（默认）照样"
+            "应答。"
+        ),
+        more=(
+            f"What fits: {fits}; listen({SIZES[-1]}) gives {kept['default'][SIZES[-1]]}. With one "
+            f"retry the client gave up after {show_duration(short)}. A client that is still in the "
+            f"handshake when the last place goes believes that it is connected ({ghosts}); with "
+            f"tcp_abort_on_overflow 1 it is reset instead ({reset}), else the SYN,ACK is repeated "
+            f"until there is a place. Of {MANY} SYNs {dropped} are answered at backlog 3 without "
+            f"SYN cookies, {young} with tcp_max_syn_backlog 8, and all {cookies} with cookies. "
+            f"listen again changes the backlog: with 4 instead of 1, {more} get in; a smaller one "
+            "turns nobody out."
+        ),
+        more_zh=(
+            f"容得下的：{fits_zh}；listen({SIZES[-1]}) 得 {kept['default'][SIZES[-1]]}。只重传一次"
+            f"的客户端 {show_duration(short)} 后放弃。最后一个位置被占时仍在握手的客户端以为已连接"
+            f"（{ghosts} 个）；tcp_abort_on_overflow 为 1 时则被重置（{reset} 个），否则重传 "
+            f"SYN,ACK 直到有空位。{MANY} 个 SYN 中，backlog 3 且无 SYN cookie 时应答 {dropped} 个，"
+            f"tcp_max_syn_backlog 为 8 时 {young} 个，有 cookie 时 {cookies} 个全部应答。再次 "
+            f"listen 改变 backlog：由 1 改为 4，{more} 个都进来；改小不会赶走任何人。"
         ),
     )
 
