@@ -303,36 +303,39 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     assert kept["in the queue"] == kept["after accept"], "what is set later is not handed on"
     later, _ = kept["in the queue"]
     assert not later, later
-    such = ", ".join(inherited[:8])
     kept_back = f"; not: {', '.join(others)}" if others else ""
     kept_back_zh = f"；不继承：{'、'.join(others)}" if others else ""
     return Answer(
         verdict="answered",
         text=(
             "The returned socket has the listener's port, and for its own address the destination "
-            "address of the client's SYN, also where the listener is bound to the wildcard; from "
-            ":: an IPv4 client's is ::ffff:a.b.c.d. Its peer is the client's address and port, by "
-            f"which connections at one port differ ({given} of them). The listener keeps its name "
-            "and has no peer (ENOTCONN). accept also gives a connection whose client has gone: "
-            f"after a FIN recv then gives {closed['recv']}; after an RST {reset['recv']}, once, "
-            f"and getpeername {reset['getpeername']}; ECONNABORTED never. Inherited are "
-            f"{len(inherited)} of {len(OPTIONS)} options ({such} ...{kept_back}), as they were "
-            f"when the handshake ended (when the SYN came: {agreed}): "
-            "what is set on the listener later stays there. "
-            "O_NONBLOCK is not inherited, nor is Python's timeout."
+            "address of the client's SYN, also where the listener is bound to the wildcard. Its "
+            "peer is the client's address and port, by which connections at one port differ. The "
+            "listener keeps its name and has no peer (ENOTCONN). accept also gives a connection "
+            f"whose client has gone: after a FIN recv then gives {closed['recv']}, after an RST "
+            f"{reset['recv']}. {len(inherited)} of {len(OPTIONS)} options are inherited."
         ),
         zh=(
-            "返回的套接字端口与监听套接字相同，本地地址是客户端 SYN 的目的地址，即使监听绑定的是"
-            "通配地址；:: 上来自 IPv4 客户端的是 ::ffff:a.b.c.d。对端是客户端的地址和端口，"
-            f"同一端口上的连接靠它区分（共 {given} 个）。监听套接字的名字不变，没有对端"
-            "（ENOTCONN）。"
-            "客户端已离开的连接 accept 也照样返回：收到 FIN 之后 recv 得 "
-            f"{closed['recv']}；收到 RST 之后得一次 {reset['recv']}，getpeername 得 "
-            f"{reset['getpeername']}；从不返回 ECONNABORTED。继承 {len(OPTIONS)} 个选项中的 "
-            f"{len(inherited)} 个（{such} 等{kept_back_zh}），取握手完成那一刻的值"
-            f"（{agreed} 取 SYN 到达时的值），"
-            "之后在监听套接字上设置的不再传下去。O_NONBLOCK 不继承，"
-            "Python 的超时也不继承。"
+            "返回的套接字端口与监听套接字相同，本地地址是客户端 SYN 的目的地址，即使监听套接字绑定"
+            "的是通配地址。对端是客户端的地址和端口，同一端口上的连接靠它区分。监听套接字的名字不"
+            "变，没有对端（ENOTCONN）。客户端已离开的连接 accept 也照样返回：收到 FIN 之后 recv 得 "
+            f"{closed['recv']}，收到 RST 之后得 {reset['recv']}。选项继承 {len(inherited)} 个，共 "
+            f"{len(OPTIONS)} 个。"
+        ),
+        more=(
+            f"{given} names were looked at; from :: an IPv4 client's destination is "
+            f"::ffff:a.b.c.d. After an RST recv is told {reset['recv']} once, getpeername gives "
+            f"{reset['getpeername']}; accept never gives ECONNABORTED. Inherited are "
+            f"{', '.join(inherited[:8])} ...{kept_back}, as they were when the handshake ended "
+            f"(when the SYN came: {agreed}): what is set on the listener later stays there. "
+            "O_NONBLOCK is not inherited, nor is Python's timeout."
+        ),
+        more_zh=(
+            f"看了 {given} 个名字；:: 上来自 IPv4 客户端的目的地址是 ::ffff:a.b.c.d。收到 RST 之后 "
+            f"recv 得一次 {reset['recv']}，getpeername 得 {reset['getpeername']}；accept 从不返回 "
+            f"ECONNABORTED。继承的有 {', '.join(inherited[:8])} 等{kept_back_zh}，取握手完成那一刻"
+            f"的值（{agreed} 取 SYN 到达时的值），之后在监听套接字上设置的不再传下去。O_NONBLOCK 不"
+            "继承，Python 的超时也不继承。"
         ),
     )
 
