@@ -133,22 +133,26 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     return Answer(
         verdict="qualified",
         text=(
-            f"The write itself is: a FIN keeps nobody from writing, and the first write after it "
-            f"succeeds at once ({fine} runs, whether or not the end was read). A peer that has "
-            f"only said its last word (shutdown SHUT_WR) reads all of it ({delivered} runs). But "
-            "a FIN does not tell whether the peer still reads. If it has closed, or exited, what "
-            f"is written is lost: an RST comes {span(reset_after)} later and the next write gives "
-            f"EPIPE, with SIGPIPE ({lost} runs). If its host has gone since, writes go on to "
-            "succeed until the kernel gives up "
-            f"({span(gave_up)} here, tcp_retries2 = 1): then ETIMEDOUT."
+            "The write itself is: a FIN keeps nobody from writing, and the first write after it "
+            f"succeeds at once ({fine} runs). A peer that has only said its last word (shutdown "
+            f"SHUT_WR) reads all of it ({delivered} runs). But a FIN does not tell whether the "
+            "peer still reads. If it has closed, or exited, what is written is lost: an RST comes "
+            f"{span(reset_after)} later and the next write gives EPIPE, with SIGPIPE ({lost} runs)."
         ),
         zh=(
-            f"写本身没有问题：FIN 不妨碍写，之后的第一次 write 立即成功"
-            f"（{fine} 次运行，不论是否已经读到结束）。对端如果只是说完了自己的话"
-            f"（shutdown SHUT_WR），就会读到全部数据（{delivered} 次运行）。"
-            "但是 FIN 并不说明对端是否还在读。如果它已经 close 或退出，写的数据就丢失了："
-            f"{span_zh(reset_after)} 后来一个 RST，下一次 write 得到 EPIPE，并伴随 SIGPIPE"
-            f"（{lost} 次运行）。如果它的主机此后消失了，write 会一直成功，直到内核放弃"
+            f"写本身没有问题：FIN 不妨碍写，之后的第一次 write 立即成功（{fine} 次运行）。对端如果"
+            f"只是说完了自己的话（shutdown SHUT_WR），就会读到全部数据（{delivered} 次运行）。但是 "
+            "FIN 并不说明对端是否还在读。如果它已经 close 或退出，写的数据就丢失了："
+            f"{span_zh(reset_after)} 后来一个 RST，下一次 write 得到 EPIPE，并伴随 SIGPIPE（{lost} "
+            "次运行）。"
+        ),
+        more=(
+            "It does not matter whether the end was read before. If the peer's host has gone "
+            f"since, writes go on to succeed until the kernel gives up ({span(gave_up)} here, "
+            "tcp_retries2 = 1): then ETIMEDOUT."
+        ),
+        more_zh=(
+            "此前是否读到过结束没有关系。如果对端的主机此后消失了，write 会一直成功，直到内核放弃"
             f"（这里是 {span_zh(gave_up)}，tcp_retries2 = 1）：然后是 ETIMEDOUT。"
         ),
     )
