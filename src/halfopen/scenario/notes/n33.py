@@ -147,24 +147,28 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     return Answer(
         verdict="qualified",
         text=(
-            f"The second write does. The first after the RST gives ECONNRESET, and no signal; only "
-            "from then on EPIPE with SIGPIPE, which kills a process that does not ignore it "
-            "(Python does, and MSG_NOSIGNAL keeps it away: EPIPE all the same). The first write "
-            "gives EPIPE and SIGPIPE at once where a read or SO_ERROR was told ECONNRESET before, "
-            "and where the RST came after a FIN. Data that had come before the RST can still be "
-            f"read ({read} runs). An RST without the exact next number ends nothing, and "
-            f"writing goes on ({lived} runs): in the window it is answered with a challenge ACK, "
-            "outside of it dropped in silence."
+            "The second write does. The first after the RST gives ECONNRESET, and no signal; from "
+            "then on it is EPIPE with SIGPIPE, which kills a process that does not ignore it "
+            "(Python does; MSG_NOSIGNAL keeps it away). The first write gives EPIPE and SIGPIPE at "
+            "once where a read or SO_ERROR was told ECONNRESET before, and where the RST came "
+            "after a FIN."
         ),
         zh=(
-            "第二次 write 才会。RST 之后的第一次 write 得到 ECONNRESET，没有信号；"
-            "从此以后才是 EPIPE 和 SIGPIPE，不忽略这个信号的进程会被杀死（Python 忽略它，"
-            "MSG_NOSIGNAL 也不让它出现："
-            "EPIPE 照样返回）。如果此前 read 或 SO_ERROR 已经报告过 ECONNRESET，或者 RST 是在 FIN "
-            "之后来的，那么第一次 write 就立即得到 EPIPE 和 SIGPIPE。RST 之前到达的数据还能读到"
-            f"（{read} 次运行）。序号不恰好是下一个的 RST 什么也不会结束，write 继续成功"
-            f"（{lived} 次运行）：落在窗口内的得到一个质询 ACK（challenge ACK），"
-            "窗口外的被默默丢弃。"
+            "第二次 write 才会。RST 之后的第一次 write 得到 ECONNRESET，没有信号；从此以后才是 "
+            "EPIPE 和 SIGPIPE，不忽略这个信号的进程会被杀死（Python 忽略它；MSG_NOSIGNAL 也不让它出"
+            "现）。如果此前 read 或 SO_ERROR 已经报告过 ECONNRESET，或者 RST 是在 FIN 之后来的，那"
+            "么第一次 write 就立即得到 EPIPE 和 SIGPIPE。"
+        ),
+        more=(
+            "Without the signal the write gives EPIPE all the same. Data that had come before the "
+            f"RST can still be read ({read} runs). An RST without the exact next number ends "
+            f"nothing, and writing goes on ({lived} runs): in the window it is answered with a "
+            "challenge ACK, outside of it dropped in silence."
+        ),
+        more_zh=(
+            f"没有信号时 write 照样返回 EPIPE。RST 之前到达的数据还能读到（{read} 次运行）。序号不"
+            f"恰好是下一个的 RST 什么也不会结束，write 继续成功（{lived} 次运行）：落在窗口内的得到"
+            "一个质询 ACK（challenge ACK），窗口外的被默默丢弃。"
         ),
     )
 
