@@ -170,23 +170,26 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
         text=(
             "Not reentrant: the result lies in one place for each of the two, and the next call "
             f"writes over it. After a second lookup the first one's result was {_name(lost)} "
-            f"instead of {_name(kept)}. So also with two threads: one of them read the other's "
-            "name, although the second call had waited for the first (a lock is held until the "
-            "answer has come). With gethostbyname_r and gethostbyaddr_r each has room of its own: "
-            "both results stayed, and nobody waited. Both turn names into addresses and back, "
-            "from the hosts file or the DNS. They know IPv4 only: a name with nothing but an IPv6 "
-            f"address ended with h_errno {rest['v6.example.org']}, one that does not exist "
-            f"with {rest['nosuch.example.org']}."
+            f"instead of {_name(kept)}; with two threads one of them read the other's name. With "
+            "gethostbyname_r and gethostbyaddr_r each has room of its own: both results stayed. "
+            "Both turn names into addresses and back, from the hosts file or the DNS, of IPv4 only."
         ),
         zh=(
-            "不可重入：两个函数的结果各放在一个固定的地方，下一次调用就覆盖它。"
-            f"第二次查询之后，第一次的结果变成了 {_name(lost)}，而不是 {_name(kept)}。"
-            "两个线程也一样：一个线程读到的是另一个的名字，"
-            "虽然后调用的等到了先调用的结束（到回答来为止一直持有锁）。"
-            "用 gethostbyname_r 和 gethostbyaddr_r，各有各的内存：两个结果都在，谁也不用等谁。"
-            "它们从 hosts 文件或 DNS 把名字变成地址，再变回来；只认得 IPv4："
-            f"只有 IPv6 地址的名字得到 h_errno {rest['v6.example.org']}，"
-            f"不存在的名字得到 {rest['nosuch.example.org']}。"
+            "不可重入：两个函数的结果各放在一个固定的地方，下一次调用就覆盖它。第二次查询之后，第一"
+            f"次的结果变成了 {_name(lost)}，而不是 {_name(kept)}；有两个线程时，一个线程读到的是另"
+            "一个的名字。用 gethostbyname_r 和 gethostbyaddr_r，各有各的内存：两个结果都在。两者从 "
+            "hosts 文件或 DNS 把名字变成地址，再变回来；只认得 IPv4。"
+        ),
+        more=(
+            "Two threads get in each other's way although the second call waits for the first: the "
+            "lock is held only until the answer has come. With the _r versions nobody waited. A "
+            f"name with nothing but an IPv6 address ended with h_errno {rest['v6.example.org']}, "
+            f"one that does not exist with {rest['nosuch.example.org']}."
+        ),
+        more_zh=(
+            "两个线程会互相干扰，尽管后调用的等到了先调用的结束：锁只持有到回答来为止。用 _r 版本谁"
+            f"也不用等谁。只有 IPv6 地址的名字得到 h_errno {rest['v6.example.org']}，不存在的名字得"
+            f"到 {rest['nosuch.example.org']}。"
         ),
     )
 
