@@ -265,33 +265,38 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     return Answer(
         verdict="refuted",
         text=(
-            "resolv.conf holds no names: one that was written into it was not found. It says which "
-            "servers are asked (up to three), how long, how often, and with which endings. Not "
-            "every lookup needs a network: numbers and the hosts file need none, and a server on "
-            f"the host itself (127.0.0.1, where none is named) gave {here.got} without a packet on "
-            "the wire. The questions for A and AAAA go out over UDP, side by side. An answer that "
-            f"is cut off at 512 bytes is fetched over TCP ({len(naming.found(big.call))} "
-            f"addresses). A silent server is asked again after {show_duration(first_wait)}. The "
-            f"end is EAI_AGAIN, after {show_duration(waited[0])} with one server, "
-            f"{show_duration(waited[1])} with two, {show_duration(waited[2])} with three (with "
-            f"timeout:1 each wait is {span(waits)}). A server that refuses, whose port is closed, "
-            "or to which no way leads is passed over at once: the next one's answer was there "
-            f"after {span(at_once)}. NXDOMAIN gives EAI_NONAME, SERVFAIL EAI_AGAIN. A name with "
-            "fewer dots than ndots is first tried with each ending of search."
+            "Not always: numbers and the hosts file need none, nor does a server on the host "
+            "itself. And resolv.conf holds no names: one that was written into it was not found. "
+            "It says which servers are asked (up to three), over UDP, how long, how often, and "
+            "with which endings. A silent server is asked again after "
+            f"{show_duration(first_wait)}; with none that answers, the end is EAI_AGAIN after "
+            f"{show_duration(waited[0])}, with two {show_duration(waited[1])}, with three "
+            f"{show_duration(waited[2])}."
         ),
         zh=(
-            "resolv.conf 里没有名字：它只说明问哪些服务器（最多三个）、加哪些后缀、等多久、"
-            "问几次。写在里面的名字并没有被找到。也不是每次查询都要联网：数字地址和 hosts "
-            "文件不需要网络，本机上的服务器（没有写 nameserver 时就问 127.0.0.1）"
-            f"线上不发一个包就给出了 {here.got}。A 和 AAAA 两个问题同时用 UDP 发出；"
-            f"超过 512 字节被截断的回答改用 TCP 取（{len(naming.found(big.call))} 个地址）。"
-            f"服务器不作声时，{show_duration(first_wait)} 后再问；一次查询以 EAI_AGAIN 结束，"
-            f"一个服务器要 {show_duration(waited[0])}，两个 {show_duration(waited[1])}，"
-            f"三个 {show_duration(waited[2])}（timeout:1 时每次 {span_zh(waits)}）。"
-            "端口没有开、拒绝回答、没有路由的服务器不用等，"
-            f"下一个服务器的回答在 {span_zh(at_once)} 后到来。"
-            "NXDOMAIN 就是结果（EAI_NONAME），SERVFAIL 不是（EAI_AGAIN）。"
-            "点数少于 ndots 的名字先加上 search 的各个后缀再问。"
+            "不一定：数字地址和 hosts 文件不需要网络，本机上的服务器也不需要。而 resolv.conf 里没有"
+            "名字：写在里面的名字并没有被找到。它只说明用 UDP 问哪些服务器（最多三个）、等多久、问"
+            f"几次、加哪些后缀。服务器不作声时，{show_duration(first_wait)} 后再问；都不应答时，"
+            f"{show_duration(waited[0])} 后以 EAI_AGAIN 结束，两个服务器 "
+            f"{show_duration(waited[1])}，三个 {show_duration(waited[2])}。"
+        ),
+        more=(
+            f"A server on the host itself (127.0.0.1, where none is named) gave {here.got} without "
+            "a packet on the wire. The questions for A and AAAA go out side by side. An answer "
+            f"that is cut off at 512 bytes is fetched over TCP ({len(naming.found(big.call))} "
+            f"addresses). With timeout:1 each wait is {span(waits)}. A server that refuses, whose "
+            "port is closed, or to which no way leads is passed over at once: the next one's "
+            f"answer was there after {span(at_once)}. NXDOMAIN gives EAI_NONAME, SERVFAIL "
+            "EAI_AGAIN. A name with fewer dots than ndots is first tried with each ending of "
+            "search."
+        ),
+        more_zh=(
+            "本机上的服务器（没有写 nameserver 时就问 127.0.0.1）线上不发一个包就给出了 "
+            f"{here.got}。A 和 AAAA 两个问题同时发出；超过 512 字节被截断的回答改用 TCP 取"
+            f"（{len(naming.found(big.call))} 个地址）。timeout:1 时每次等 {span_zh(waits)}。端口没"
+            f"有开、拒绝回答、没有路由的服务器不用等，下一个服务器的回答在 {span_zh(at_once)} 后到"
+            "来。NXDOMAIN 得到 EAI_NONAME，SERVFAIL 得到 EAI_AGAIN。点数少于 ndots 的名字先加上 "
+            "search 的各个后缀再问。"
         ),
     )
 
