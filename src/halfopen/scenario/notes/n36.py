@@ -98,23 +98,26 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     return Answer(
         verdict="qualified",
         text=(
-            "The hosts file needs no DNS, but it is no substitute either: by default (files dns) "
-            f"it is read first, and a name that stands there is never asked for ({untouched} runs "
-            "without one packet), whether there is a name server or not. A name that is not there "
-            f"goes to the DNS; without a server that ends with {nowhere}. nsswitch.conf decides: "
-            f"with 'dns files' the DNS is first and the file is what is left ({fallback} runs), "
-            f"with [NOTFOUND=return] the first source's answer is final ({cut} for a name of the "
+            "The hosts file is looked up with and without DNS: by default (files dns) it comes "
+            f"first, and a name that stands there is never asked for ({untouched} runs without one "
+            "packet). A name that is not there goes to the DNS; without a server that ends with "
+            f"{nowhere}. nsswitch.conf sets the order: with 'dns files' the DNS is first, and the "
+            f"file is what is left ({fallback} runs)."
+        ),
+        zh=(
+            "有没有 DNS 都会查 /etc/hosts：默认顺序（files dns）先读它，文件里有的名字不会再去询问 "
+            f"DNS（{untouched} 次运行一个包也没有发）。文件里没有的名字才去问 DNS；没有服务器时结果"
+            f"是 {nowhere}。顺序由 nsswitch.conf 决定：写成 dns files，就先问 DNS，查不到才看文件"
+            f"（{fallback} 次运行）。"
+        ),
+        more=(
+            f"With [NOTFOUND=return] the first source's answer is final ({cut} for a name of the "
             f"DNS alone, {kept} the other way round), with [!UNAVAIL=return] the file counts only "
             "where no server answers at all."
         ),
-        zh=(
-            "/etc/hosts 不需要 DNS，但它也不是 DNS 的替补：默认顺序（files dns）先读它，"
-            "文件里有的名字不管有没有 DNS 服务器都不会再去询问"
-            f"（{untouched} 次运行一个包也没有发）。"
-            f"文件里没有的名字才去问 DNS；没有服务器时结果是 {nowhere}。顺序由 nsswitch.conf 决定："
-            f"写成 dns files，就先问 DNS，查不到才看文件（{fallback} 次运行）；"
-            f"有 [NOTFOUND=return] 时，第一个来源的“没有”就是最后的结果（{cut}，反过来是 {kept}）；"
-            "有 [!UNAVAIL=return] 时，只有完全没有服务器应答才看文件。"
+        more_zh=(
+            "有 [NOTFOUND=return] 时，第一个来源的“没有”就是最后的结果（只在 DNS 里的名字得到 "
+            f"{cut}，反过来是 {kept}）；有 [!UNAVAIL=return] 时，只有完全没有服务器应答才看文件。"
         ),
     )
 
