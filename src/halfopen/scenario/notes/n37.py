@@ -118,19 +118,20 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             "It gives what hostname(1) prints: the kernel's own name (that of uname), which "
             "/etc/hostname is only at boot; after sethostname the new name came at once. But it is "
             "reentrant: the name is copied into room of the caller's, and two calls around a "
-            "change left the old name in one place and the new one in the other. A "
-            f"name of {_LONGEST} bytes is the longest; with too little room "
-            "the call fails with ENAMETOOLONG. The full name is another matter: it is looked up "
-            f"({domain})."
+            "change left the old name in one place and the new one in the other. The full name is "
+            f"another matter: it is looked up ({domain})."
         ),
         zh=(
-            "它给出的就是 hostname(1) 打印的：内核里的名字（uname 的那个），/etc/hostname "
-            "只在启动时起作用，sethostname 之后马上就是新名字。但它是可重入的："
-            "名字被拷贝到调用者自己的内存里，改名前后的两次调用，一处留着旧名字，一处是新名字。"
-            f"名字最长 {_LONGEST} 字节；"
-            "内存不够时以 ENAMETOOLONG 失败。"
-            f"完整的域名是另一回事：它是查出来的（{domain}）。"
+            "它给出的就是 hostname(1) 打印的：内核里的名字（uname 的那个），/etc/hostname 只在启动"
+            "时起作用，sethostname 之后马上就是新名字。但它是可重入的：名字被拷贝到调用者自己的内存"
+            "里，改名前后的两次调用，一处留着旧名字，一处是新名字。完整的域名是另一回事：它是查出来"
+            f"的（{domain}）。"
         ),
+        more=(
+            f"A name of {_LONGEST} bytes is the longest; with too little room the call fails with "
+            "ENAMETOOLONG."
+        ),
+        more_zh=(f"名字最长 {_LONGEST} 字节；内存不够时以 ENAMETOOLONG 失败。"),
     )
 
 
