@@ -241,28 +241,30 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     return Answer(
         verdict="qualified",
         text=(
-            "It is more general, and reentrant. One call gives both families, and for each "
-            f"address every type that is not ruled out: {len(plain)} entries for a name with two "
-            f"addresses, {len(one)} for streams alone. Each result is the caller's own: two lay "
-            "apart, and freeaddrinfo of one left the other alone. Two threads in the call at once "
-            "got each its own answer. What can be reached comes first, then IPv6 before IPv4: of "
-            f"one name the first was {firsts['both']}, on a host without IPv6 {firsts['IPv4']}. "
+            "It is more general, and reentrant. One call gives both families, and for each address "
+            f"every type that is not ruled out ({len(plain)} entries for a name with two "
+            f"addresses, {len(one)} for streams alone). Each result is the caller's own: two lay "
+            "apart, freeaddrinfo of one left the other alone, and two threads in the call at once "
+            "got each its own answer. What can be reached comes first, then IPv6 before IPv4."
+        ),
+        zh=(
+            "它更通用，也可重入。一次调用给出两个地址族，每个地址再列出没有被排除的每种套接字类型"
+            f"（一个有两个地址的名字给出 {len(plain)} 项，只要流式时 {len(one)} 项）。每个结果都归"
+            "调用者所有：两个结果在不同的地方，对一个调用 freeaddrinfo 不影响另一个，两个线程同时调"
+            "用也各得各的回答。能到达的地址在前，其次 IPv6 先于 IPv4。"
+        ),
+        more=(
+            f"Of one name the first was {firsts['both']}, on a host without IPv6 {firsts['IPv4']}. "
             f"Without a name it gives the loopback ({', '.join(active)}), with AI_PASSIVE what a "
             f"server binds to ({', '.join(passive)}). AI_ADDRCONFIG leaves the host's own "
             f"families, AI_V4MAPPED writes IPv4 as IPv6 ({mapped[0]}), AI_CANONNAME names the last "
             f"alias ({canonical[0][3]}). In {count} calls the errors were {', '.join(told)}."
         ),
-        zh=(
-            "它更通用，也可重入。一次调用给出两个地址族，每个地址再列出没有被排除的每种套接字类型"
-            f"（一个有两个地址的名字给出 {len(plain)} 项，只要流式时 {len(one)} 项），"
-            "直接可用于 socket、connect、bind，不管是哪种协议。每个结果都归调用者所有："
-            "两个结果在不同的地方，对一个调用 freeaddrinfo 不影响另一个，"
-            "两个线程同时调用也各得各的回答。能到达的地址在前，其次 IPv6 先于 IPv4："
+        more_zh=(
             f"同一个名字的第一个地址是 {firsts['both']}，在没有 IPv6 的主机上是 {firsts['IPv4']}。"
             f"不给名字时得到回环地址（{'、'.join(active)}），加 AI_PASSIVE 得到服务器绑定用的地址"
-            f"（{'、'.join(passive)}）；AI_ADDRCONFIG 只留下本机有的地址族，"
-            f"AI_V4MAPPED 把 IPv4 写成 IPv6（{mapped[0]}），"
-            f"AI_CANONNAME 给出别名最后指向的名字（{canonical[0][3]}）。"
+            f"（{'、'.join(passive)}）。AI_ADDRCONFIG 只留下本机有的地址族，AI_V4MAPPED 把 IPv4 写"
+            f"成 IPv6（{mapped[0]}），AI_CANONNAME 给出别名最后指向的名字（{canonical[0][3]}）。"
             f"{count} 次调用中出现的错误有 {'、'.join(told)}。"
         ),
     )
