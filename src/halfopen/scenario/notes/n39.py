@@ -121,17 +121,21 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             f"not found, and where both were there /etc/services counted. It gave port {port} for "
             "a name or an alias, in its very spelling, and the first line's name for a port; "
             "without a protocol any will do. Where nsswitch.conf names another source the file is "
-            f"not read. getaddrinfo and getnameinfo read it too ({lookups[CLAIMED]} without it). "
-            "The result lies in one place for each of the two calls: the second lookup by name "
-            f"had changed the first one's port to {there}."
+            "not read."
         ),
         zh=(
-            f"文件是 /etc/services，末尾有 s：只写在 {CLAIMED} 里的服务查不到，"
-            f"两个文件都有时算数的是 /etc/services。按名字或别名（大小写须一致）得到端口 {port}，"
-            "按端口得到第一行的名字；不给协议时任何协议都算。nsswitch.conf 写了别的来源时，"
-            f"就不读这个文件。getaddrinfo 和 getnameinfo 也读它（没有它时是 {lookups[CLAIMED]}）。"
-            "两个函数的结果各放在一个固定的地方："
-            f"第二次按名字查询之后，第一次结果里的端口变成了 {there}。"
+            f"文件是 /etc/services，末尾有 s：只写在 {CLAIMED} 里的服务查不到，两个文件都有时算数的"
+            f"是 /etc/services。按名字或别名（大小写须一致）得到端口 {port}，按端口得到第一行的名"
+            "字；不给协议时任何协议都算。nsswitch.conf 写了别的来源时，就不读这个文件。"
+        ),
+        more=(
+            f"getaddrinfo and getnameinfo read it too ({lookups[CLAIMED]} without it). The result "
+            "lies in one place for each of the two calls: the second lookup by name had changed "
+            f"the first one's port to {there}."
+        ),
+        more_zh=(
+            f"getaddrinfo 和 getnameinfo 也读它（没有它时是 {lookups[CLAIMED]}）。两个函数的结果各"
+            f"放在一个固定的地方：第二次按名字查询之后，第一次结果里的端口变成了 {there}。"
         ),
     )
 
