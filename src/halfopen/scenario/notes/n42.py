@@ -278,33 +278,40 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     return Answer(
         verdict=verdict,
         text=(
-            "SO_RCVBUF yes: before connect, and at a server on the listener, from which the "
-            "connection inherits it; before or after bind or listen is the same. Only so the first "
-            f"window, and its scale, follow from it: {LARGE} gives scale {early.scale} and a "
-            f"window of {early.largest} octets when {SENT} were sent; set on the connection the "
-            f"scale is the default's, {late.scale}, the first window as well ({late.first}), and "
-            f"it has grown to {late.largest} by then (never set: {never.largest}). Small first and "
-            f"large later is the worst: without a scale it stays at {WINDOW_MAX}. Made small "
-            f"later ({SMALL}), it is too late for the {shrunk.first} octets that were offered: "
-            f"{shrunk.dropped} segment that came did not fit and was dropped; set before "
-            f"({small.first} offered) none. SO_SNDBUF may be set at any time: a write that does "
-            f"not wait took {few} octets with {SMALL}, {usual} by default, {much} with {LARGE}, "
-            f"whenever it was set. Both are doubled, to {limits[0]} and {limits[1]} at least and "
-            f"{limits[2]} at most (twice net.core.rmem_max; the superuser's SO_RCVBUFFORCE goes "
-            "beyond), and neither grows by itself any more."
+            "SO_RCVBUF yes: before connect, and at a server on the listener, from which "
+            "connections inherit it; before or after bind is the same. Only so the first window "
+            f"and its scale follow from it: {LARGE} gives scale {early.scale} and a window of "
+            f"{early.largest} octets; set on the connection, the first window stays the default's "
+            f"({late.first}), and grew to {late.largest} meanwhile. Made small later, it is too "
+            "late for what was offered. SO_SNDBUF may be set at any time. Both are doubled, and "
+            "neither grows by itself any more."
         ),
         zh=(
-            "SO_RCVBUF 最好在 connect 之前设置；服务器则在 listen 之前设在监听套接字上，连接会继承"
-            "它。在 bind、listen 之前还是之后都一样。只有这样，第一个窗口及其缩放因子才由它决定："
-            f"{LARGE} 得到缩放因子 {early.scale}，发送了 {SENT} 字节时窗口为 {early.largest} 字节；"
-            f"设在连接上时，缩放因子是默认的 {late.scale}，第一个窗口也是默认的（{late.first}），到"
-            f"那时增长到 {late.largest}（从不设置：{never.largest}）。先小后大最糟：没有缩放，窗口"
-            f"停在 {WINDOW_MAX}。之后才改小（{SMALL}），对已经给出的 {shrunk.first} 字节来说太晚"
-            f"了：到来的 {shrunk.dropped} 个段放不下，被丢弃；之前设置（给出 {small.first}）则没"
-            f"有。SO_SNDBUF 随时可设：不等待的写，设为 {SMALL} 时收下 {few} 字节，默认 {usual}，设"
-            f"为 {LARGE} 时 {much}，无论何时设置。两者都会加倍，至少 {limits[0]} 和 {limits[1]}，至"
-            f"多 {limits[2]}（net.core.rmem_max 的两倍；超级用户的 SO_RCVBUFFORCE 可以超过），而且"
-            "不再自动增长。"
+            "SO_RCVBUF 是的：在 connect 之前设置，服务器则设在监听套接字上，连接会继承它；在 bind "
+            f"之前还是之后都一样。只有这样，初始窗口及其缩放因子才由它决定：{LARGE} 得到缩放因子 "
+            f"{early.scale}，窗口 {early.largest} 字节；设在连接上时，初始窗口是默认的"
+            f"（{late.first}），其间增长到 {late.largest}。之后才改小，对已经通告的窗口来说太晚了。"
+            "SO_SNDBUF 随时可设。两者都会加倍，而且不再自动增长。"
+        ),
+        more=(
+            f"The windows are those when {SENT} octets were sent (never set: {never.largest}); the "
+            f"default's scale is {late.scale}. Small first and large later is the worst: without a "
+            f"scale the window stays at {WINDOW_MAX}. Made small later ({SMALL}), {shrunk.dropped} "
+            f"segment that came did not fit into the {shrunk.first} octets that were offered, and "
+            f"was dropped; set before ({small.first} offered) none. A write that does not wait "
+            f"took {few} octets with SO_SNDBUF {SMALL}, {usual} by default, {much} with {LARGE}, "
+            f"whenever it was set. Doubled they are {limits[0]} (SO_RCVBUF) and {limits[1]} at "
+            f"least and {limits[2]} at most (twice net.core.rmem_max; the superuser's "
+            "SO_RCVBUFFORCE goes beyond)."
+        ),
+        more_zh=(
+            f"窗口是发送了 {SENT} 字节时的（从不设置：{never.largest}）；默认的缩放因子是 "
+            f"{late.scale}。先小后大最糟：没有缩放，窗口停在 {WINDOW_MAX}。之后才改小（{SMALL}），"
+            f"已经通告了 {shrunk.first} 字节，到来的 {shrunk.dropped} 个报文段放不下，被丢弃；之前"
+            f"设置（通告 {small.first}）则没有。不等待的写，SO_SNDBUF 设为 {SMALL} 时收下 {few} 字"
+            f"节，默认 {usual}，设为 {LARGE} 时 {much}，无论何时设置。加倍之后至少 "
+            f"{limits[0]}（SO_RCVBUF）和 {limits[1]}，至多 {limits[2]}（net.core.rmem_max 的两倍；"
+            "超级用户的 SO_RCVBUFFORCE 可以超过）。"
         ),
     )
 
