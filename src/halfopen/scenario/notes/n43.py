@@ -143,28 +143,31 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     return Answer(
         verdict=("refuted", "qualified", "confirmed")[right],
         text=(
-            f"Today SO_RCVBUF is {rcvbuf}, before and after connect: the middle number of "
-            f"net.ipv4.tcp_rmem ({RCVBUF}, where that says so, as it did before Linux 4.20). "
-            f"SO_SNDBUF is {sndbuf}, the middle number of tcp_wmem, but only until the connection "
-            f"is open; then it is {open_[1]}, room for two first windows. bind and listen change "
-            "nothing, and IPv6 is the same; a UDP socket has "
-            f"{plain.udp[0]} (net.core.rmem_default). Both are only where TCP begins: the receive "
-            f"buffer grew to {grown} when {STEPS[1] * SEGMENT} octets were read in a round trip "
-            "(not by a reader who lets data lie, nor with tcp_moderate_rcvbuf 0), the send buffer "
-            f"to {sent} when a write filled it, as far as the last numbers of tcp_rmem and "
-            f"tcp_wmem let them. What setsockopt fixed ({BY_HAND} reads {2 * BY_HAND}) does not "
-            "grow."
+            f"Today SO_RCVBUF is {rcvbuf}, the middle number of net.ipv4.tcp_rmem ({RCVBUF}, where "
+            f"that says so, as it did before Linux 4.20). SO_SNDBUF is {sndbuf}, the middle number "
+            f"of tcp_wmem, but only until the connection is open; then it is {open_[1]}, room for "
+            f"two first windows. Both are only where TCP begins: they grew to {grown} and {sent} "
+            f"in use. What setsockopt fixed ({BY_HAND} reads {2 * BY_HAND}) does not grow."
         ),
         zh=(
-            f"如今 SO_RCVBUF 是 {rcvbuf}，connect 前后都一样：即 net.ipv4.tcp_rmem 的中间值（若那里"
-            f"写的是 {RCVBUF}，就是它，Linux 4.20 之前正是如此）。SO_SNDBUF 是 {sndbuf}，即 "
-            f"tcp_wmem 的中间值，但只到连接建立为止；之后是 {open_[1]}，够放两个初始窗口。bind 和 "
-            f"listen 什么也不改变，IPv6 也一样；UDP 套接字是 {plain.udp[0]}（"
-            "net.core.rmem_default）。这两个值只是 TCP 的起点：一个往返时间内读走 "
-            f"{STEPS[1] * SEGMENT} 字节时，接收缓冲区增长到 {grown}（读者让数据积压时，或 "
-            f"tcp_moderate_rcvbuf 为 0 时不增长）；一次写把发送缓冲区填满时，它增长到 {sent}；上限"
-            f"是 tcp_rmem 和 tcp_wmem 的最后一个值。用 setsockopt 设定的（设 {BY_HAND}，读回 "
-            f"{2 * BY_HAND}）不会增长。"
+            f"如今 SO_RCVBUF 是 {rcvbuf}，即 net.ipv4.tcp_rmem 的中间值（若那里写的是 {RCVBUF}，就"
+            f"是它，Linux 4.20 之前正是如此）。SO_SNDBUF 是 {sndbuf}，即 tcp_wmem 的中间值，但只到"
+            f"连接建立为止；之后是 {open_[1]}，够放两个初始窗口。这两个值只是 TCP 的起点：使用中它"
+            f"们增长到 {grown} 和 {sent}。用 setsockopt 设定的（设 {BY_HAND}，读回 {2 * BY_HAND}）"
+            "不会增长。"
+        ),
+        more=(
+            "SO_RCVBUF is the same before and after connect; bind and listen change nothing, and "
+            f"IPv6 is the same. A UDP socket has {plain.udp[0]} (net.core.rmem_default). The "
+            f"receive buffer grew when {STEPS[1] * SEGMENT} octets were read in a round trip (not "
+            "with a reader who lets data lie, nor with tcp_moderate_rcvbuf 0), the send buffer "
+            "when a write filled it, as far as the last numbers of tcp_rmem and tcp_wmem let them."
+        ),
+        more_zh=(
+            "SO_RCVBUF 在 connect 前后都一样；bind 和 listen 什么也不改变，IPv6 也一样。UDP 套接字"
+            f"是 {plain.udp[0]}（net.core.rmem_default）。一个往返时间内读走 {STEPS[1] * SEGMENT} "
+            "字节时接收缓冲区增长（读者让数据积压时，或 tcp_moderate_rcvbuf 为 0 时不增长）；一次写"
+            "把发送缓冲区填满时它增长；上限是 tcp_rmem 和 tcp_wmem 的最后一个值。"
         ),
     )
 
