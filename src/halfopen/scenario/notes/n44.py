@@ -443,29 +443,35 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
         verdict="confirmed" if confirmed else "refuted",
         text=(
             f"Yes: 0 by default, and that is no limit ({ever} calls waited to the end of their "
-            "runs). SO_RCVTIMEO bounds recv, recvfrom and accept, SO_SNDTIMEO send and connect. "
-            f"Set to {show_duration(round(LIMIT * S))} they end after {span(took)}, never early: "
-            f"the kernel counts in ticks of {show_duration(ticks)}, and longer waits in coarser "
-            "ones. The error is EAGAIN; that of connect is EINPROGRESS, and it goes on: called "
-            "again it gives EALREADY, and later succeeds. Who has a part by then gets that and no "
-            f"error (recv with MSG_WAITALL {part} of {WHOLE} octets, send {filled}). A time below "
-            "0 is not waited for at all, although it reads as 0; µs outside of 0 to 999999 give "
-            f"EDOM. A call that waits keeps the limit that it began with ({held} runs); an "
-            "accepted socket has its listener's; poll is not bounded. Python's settimeout is "
-            f"something else: it polls, exactly {span(exact)} long, gives TimeoutError, and does "
-            "not look at these options."
+            "runs). SO_RCVTIMEO bounds recv, recvfrom and accept, SO_SNDTIMEO send and connect; "
+            f"poll is not bounded. Set to {show_duration(round(LIMIT * S))} they end after "
+            f"{span(took)}, never early. The error is EAGAIN, of connect EINPROGRESS; connecting "
+            "goes on. Who has a part by then gets that and no error. Python's settimeout is "
+            "something else: it polls, and gives TimeoutError."
         ),
         zh=(
             f"是的：默认为 0，即没有时限（{ever} 个调用一直等到运行结束）。SO_RCVTIMEO 限制 recv、"
-            "recvfrom 和 accept，SO_SNDTIMEO 限制 send 和 connect。设为 "
-            f"{show_duration(round(LIMIT * S))} 时，它们在 {span_zh(took)} 后结束，从不提前：内核按"
-            f" {show_duration(ticks)} 的节拍计时，较长的等待更粗。错误是 EAGAIN；connect 则是 "
-            "EINPROGRESS，而且连接仍在进行：再次调用得到 EALREADY，之后成功。到时已有一部分的，得"
-            f"到这一部分而不是错误（带 MSG_WAITALL 的 recv 得到 {WHOLE} 字节中的 {part} 字节，send "
-            f"收下 {filled} 字节）。小于 0 的时间根本不等待，尽管读回为 0；微秒超出 0 到 999999 得 "
-            f"EDOM。正在等待的调用保持它开始时的时限（{held} 次运行）；accept 得到的套接字继承监听"
-            "套接字的时限；poll 不受限制。Python 的 settimeout 是另一回事：它用 poll 等待，正好 "
-            f"{span_zh(exact)}，抛出 TimeoutError，不看这两个选项。"
+            "recvfrom 和 accept，SO_SNDTIMEO 限制 send 和 connect；poll 不受限制。设为 "
+            f"{show_duration(round(LIMIT * S))} 时，它们在 {span_zh(took)} 后结束，从不提前。错误"
+            "是 EAGAIN，connect 则是 EINPROGRESS，而且连接仍在进行。到时已有一部分的，得到这一部分"
+            "而不是错误。Python 的 settimeout 是另一回事：它用 poll 等待，抛出 TimeoutError。"
+        ),
+        more=(
+            f"The kernel counts in ticks of {show_duration(ticks)}, and longer waits in coarser "
+            "ones. connect called again gives EALREADY, and later succeeds. A part: recv with "
+            f"MSG_WAITALL {part} of {WHOLE} octets, send {filled}. A time below 0 is not waited "
+            "for at all, although it reads as 0; µs outside of 0 to 999999 give EDOM. A call that "
+            f"waits keeps the limit that it began with ({held} runs); an accepted socket has its "
+            f"listener's. settimeout takes exactly {span(exact)}, and does not look at these "
+            "options."
+        ),
+        more_zh=(
+            f"内核按 {show_duration(ticks)} 的节拍计时，较长的等待更粗。再次调用 connect 得到 "
+            f"EALREADY，之后成功。已有一部分的：带 MSG_WAITALL 的 recv 得到 {part} 字节（共 "
+            f"{WHOLE} 字节），send 收下 {filled} 字节。小于 0 的时间根本不等待，尽管读回为 0；微秒"
+            f"超出 0 到 999999 得 EDOM。正在等待的调用保持它开始时的时限（{held} 次运行）；accept "
+            f"得到的套接字继承监听套接字的时限。settimeout 正好是 {span_zh(exact)}，不看这两个选"
+            "项。"
         ),
     )
 
