@@ -282,19 +282,23 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             "kernel drops the ACK that would end the handshake. But who sends nothing is not "
             "turned away: when the time is up the SYN,ACK is repeated, the client's kernel answers "
             f"it, and accept returns with nothing to read: {late}. Only who resets in that time, "
-            "or is gone, is never seen. The client does not notice: its connect returns on the "
-            "first SYN,ACK. The time is rounded up to whole timeouts of a SYN,ACK, as getsockopt "
-            f"tells: {rounded} s. On who connects, the option delays the last ACK of the handshake "
-            f"by {acks}, unless data leaves before."
+            "or is gone, is never seen."
         ),
         zh=(
-            "对一半。accept 和 poll 在第一份数据或 FIN 到达时才醒来；"
-            "在此之前内核丢弃本该完成握手的 ACK。"
-            "但只连接不发送的并不会被拒绝：时间一到，SYN,ACK 重发，客户端内核应答，accept 就返回，"
-            f"却没有数据可读：{late_zh}。只有在这段时间内复位或消失的才永远看不到。客户端没有察觉："
-            "它的 connect 在第一个 SYN,ACK 时就返回了。时间向上取整为 SYN,ACK 的整数次超时，"
-            f"getsockopt 报告的就是它（秒）：{rounded_zh}。在主动连接的一方设此选项，"
-            f"握手最后的 ACK 推迟 {acks}，除非数据先发出。"
+            "对一半。accept 和 poll 在第一份数据或 FIN 到达时才醒来；在此之前内核丢弃本该完成握手"
+            "的 ACK。但只连接不发送的并不会被拒绝：时间一到，SYN,ACK 重传，客户端内核应答，accept "
+            f"就返回，却没有数据可读：{late_zh}。只有在这段时间内重置或消失的才永远看不到。"
+        ),
+        more=(
+            "The client does not notice: its connect returns on the first SYN,ACK. The time is "
+            f"rounded up to whole timeouts of a SYN,ACK, as getsockopt tells: {rounded} s. On who "
+            f"connects, the option delays the last ACK of the handshake by {acks}, unless data "
+            "leaves before."
+        ),
+        more_zh=(
+            "客户端没有察觉：它的 connect 在第一个 SYN,ACK 时就返回了。时间向上取整为 SYN,ACK 的整"
+            f"数次超时，getsockopt 报告的就是它（秒）：{rounded_zh}。在主动连接的一方设此选项，握手"
+            f"最后的 ACK 推迟 {acks}，除非数据先发出。"
         ),
     )
 
