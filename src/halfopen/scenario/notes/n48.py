@@ -117,22 +117,28 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     return Answer(
         verdict="qualified",
         text=(
-            f"Close returns at once ({closes} of {closes} calls), also without blocking, and the "
-            "system goes on: it sends what is left, and then a FIN. After exit and SIGKILL, too. "
-            f"All of it arrived in all {whole} runs whose peer could take it (acknowledged up to "
-            f"{later} after the close). But nobody learns whether it did: if the peer's host is "
-            f"off the system gives up after {off}, if the peer never reads after {never}, and says "
-            "nothing. In two cases it throws the rest away and sends an RST "
-            f"({min(cut)} to {max(cut)} of {all_of_it} octets arrived): the closer left data "
-            "unread, or the peer sends something after the close."
+            f"Close returns at once ({closes} of {closes} calls), and the system goes on: it sends "
+            "what is left, and then a FIN, after exit and SIGKILL, too. All of it arrived in all "
+            f"{whole} runs whose peer could take it. But nobody learns whether it did: if the "
+            f"peer's host is off the system gives up after {off}, if the peer never reads after "
+            f"{never}, and says nothing. It throws the rest away, and sends an RST, where the "
+            "closer left data unread, or the peer sends something after the close."
         ),
         zh=(
-            f"close 立即返回（{closes} 次调用中 {closes} 次），非阻塞套接字也一样；系统继续发送剩"
-            "下的数据，最后发 FIN。进程 exit 或被 SIGKILL 时也如此。只要对端能收，数据全部到达（"
-            f"{whole} 次运行，close 之后最长 {later} 才全部确认）。但是谁也不知道是否送达：对端主"
-            f"机断电，系统 {off} 后放弃；对端一直不读，{never} 后放弃，都不通知程序。有两种情况系"
-            f"统丢弃剩下的数据并发 RST（{all_of_it} 字节中只到达 {min(cut)} 到 {max(cut)}）：自己"
-            "还有没读的数据，或 close 之后对端又发来数据。"
+            f"close 立即返回（{closes} 次调用中 {closes} 次），系统继续发送剩下的数据，最后发 FIN，"
+            f"进程 exit 或被 SIGKILL 时也如此。只要对端能收，数据全部到达（{whole} 次运行）。但是谁"
+            f"也不知道是否送达：对端主机断电，系统 {off} 后放弃；对端一直不读，{never} 后放弃，都不"
+            "通知程序。如果自己还有没读的数据，或 close 之后对端又发来数据，系统丢弃剩下的数据并发 "
+            "RST。"
+        ),
+        more=(
+            f"A non-blocking close is the same. The last octets were acknowledged up to {later} "
+            f"after the close. Where an RST was sent, {min(cut)} to {max(cut)} of {all_of_it} "
+            "octets had arrived."
+        ),
+        more_zh=(
+            f"非阻塞套接字也一样。close 之后最长 {later} 全部数据才得到确认。发了 RST 时，到达了 "
+            f"{min(cut)} 到 {max(cut)} 字节（共 {all_of_it} 字节）。"
         ),
     )
 
