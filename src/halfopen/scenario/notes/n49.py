@@ -244,27 +244,32 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
         verdict="answered",
         text=(
             "l_linger 0: close returns at once, sends an RST and throws away what is not sent; the "
-            f"peer gets ECONNRESET behind what had arrived ({' or '.join(got)} octets, in "
-            f"{len(thrown)} runs). Exit and SIGKILL do the same. l_linger N: close sends a FIN and "
-            f"waits until all is acknowledged ({acked}), the connection breaks ({broken}) or N "
-            f"seconds are over ({times_up} with 1 s). It gives no error in any of these, and after "
-            "N seconds the system goes on sending. It waits on a non-blocking socket too, but only "
-            "in the last descriptor's close. With unread data an RST is sent at once. SIGKILL and "
-            f"os._exit do not wait, Python's exit does ({span(exits)}). Accepted sockets inherit "
-            f"it ({inherited} runs); a listener's own close never waits. With 2 min and a peer "
-            f"that never reads close took {long['2 min']}; with 1 h and a dead peer "
-            f"{long['1 h']}: then TCP itself gave up."
+            "peer gets ECONNRESET behind what had arrived. Exit and SIGKILL do the same. l_linger "
+            f"N: close sends a FIN and waits until all is acknowledged ({acked}), the connection "
+            f"breaks or N seconds are over ({times_up} with 1 s), also on a non-blocking socket. "
+            "It gives no error in any of these; after N seconds the system goes on sending."
         ),
         zh=(
-            "l_linger 为 0：close 立即返回，发 RST，没发出的数据丢弃；对端读完已到达的数据（"
-            f"{len(thrown)} 次运行，{' 或 '.join(got)} 字节）后得到 ECONNRESET。exit 和 SIGKILL 也"
-            f"一样。l_linger 为 N：close 发 FIN 并等待，直到全部数据被确认（{acked_zh}），或连接断"
-            f"掉（{broken_zh}），或 N 秒到时（N 为 1 s 时 {times_up_zh}）。三种情况 close 都不报错"
-            "，到时之后系统继续发送。非阻塞套接字也会等，但只有最后一个描述符的 close 才等。有未"
-            "读数据时立即发 RST。SIGKILL 和 os._exit 不等，Python 正常退出时会等（"
-            f"{span_zh(exits)}）。accept 得到的套接字继承这个设置（{inherited} 次运行）；监听套接"
-            f"字自己的 close 从不等待。N 为 2 min 而对端从不读：close 用了 {long['2 min']}；N 为 "
-            f"1 h 而对端断电：{long['1 h']}，那时 TCP 自己放弃了。"
+            "l_linger 为 0：close 立即返回，发 RST，没发出的数据丢弃；对端读完已到达的数据后得到 "
+            "ECONNRESET。exit 和 SIGKILL 也一样。l_linger 为 N：close 发 FIN 并等待，直到全部数据被"
+            f"确认（{acked_zh}），或连接断掉，或 N 秒到时（N 为 1 s 时 {times_up_zh}），非阻塞套接"
+            "字也会等。三种情况 close 都不报错；到时之后系统继续发送。"
+        ),
+        more=(
+            f"With l_linger 0, {' or '.join(got)} octets had arrived ({len(thrown)} runs). With N "
+            f"the connection broke after {broken}. Only the last descriptor's close waits. With "
+            "unread data an RST is sent at once. SIGKILL and os._exit do not wait, Python's exit "
+            f"does ({span(exits)}). Accepted sockets inherit it ({inherited} runs); a listener's "
+            "own close never waits. With 2 min and a peer that never reads close took "
+            f"{long['2 min']}; with 1 h and a dead peer {long['1 h']}: then TCP itself gave up."
+        ),
+        more_zh=(
+            f"l_linger 为 0 时已到达 {' 或 '.join(got)} 字节（{len(thrown)} 次运行）。l_linger 为 "
+            f"N 时，连接在 {broken_zh} 后断掉。只有最后一个描述符的 close 才等。有未读数据时立即发 "
+            f"RST。SIGKILL 和 os._exit 不等，Python 正常退出时会等（{span_zh(exits)}）。accept 得到"
+            f"的套接字继承这个设置（{inherited} 次运行）；监听套接字自己的 close 从不等待。N 为 2 "
+            f"min 而对端从不读：close 用了 {long['2 min']}；N 为 1 h 而对端断电：{long['1 h']}，那"
+            "时 TCP 自己放弃了。"
         ),
     )
 
