@@ -215,27 +215,34 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
         verdict="qualified",
         text=(
             "Not by itself. With linger off, or l_linger 1 s, a close, exit, an exception, "
-            'os._exit and SIGKILL all send a FIN: recv gives b"". With l_linger 0 all send an '
-            f"RST: {crashed}. One way works: set l_linger 0 at the start, and switch linger off "
-            f'right before the normal close; then only that gives b"", every end before it '
-            f"{crashed}. A host without power tells nothing in any case, and {crashed} also comes "
-            "where a normal close finds unread data. The closer is not told either: close gave no "
-            f"error in {silent} of {silent} runs, whether the peer had read all, was killed or "
-            f"without power; l_linger only lets it wait ({span(waits)}). shutdown(SHUT_WR) and "
-            f"then recv tells: {asked['reads and closes']} if the peer read all and closed, "
-            f"{asked['is killed, data unread']} if it was killed, {asked['host off']} if its host "
-            "is off."
+            'os._exit and SIGKILL all send a FIN: recv gives b"". With l_linger 0 all send an RST: '
+            f"{crashed}. One way works: set l_linger 0 at the start, and switch linger off right "
+            'before the normal close; then only that gives b"". The closer is not told either: '
+            "close gives no error. Who must know asks with shutdown(SHUT_WR) and then recv."
         ),
         zh=(
             "只设 linger 分不出来。不设 linger，或 l_linger 为 1 s：close、exit、未捕获的异常、"
-            "os._exit、SIGKILL 都发 FIN，对端的 recv 返回空。l_linger 为 0：都发 RST，对端得到 "
-            f"{crashed}。有一种用法能区分：一开始设 l_linger 为 0，正常 close 之前再关掉 linger；"
-            f"这样只有正常 close 让 recv 返回空，之前的任何结束都是 {crashed}。主机断电时怎么设都"
-            f"没有消息；正常 close 时如果有未读数据，对端也得到 {crashed}。关闭的一方也不知道："
-            f"{silent} 次运行中 {silent} 次 close 都不报错，不管对端读完了、被杀了还是断电了；"
-            f"l_linger 只是让它等待（{span_zh(waits)}）。先 shutdown(SHUT_WR) 再 recv 才知道：对"
-            f"端读完并关闭时得到 {asked['reads and closes']}，被杀时 "
-            f"{asked['is killed, data unread']}，断电时 {asked['host off']}。"
+            'os._exit、SIGKILL 都发 FIN，对端的 recv 得到 b""。l_linger 为 0：都发 RST，对端得到 '
+            f"{crashed}。有一种用法能区分：一开始设 l_linger 为 0，正常 close 之前再关掉 linger；这"
+            '样只有正常 close 让 recv 得到 b""。关闭的一方也不知道：close 不报错。要知道就先 '
+            "shutdown(SHUT_WR) 再 recv。"
+        ),
+        more=(
+            f"With that way every end before the normal close gives {crashed}; but a host without "
+            f"power tells nothing in any case, and {crashed} also comes where a normal close finds "
+            f"unread data. close gave no error in {silent} of {silent} runs, whether the peer had "
+            f"read all, was killed or without power; l_linger only lets it wait ({span(waits)}). "
+            f"shutdown(SHUT_WR) and then recv tells: {asked['reads and closes']} if the peer read "
+            f"all and closed, {asked['is killed, data unread']} if it was killed, "
+            f"{asked['host off']} if its host is off."
+        ),
+        more_zh=(
+            f"用那种办法，正常 close 之前的任何结束都是 {crashed}；但主机断电时怎么设都没有消息，正"
+            f"常 close 时如果有未读数据，对端也得到 {crashed}。{silent} 次运行中 {silent} 次 close "
+            "都不报错，不管对端读完了、被杀了还是断电了；l_linger 只是让它等待"
+            f"（{span_zh(waits)}）。先 shutdown(SHUT_WR) 再 recv：对端读完并关闭时得到 "
+            f"{asked['reads and closes']}，被杀时 {asked['is killed, data unread']}，断电时 "
+            f"{asked['host off']}。"
         ),
     )
 
