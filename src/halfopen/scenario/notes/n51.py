@@ -130,19 +130,22 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             f"{len(MESSAGES[0])} octets in {len(lost['datagram'])} runs), no error tells, and the "
             "next read gives the next datagram. Two ways tell: recvmsg sets MSG_TRUNC in its "
             "flags, and a read with the flag MSG_TRUNC returns how long the datagram was "
-            f"({length}), whatever the buffer. On a stream the same flag throws away what it "
-            f"counts ({counted} octets). MSG_PEEK looks and takes nothing ({peeked} runs)."
+            f"({length})."
         ),
         zh=(
-            "流不会丢：装不下的部分按顺序留给下一次读"
-            f"（{len(lost['stream'])} 次运行）。数据报会丢：剩下的部分就没有了"
-            f"（{len(lost['datagram'])} 次运行中，{len(MESSAGES[0])} 字节都丢了 {rest} 字节），"
-            "没有错误提示，下一次读得到的是下一个数据报。有两种办法可以得知："
-            "recvmsg 在返回的标志中置 "
-            f"MSG_TRUNC；带 MSG_TRUNC 标志读，返回的是数据报原来的长度（{length}），"
-            "不论缓冲区多大。"
-            f"在流上，同一个标志会把它计数的数据丢弃（{counted} 字节）。"
-            f"MSG_PEEK 只看不取（{peeked} 次运行）。"
+            f"流不会丢：装不下的部分按顺序留给下一次读（{len(lost['stream'])} 次运行）。数据报会"
+            f"丢：剩下的部分就没有了（{len(lost['datagram'])} 次运行中，{len(MESSAGES[0])} 字节都丢"
+            f"了 {rest} 字节），没有错误提示，下一次读得到的是下一个数据报。有两种办法可以得知："
+            "recvmsg 在返回的标志中置 MSG_TRUNC；带 MSG_TRUNC 标志读，返回的是数据报原来的长度"
+            f"（{length}）。"
+        ),
+        more=(
+            f"On a stream the flag MSG_TRUNC throws away what it counts ({counted} octets). "
+            f"MSG_PEEK looks and takes nothing ({peeked} runs)."
+        ),
+        more_zh=(
+            f"在流上，MSG_TRUNC 标志会把它计数的数据丢弃（{counted} 字节）。MSG_PEEK 只看不取"
+            f"（{peeked} 次运行）。"
         ),
     )
 
