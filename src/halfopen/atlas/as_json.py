@@ -44,7 +44,11 @@ def _scenario(row: RowRun, run: VariantRun, language: Language) -> dict[str, Any
     return {
         "name": run.variant.name,
         "question": language.title(row.line, row.note),
-        "answer": outcome(run.world, tells) if run.world is not None else f"failed: {run.failed}",
+        "answer": (
+            outcome(run.world, run.variant.tells or tells)
+            if run.world is not None
+            else f"failed: {run.failed}"
+        ),
         "settings": dict(run.variant.settings),
         "arms": {
             "world": arm_json(run.world) if run.world is not None else None,

@@ -128,9 +128,10 @@ class Chinese:
             said += f"另有 {counted.alone} 个只在模拟世界里运行，在真实内核上耗时太久。"
         return said
 
-    def table_head(self, *, after: bool, same: str, not_run: str) -> str:
+    def table_head(self, *, after: bool, queue: str, same: str, not_run: str) -> str:
         """Head the table of variants, and explain the signs that stand in it."""
         signs = ["after：从该调用算起"] if after else []
+        signs += [f"{queue}：队列中的个数/backlog"] if queue else []
         signs += [f"{same}：与前一列相同"] if same else []
         signs += [f"{not_run}：没有这个变体"] if not_run else []
         return "各变体的结果" + (f"（{'；'.join(signs)}）：" if signs else "：")

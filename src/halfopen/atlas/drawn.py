@@ -41,4 +41,4 @@ def choose(
 def _ending(run: VariantRun, tells: Sequence[tuple[str, str]]) -> str:
     """Say what a run came to, whichever call was told so, and when: ``ETIMEDOUT``."""
     assert run.world is not None, "only a run that did not break has an ending"
-    return _CALL.sub("", _WAITED.sub("", outcome(run.world, tells)))
+    return _CALL.sub("", _WAITED.sub("", outcome(run.world, run.variant.tells or tells)))

@@ -123,9 +123,10 @@ class English:
             said += f" {counted.alone} in the world alone: {'; '.join(counted.because)}."
         return said
 
-    def table_head(self, *, after: bool, same: str, not_run: str) -> str:
+    def table_head(self, *, after: bool, queue: str, same: str, not_run: str) -> str:
         """Head the table of variants, and explain the signs that stand in it."""
         signs = ["after: since that call"] if after else []
+        signs += [f"{queue}: so many in the queue/its backlog"] if queue else []
         signs += [f"{same}: as in the column before"] if same else []
         signs += [f"{not_run}: no such variant"] if not_run else []
         return "What came of it" + (f" ({'; '.join(signs)}):" if signs else ":")

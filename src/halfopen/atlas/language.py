@@ -95,7 +95,7 @@ class Language(Protocol):
     def counted(self, counted: Counted) -> str:
         """Say how many variants there are, and in how many a kernel did the same."""
 
-    def table_head(self, *, after: bool, same: str, not_run: str) -> str:
+    def table_head(self, *, after: bool, queue: str, same: str, not_run: str) -> str:
         """Head the table of variants, and explain the signs that stand in it."""
 
     def differs(self, number: int, name: str, how: str) -> str:

@@ -8,11 +8,12 @@ from halfopen.atlas.phrases import (
     TELLING,
     call_name,
     gives_error,
+    outcome_name,
     show_outcome,
     show_result,
     show_wait,
 )
-from halfopen.record.events import FaultFired, ProcessEnded
+from halfopen.record.events import FaultFired, Output, ProcessEnded
 from halfopen.record.faults import Kill, PowerOff
 from halfopen.record.query import Call, calls
 from halfopen.record.shapes import POLLS
@@ -20,6 +21,8 @@ from halfopen.record.trace import Trace
 
 _ERRORS_MAX = 3
 _RESULTS_MAX = 4
+_CHANGES_MAX = 6
+_PRINTS = "prints "
 
 
 def outcome(trace: Trace, tells: Sequence[tuple[str, str]] = ()) -> str:
@@ -28,15 +31,34 @@ def outcome(trace: Trace, tells: Sequence[tuple[str, str]] = ()) -> str:
     Where it names none, or a run made none of them: what the program was told that connects, or
     looks up; where none survived, what the others were.
     """
-    given = [(process, call, calls(trace, process=process, call=call)) for process, call in tells]
-    given = [(process, call, made) for process, call, made in given if made]
+    given = [(process, _given(trace, process, what)) for process, what in tells]
+    given = [(process, said) for process, said in given if said]
     if not given:
         return _told(trace)
-    several = len({process for process, _ in tells}) > 1
+    if len({process for process, _ in tells}) == 1:
+        return "; ".join(said for _, said in given)
     return "; ".join(
-        f"{process}: {call} -> {_results(made)}" if several else f"{call} -> {_results(made)}"
-        for process, call, made in given
+        f"{process}: {'; '.join(said for _, said in group)}"
+        for process, group in groupby(given, key=lambda each: each[0])
     )
+
+
+def _given(trace: Trace, process: str, what: str) -> str:
+    """Say what a call gave a program each time, or what it printed; "" where there is nothing."""
+    if what.startswith(_PRINTS):
+        lines = _printed(trace, process)
+        begins = what.removeprefix(_PRINTS)
+        return "; ".join(dict.fromkeys(line for line in lines if line.startswith(begins)))
+    made = [call for call in calls(trace, process=process) if outcome_name(call) == what]
+    return f"{what} -> {_results(made)}" if made else ""
+
+
+def _printed(trace: Trace, process: str) -> list[str]:
+    return "".join(
+        event.text
+        for event in trace.events
+        if isinstance(event, Output) and event.process == process
+    ).splitlines()
 
 
 def _results(made: Sequence[Call]) -> str:
@@ -44,6 +66,8 @@ def _results(made: Sequence[Call]) -> str:
     shown = [show_outcome(call).partition(" -> ")[2] or "waits on" for call in made]
     if len(shown) > _RESULTS_MAX:
         shown = [text for text, _ in groupby(shown)]
+    if len(shown) > _CHANGES_MAX:
+        shown = [*shown[:_RESULTS_MAX], f"and {len(shown) - _RESULTS_MAX} more"]
     return ", ".join(shown)
 
 
@@ -71,7 +95,7 @@ def _of_program(made: list[Call], killed: str) -> str:
     waiting = [call for call in made if call.returned_ns is None]
     said = [_say_error(call) for call in errors[:_ERRORS_MAX]]
     if killed:
-        said.append(f"{_short_name(made[-1])} -> killed: {killed}")
+        said.append(f"{outcome_name(made[-1])} -> killed: {killed}")
     if not said:
         said = [show_outcome(call) for call in (waiting[-1:] or _last_looks(made))]
     return ", then ".join(dict.fromkeys(said))
@@ -87,17 +111,13 @@ def _last_looks(made: list[Call]) -> list[Call]:
 
 
 def _say_error(call: Call) -> str:
-    return f"{_short_name(call)} -> {_error_of(call)}{show_wait(call.blocked_ns)}"
+    return f"{outcome_name(call)} -> {_error_of(call)}{show_wait(call.blocked_ns)}"
 
 
 def _error_of(call: Call) -> str:
     if call.errno is None and not (gives_error(call.call, call.args) and call.result):
         return ""
     return show_result(call.call, call.args, call.result, call.errno)
-
-
-def _short_name(call: Call) -> str:
-    return "SO_ERROR" if call.call == "getsockopt" else call_name(call.call)
 
 
 def _dead(trace: Trace) -> set[tuple[str, str]]:

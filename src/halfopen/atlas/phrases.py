@@ -1,9 +1,10 @@
 """How times, calls and their results are written wherever people read them."""
 
+import struct
 from errno import errorcode
 from typing import Final
 
-from halfopen.base.units import MS, S, show_duration
+from halfopen.base.units import MS, US, S, show_duration
 from halfopen.record.events import Json
 from halfopen.record.query import Call
 
@@ -46,15 +47,22 @@ _READS: Final = frozenset(
 )
 #: Options that programs of the notes set and read, by level and number.
 _OPTIONS: Final = {
+    "0, 15": "IP_FREEBIND",
+    "0, 24": "IP_BIND_ADDRESS_NO_PORT",
     "1, 2": "SO_REUSEADDR",
     "1, 4": "SO_ERROR",
     "1, 7": "SO_SNDBUF",
     "1, 8": "SO_RCVBUF",
     "1, 9": "SO_KEEPALIVE",
+    "1, 12": "SO_PRIORITY",
     "1, 13": "SO_LINGER",
     "1, 15": "SO_REUSEPORT",
     "1, 20": "SO_RCVTIMEO",
     "1, 21": "SO_SNDTIMEO",
+    "1, 30": "SO_ACCEPTCONN",
+    "1, 32": "SO_SNDBUFFORCE",
+    "1, 33": "SO_RCVBUFFORCE",
+    "1, 38": "SO_PROTOCOL",
     "6, 1": "TCP_NODELAY",
     "6, 2": "TCP_MAXSEG",
     "6, 3": "TCP_CORK",
@@ -65,7 +73,19 @@ _OPTIONS: Final = {
     "6, 11": "TCP_INFO",
     "6, 12": "TCP_QUICKACK",
     "6, 18": "TCP_USER_TIMEOUT",
+    "41, 26": "IPV6_V6ONLY",
 }
+#: States by the number that TCP_INFO begins with (Linux include/net/tcp_states.h).
+_STATES: Final = (
+    *("", "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT"),
+    *("CLOSE", "CLOSE_WAIT", "LAST_ACK", "LISTEN", "CLOSING", "NEW_SYN_RECV"),
+)
+#: Of a listener two fields of TCP_INFO tell the queue: how many wait in it, and its backlog.
+_QUEUE: Final = struct.Struct("=24x2I")
+_TIMEVAL: Final = struct.Struct("=2q")
+_TIMEOUTS: Final = ("SO_RCVTIMEO", "SO_SNDTIMEO")
+#: Two names of one number, and the one that Linux's manual has for sockets.
+_ERRNOS: Final = {"ENOTSUP": "EOPNOTSUPP"}
 _POLL_BITS: Final = (
     *((1, "IN"), (2, "PRI"), (4, "OUT"), (8, "ERR")),
     *((0x10, "HUP"), (0x20, "NVAL"), (0x2000, "RDHUP")),
@@ -106,28 +126,61 @@ def show_args(call: str, args: str) -> str:
 def show_result(call: str, args: str, result: Json, errno: str | None) -> str:
     """Write what a call gave: ``b""``, ``1448 bytes``, ``ECONNRESET``, ``ok``."""
     if errno is not None:
-        return errno
+        return _ERRNOS.get(errno, errno)
     name, text = call_name(call), str(result)
     match result:
         case None:
             text = "ok"
         case {"len": int(length), "head": str(head)}:
-            text = _show_bytes(length, head)
-        case list(found) if name in LOOKUPS:
-            text = _show_found(found)
-        case {"peer": [str(host), int(port), *_]} | [str(host), int(port), *_]:
+            text = _show_option(show_args(call, args), head) or _show_bytes(length, head)
+        case {"peer": [str(host), int(port), *_]}:
             text = _show_endpoint(host, port)
-        case [{"len": int(length), "head": str(head)}, [str(host), int(port), *_]]:
-            text = f"{_show_bytes(length, head)} from {_show_endpoint(host, port)}"
+        case list(found):
+            text = _show_list(name, found)
         case int(number) if name in _READS or name.startswith("send"):
             text = f"{number} bytes"
         case int(number) if gives_error(call, args):
             text = errorcode.get(number, "ok" if name == "connect_ex" else "0")
-        case list(entries) if name in {"poll", "epoll_wait", "select"}:
-            text = _show_ready(entries)
         case _:
             pass
     return text
+
+
+def _show_list(name: str, found: list[Json]) -> str:
+    """Write what a call gave that gives several things."""
+    if name in LOOKUPS:
+        return _show_found(found)
+    if name in {"poll", "epoll_wait", "select"}:
+        return _show_ready(found)
+    match found:
+        case [str(host), int(port), *_]:
+            return _show_endpoint(host, port)
+        case [{"len": int(length), "head": str(head)}, [str(host), int(port), *_]]:
+            return f"{_show_bytes(length, head)} from {_show_endpoint(host, port)}"
+        case [{"len": int(length), "head": str(head)}, None] | [
+            {"len": int(length), "head": str(head)},
+            list(),
+            int(),
+            _,
+        ]:
+            return _show_bytes(length, head)
+        case _:
+            return str(found)
+
+
+def _show_option(asked: str, head: str) -> str:
+    """Write what an option holds that is a structure; "" for others."""
+    raw = head.encode("latin-1")
+    if asked.startswith(_TIMEOUTS) and len(raw) == _TIMEVAL.size:
+        seconds, us = _TIMEVAL.unpack(raw)
+        return show_duration(seconds * S + us * US)
+    if not (raw and asked.startswith("TCP_INFO")):
+        return ""
+    state = _STATES[raw[0]]
+    if state != "LISTEN" or len(raw) < _QUEUE.size:
+        return state
+    waiting, backlog = _QUEUE.unpack_from(raw)
+    return f"LISTEN {waiting}/{backlog}"
 
 
 def _show_found(found: list[Json]) -> str:
@@ -174,9 +227,16 @@ def _show_bytes(length: int, head: str) -> str:
     return repr(head.encode("latin-1")).replace("'", '"')
 
 
+def outcome_name(call: Call) -> str:
+    """Name what gave a result: an option that was asked for, or the call."""
+    name = call_name(call.call)
+    asked = show_args(call.call, call.args).partition(", ")[0] if name == "getsockopt" else ""
+    return asked if asked.isidentifier() else name
+
+
 def show_outcome(call: Call) -> str:
     """Write a finished or unfinished call in a few words: ``recv -> ECONNRESET after 10 ms``."""
-    name = call_name(call.call)
+    name = outcome_name(call)
     if call.blocked_ns is None:
         return f"{name} waits on"
     shown = show_result(call.call, call.args, call.result, call.errno)

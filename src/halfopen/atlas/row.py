@@ -1,5 +1,6 @@
 """One row in full: question, verdict, answer, variants, a run as a ladder, where to read on."""
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -18,6 +19,8 @@ from halfopen.record.query import calls
 
 _WIDTH: Final = 80
 _CALLS_MAX: Final = 30
+#: A listener with its queue, as a table shows it.
+_QUEUE: Final = re.compile(r"LISTEN \d+/\d+")
 
 
 def row_page(
@@ -49,7 +52,10 @@ def row_page(
 def _variants(row: RowRun, language: Language) -> list[str]:
     tells = row.note.tells if row.note is not None else ()
     outcomes = [
-        (run.variant.settings, outcome(run.world, tells) if run.world is not None else "failed")
+        (
+            run.variant.settings,
+            outcome(run.world, run.variant.tells or tells) if run.world is not None else "failed",
+        )
         for run in row.runs
     ]
     table = variants_table(outcomes)
@@ -92,6 +98,7 @@ def _table_head(table: Sequence[str], language: Language) -> str:
     cells = {cell for line in table for cell in line.strip().split("  ")}
     return language.table_head(
         after=" after " in "\n".join(table),
+        queue=queue[0] if (queue := _QUEUE.search("\n".join(table))) else "",
         same=SAME if SAME in cells else "",
         not_run=NOT_RUN if NOT_RUN in {cell.strip() for cell in cells} else "",
     )

@@ -135,7 +135,7 @@ class Variant:
     """One run: everything that happens is in here. ``horizon_ns`` is where both arms stop looking.
 
     ``kernel`` False: only the world can run it in reasonable time (default durations); ``because``
-    says why.
+    says why. ``tells``: as of the note, where a variant turns on other calls.
     """
 
     settings: Mapping[str, str]
@@ -147,6 +147,7 @@ class Variant:
     kernel: bool = True
     because: str = ""
     lans: tuple[Lan, ...] = ()
+    tells: tuple[tuple[str, str], ...] = ()
 
     @property
     def name(self) -> str:
@@ -177,7 +178,8 @@ class Note:
     ``answer`` reads the world's traces, by variant name, and must not know the outcome beforehand:
     it states what it finds, and raises AssertionError where the runs do not bear the sentence out.
     ``tells``: (process, call) whose results stand in the table of variants; without any it is what
-    the program was told that connects.
+    the program was told that connects. ``getsockopt`` goes by the option (``SO_RCVBUF``); ``prints
+    by_name`` are the lines of its output that begin so.
     """
 
     id: str

@@ -2,6 +2,7 @@
 
 import json
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,10 +14,22 @@ from halfopen.atlas.as_json import arm_json, rows_json, schema
 from halfopen.atlas.runs import run_row
 from halfopen.base.units import MS, S
 from halfopen.record.faults import PowerOff
+from halfopen.record.trace import Trace
 from halfopen.scenario.lines import BY_ID, LINES
+from halfopen.scenario.model import Variant
 from halfopen.wire.tcp import ACK, PSH
 
 SECOND = "server=nobody listens connect=non-blocking"
+
+
+class Closes(MadeArms):
+    """The client closes, too."""
+
+    def world(self, variant: Variant, *, seed: int) -> Trace:
+        made = Made()
+        made.trace = super().world(variant, seed=seed)
+        made.call("client", "close", "", S, until=S)
+        return made.done(3 * S)
 
 
 def document(arms: MadeArms) -> dict[str, Any]:
@@ -89,6 +102,19 @@ def test_row_says_what_there_is_beside_its_answer() -> None:
         for judged in (answer, answer_and_more)
     ]
     assert [row["more"] for row in rows_json(rows)["notes"]] == ["", "A port counts."]
+
+
+def test_variant_may_turn_on_other_calls_than_its_row() -> None:
+    made = note()
+    first, *others = made.variants
+    asked = replace(
+        made,
+        tells=(("client", "connect"),),
+        variants=(replace(first, tells=(("client", "close"),)), *others),
+    )
+    (row,) = rows_json([run_row(BY_ID["N18"], asked, Closes(), seed=1)])["notes"]
+    told = [scenario["answer"] for scenario in row["scenarios"]]
+    assert told == ["close -> ok", *["connect -> ECONNREFUSED after 20 ms"] * 3]
 
 
 def test_broken_scenario_is_marked_and_the_others_are_there() -> None:

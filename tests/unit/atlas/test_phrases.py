@@ -1,5 +1,6 @@
 """Calls and times in words."""
 
+import struct
 from typing import Final
 
 import pytest
@@ -10,6 +11,17 @@ from halfopen.atlas.phrases import show_args, show_instant, show_result
 from halfopen.base.units import HOUR, MS, S
 from halfopen.record.events import Json
 from halfopen.record.faults import Kill, PowerOff
+
+
+def _timeval(seconds: int, us: int) -> Json:
+    return {"len": 16, "head": struct.pack("=2q", seconds, us).decode("latin-1")}
+
+
+def _listener(waiting: int, backlog: int) -> Json:
+    """TCP_INFO of a listener, as far as its queue."""
+    raw = b"\x0a" + bytes(23) + struct.pack("=2I", waiting, backlog)
+    return {"len": 32, "head": raw.decode("latin-1")}
+
 
 _DATA: Final[Json] = {"len": 1448, "head": "x"}
 _ENTRY4: Final[Json] = [2, 1, 6, "", ["1.2.3.4", 80]]
@@ -36,6 +48,16 @@ _MANY: Final[Json] = [[2, 1, 6, "", [f"1.0.0.{last}", 0]] for last in range(5)]
         ("connect_ex", "10.0.0.2:80", 115, None, "EINPROGRESS"),
         ("connect_ex", "10.0.0.2:80", 0, None, "ok"),
         ("getsockopt", "1, 8", 131072, None, "131072"),
+        ("getsockopt", "1, 20, 16", _timeval(1, 500_000), None, "1.5 s"),
+        ("getsockopt", "1, 20, 8", {"len": 8, "head": "x" * 8}, None, 'b"xxxxxxxx"'),
+        ("getsockopt", "6, 11, 1", {"len": 1, "head": "\x08"}, None, "CLOSE_WAIT"),
+        ("getsockopt", "6, 11, 1", {"len": 1, "head": "\x0a"}, None, "LISTEN"),
+        ("getsockopt", "6, 11, 32", _listener(2, 1), None, "LISTEN 2/1"),
+        ("getsockopt", "6, 11, 0", {"len": 0, "head": ""}, None, 'b""'),
+        ("connect", "10.0.0.2:80", None, "ENOTSUP", "EOPNOTSUPP"),
+        ("recvfrom", "9", [{"len": 1, "head": "x"}, None], None, 'b"x"'),
+        ("recvmsg", "9", [{"len": 1, "head": "x"}, [], 32, ["::1", 80]], None, 'b"x"'),
+        ("socketpair", "", [3, 4], None, "[3, 4]"),
         ("getaddrinfo", "'a', 80", [_ENTRY4, _ENTRY6, _ENTRY4], None, "1.2.3.4:80, [::5]:80"),
         ("getaddrinfo", "'a', None", [[2, 1, 6, "", ["1.2.3.4", 0]]], None, "1.2.3.4"),
         ("getaddrinfo", "'a', None", _MANY, None, "1.0.0.0, 1.0.0.1, 1.0.0.2, and 2 more"),
@@ -97,6 +119,42 @@ class TestOutcome:
         assert outcome(trace, [("other", "recv")]) == "recv -> EAGAIN, EAGAIN, EAGAIN, EAGAIN"
         assert outcome(trace, [("server", "accept")]) == "accept -> waits on"
         assert outcome(trace, [("server", "poll")]) == "connect -> ok after 20 ms"
+
+    def test_names_an_option_that_was_asked_for(self) -> None:
+        made = Made()
+        made.call("client", "getsockopt", "1, 8", 0, until=0, result=131072)
+        made.call("client", "getsockopt", "1, 32", 0, until=0, errno="ENOPROTOOPT")
+        made.call("client", "getsockopt", "1, 99", 0, until=0, errno="ENOPROTOOPT")
+        trace = made.done(S)
+        assert outcome(trace, [("client", "SO_RCVBUF")]) == "SO_RCVBUF -> 131072"
+        assert outcome(trace) == ("SO_SNDBUFFORCE -> ENOPROTOOPT, then getsockopt -> ENOPROTOOPT")
+
+    def test_is_what_a_program_printed_where_a_row_says_so(self) -> None:
+        made = Made()
+        made.call("client", "getsockopt", "1, 8", 0, until=0, result=131072)
+        for text in ("tcp: 6\nu", "dp: 17\n", "tcp: 6\n"):
+            made.prints("client", text)
+        made.prints("server", "tcp: 7\n")
+        tells = [("client", "prints tcp"), ("client", "prints udp"), ("client", "SO_RCVBUF")]
+        assert outcome(made.done(S), tells) == "tcp: 6; udp: 17; SO_RCVBUF -> 131072"
+
+    def test_leaves_out_most_of_what_changes_all_the_time(self) -> None:
+        made = Made()
+        for size in range(1000, 1007):
+            made.call("client", "send", "", 0, until=0, result=size)
+        assert outcome(made.done(S), [("client", "send")]) == (
+            "send -> 1000 bytes, 1001 bytes, 1002 bytes, 1003 bytes, and 3 more"
+        )
+
+    def test_names_a_program_once_for_all_that_it_was_told(self) -> None:
+        made = Made()
+        made.call("server", "bind", "", 0, until=0)
+        made.call("server", "listen", "", 0, until=0)
+        made.call("client", "connect", "", 0, until=0)
+        tells = [("server", "bind"), ("server", "listen"), ("client", "connect")]
+        assert outcome(made.done(S), tells) == (
+            "server: bind -> ok; listen -> ok; client: connect -> ok"
+        )
 
     def test_is_its_last_call_where_no_error_came(self) -> None:
         made = Made()

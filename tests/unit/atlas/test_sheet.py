@@ -1,17 +1,21 @@
 """The sheet and a row's page, as text."""
 
 import shlex
+import struct
 from collections.abc import Mapping
 from dataclasses import replace
 
 from tests.unit.atlas.rows import MadeArms, answer_and_more, note, variant
+from tests.unit.atlas.traces import Made
 
 from halfopen.atlas.row import row_page
 from halfopen.atlas.runs import RowRun, run_row, short_release
 from halfopen.atlas.sheet import kernel_cell, sheet
+from halfopen.base.units import S
+from halfopen.record.events import Json
 from halfopen.record.trace import Trace
 from halfopen.scenario.lines import BY_ID, LINES, asked_since
-from halfopen.scenario.model import Answer
+from halfopen.scenario.model import Answer, Variant
 
 SECOND = "server=nobody listens connect=non-blocking"
 
@@ -148,6 +152,25 @@ def test_page_of_a_row() -> None:
     assert "Why: RFC 9293 3.10.7.3; Linux tcp_reset" in text
     assert text.endswith("\nSee: halfopen ask N18 --pcap out/\n     halfopen ask N18 --variant 2")
     assert "Calls:" not in text
+
+
+class Listens(MadeArms):
+    """Two wait in a queue for one."""
+
+    def world(self, variant: Variant, *, seed: int) -> Trace:
+        made = Made()
+        made.trace = super().world(variant, seed=seed)
+        queue = b"\x0a" + bytes(23) + struct.pack("=2I", 2, 1)
+        info: Json = {"len": len(queue), "head": queue.decode("latin-1")}
+        made.call("server", "getsockopt", "6, 11, 32", S, until=S, result=info)
+        return made.done(3 * S)
+
+
+def test_page_explains_how_a_queue_is_shown() -> None:
+    told = replace(note(), tells=(("server", "TCP_INFO"),))
+    text = page(run_row(BY_ID["N18"], told, Listens(), seed=1))
+    assert "\nWhat came of it (LISTEN 2/1: so many in the queue/its backlog):\n" in text
+    assert "TCP_INFO -> LISTEN 2/1" in text
 
 
 def counted(arms: MadeArms) -> str:

@@ -6,6 +6,7 @@ from halfopen.record.events import (
     CallReturn,
     FaultFired,
     Json,
+    Output,
     PacketArrived,
     PacketLost,
     PacketSent,
@@ -112,6 +113,10 @@ class Made:
     def fault(self, at: int, fault: Fault, *, effect: bool = True) -> None:
         """Let a fault happen."""
         self.trace.add(FaultFired(t_ns=at, fault=fault, effect=effect))
+
+    def prints(self, host: str, text: str) -> None:
+        """Let a process print."""
+        self.trace.add(Output(t_ns=0, host=host, process=host, stream=1, text=text))
 
     def end(self, at: int, host: str, how: str, process: str = "") -> None:
         """End a process."""
