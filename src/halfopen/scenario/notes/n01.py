@@ -255,4 +255,5 @@ NOTE: Final = Note(
         "flow control",
         "rmem",
     ),
+    tells=(("server", "recv"),),
 )
