@@ -1,6 +1,7 @@
 """N14: whether a call may be made by several threads at once; on one descriptor, two by two."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from halfopen.base.units import MS, show_duration
@@ -28,9 +29,29 @@ def client(lab: Lab) -> None:
     CASES[lab.settings["at once"]].client(lab)
 
 
+#: What a case calls options, and the other names of a call.
+_CALLS: Final = {"options": ("SO_RCVBUF", "getpeername"), "send": ("send", "sendall")}
+
+
+def _tells(case: str) -> tuple[tuple[str, str], ...]:
+    """Name the two calls of a case; where a number is used again, what the peers read shows it."""
+    if case.startswith("close"):
+        return (("server", "recv"),)
+    process = "server" if case.startswith("accept") else "client"
+    named = dict.fromkeys(word.split()[0] for word in case.partition(":")[0].split(", "))
+    return tuple((process, call) for name in named for call in _CALLS.get(name, (name,)))
+
+
 _VARIANTS: Final = {
-    name: pair.variant(
-        {"at once": name}, server=server, client=client, horizon_ns=HORIZON_NS, delay_ns=DELAY_NS
+    name: replace(
+        pair.variant(
+            {"at once": name},
+            server=server,
+            client=client,
+            horizon_ns=HORIZON_NS,
+            delay_ns=DELAY_NS,
+        ),
+        tells=_tells(name),
     )
     for name in CASES
 }
