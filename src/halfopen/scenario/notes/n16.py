@@ -448,4 +448,11 @@ NOTE: Final = Note(
         "getsockname",
         "getpeername",
     ),
+    tells=(
+        ("client", "connect_ex"),
+        ("client", "SO_ERROR"),
+        ("client", "connect"),
+        ("client", "bind"),
+        ("client", "listen"),
+    ),
 )
