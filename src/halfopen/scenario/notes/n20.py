@@ -395,4 +395,11 @@ NOTE: Final = Note(
         "IP_BIND_ADDRESS_NO_PORT",
         "TIME_WAIT",
     ),
+    tells=(
+        ("client", "bind"),
+        ("client", "connect"),
+        ("client", "listen"),
+        ("client", "sendto"),
+        ("client", "getsockname"),
+    ),
 )
