@@ -194,4 +194,9 @@ NOTE: Final = Note(
         "virtual IP",
         "interface",
     ),
+    tells=(
+        ("client", "bind"),
+        ("client", "connect"),
+        ("client", "sendto"),
+    ),
 )
