@@ -4,6 +4,7 @@ import contextlib
 import socket
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from halfopen.base.units import MS
@@ -157,8 +158,22 @@ def _receiving(settings: dict[str, str]) -> Variant:
     )
 
 
+#: How each kind of socket shows from where what it takes came, and how a client is told.
+_SHOWS: Final = {"TCP": ("accept", "connect"), "UDP": ("recvfrom", "recv")}
+
+
+def _sent(settings: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    taker = "server" if settings["to"] == "the peer" else "other"
+    return ((taker, _SHOWS[settings["socket"]][0]),)
+
+
+def _came(settings: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    takes, told = _SHOWS[settings["socket"]]
+    return (("server", takes), ("client", told))
+
+
 _SENDING: Final = tuple(
-    _sending(settings)
+    replace(_sending(settings), tells=_sent(settings))
     for over, bound in BOUND.items()
     for settings in each(
         socket=tuple(KINDS),
@@ -168,7 +183,7 @@ _SENDING: Final = tuple(
     if over == "IPv4" or settings["bound to"] != "nothing"
 )
 _RECEIVING: Final = tuple(
-    _receiving(settings)
+    replace(_receiving(settings), tells=_came(settings))
     for over, bound in BOUND.items()
     for settings in each(
         socket=tuple(KINDS),
