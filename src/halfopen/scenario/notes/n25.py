@@ -4,6 +4,7 @@ import contextlib
 import socket
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from halfopen.base.units import MS
@@ -139,9 +140,12 @@ def _variant(settings: dict[str, str]) -> Variant:
     sysctl = {"net.ipv6.bindv6only": int("bindv6only" in settings["server"])}
     if "disable_ipv6" in settings["server"]:
         sysctl["net.ipv6.conf.all.disable_ipv6"] = 1
-    return addressed.variant(
+    variant = addressed.variant(
         settings, client=client, server=server, server_sysctl=sysctl, horizon_ns=HORIZON_NS
     )
+    takes, told = ("accept", "connect") if settings["socket"] == "TCP" else ("recvfrom", "recv")
+    two = (("server", "bind"),) if " and " in settings["server"] else ()
+    return replace(variant, tells=(*two, ("server", takes), ("client", told)))
 
 
 _REACHING: Final = tuple(
@@ -270,5 +274,10 @@ NOTE: Final = Note(
         "v4-mapped",
         "::ffff",
         "EADDRINUSE",
+    ),
+    tells=(
+        ("client", "setsockopt"),
+        ("client", "bind"),
+        ("client", "connect"),
     ),
 )
