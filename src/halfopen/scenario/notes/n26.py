@@ -4,6 +4,7 @@ import contextlib
 import socket
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from halfopen.base.units import MS
@@ -106,7 +107,7 @@ def zero(lab: Lab) -> None:
 
 
 def _variant(settings: dict[str, str]) -> Variant:
-    return addressed.variant(
+    variant = addressed.variant(
         settings,
         client=asks,
         server=binds,
@@ -117,6 +118,16 @@ def _variant(settings: dict[str, str]) -> Variant:
         links=(Link(a="server", b="other"),),
         horizon_ns=HORIZON_NS,
     )
+    return replace(variant, tells=(_TELLS[settings["socket"], settings["address"]],))
+
+
+#: The name shows what was chosen; where there may be no connection, connect whether there is one.
+_TELLS: Final = {
+    ("TCP", "wildcard"): ("server", "getsockname"),
+    ("TCP", "one"): ("client", "connect"),
+    ("UDP", "wildcard"): ("client", "recvfrom"),
+    ("UDP", "one"): ("client", "recvfrom"),
+}
 
 
 _BOUND: Final = tuple(
