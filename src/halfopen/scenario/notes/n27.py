@@ -331,4 +331,9 @@ NOTE: Final = Note(
         "UDP reply",
         "interface",
     ),
+    tells=(
+        ("client", "connect"),
+        ("client", "recvfrom"),
+        ("client", "getsockname"),
+    ),
 )
