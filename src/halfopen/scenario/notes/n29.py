@@ -7,6 +7,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from halfopen.base.units import MS
@@ -377,7 +378,17 @@ _QUEUED: Final = tuple(
     _variant(settings, keeps_waiting, two_clients)
     for settings in each(**{"two wait, then": tuple(EVENTS)})
 )
-_VARIANTS: Final[tuple[Variant, ...]] = (*_LISTENS, *_TRIES, *_WAITS, *_QUEUED)
+#: What shows how it went, by what a variant is about.
+_TELLS: Final = {
+    "before": (("server", "listen"), ("server", "TCP_INFO"), ("client", "connect_ex")),
+    "calls on": tuple(("server", call) for call in ("accept", "connect", "send", "recv")),
+    "waits in": tuple(("server", call) for call in ("accept", "poll", "select")),
+    "two wait, then": (("server", "accept"), ("client", "recv"), ("client", "connect_ex")),
+}
+_VARIANTS: Final[tuple[Variant, ...]] = tuple(
+    replace(variant, tells=_TELLS[next(iter(variant.settings))])
+    for variant in (*_LISTENS, *_TRIES, *_WAITS, *_QUEUED)
+)
 
 
 def answer(runs: Mapping[str, Trace]) -> Answer:
