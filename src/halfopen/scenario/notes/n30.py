@@ -493,4 +493,9 @@ NOTE: Final = Note(
     ),
     words=("listen", "backlog", "somaxconn", "queue", "overflow", "SYN cookies", "SYN flood"),
     question_zh="listen 设定队列的大小：如今最大是多少，超过了会怎样？",
+    tells=(
+        ("server", "TCP_INFO"),
+        ("client", "TCP_INFO"),
+        ("client", "connect"),
+    ),
 )
