@@ -439,4 +439,12 @@ NOTE: Final = Note(
     ),
     words=("accept", "getsockname", "getpeername", "inherit", "ECONNABORTED", "O_NONBLOCK"),
     question_zh="accept 返回的套接字，其源地址和目的地址与监听套接字有何不同？",
+    tells=(
+        ("server", "getsockname"),
+        ("server", "getpeername"),
+        ("server", "recv"),
+        ("server", "SO_KEEPALIVE"),
+        ("server", "TCP_MAXSEG"),
+        ("server", "SO_PRIORITY"),
+    ),
 )
