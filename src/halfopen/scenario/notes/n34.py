@@ -229,4 +229,8 @@ NOTE: Final = Note(
         *("gethostbyname", "gethostbyaddr", "gethostbyname_r", "gethostbyaddr_r", "reentrant"),
         *("static buffer", "thread", "h_errno", "PTR", "hostent"),
     ),
+    tells=(
+        ("client", "prints by_name first"),
+        ("client", "prints slow.example.org"),
+    ),
 )
