@@ -154,4 +154,5 @@ NOTE: Final = Note(
     answer=answer,
     why=("POSIX gethostname", "Linux sys_newuname", "Linux sys_sethostname", "glibc gethostname"),
     words=("gethostname", "sethostname", "hostname", "uname", "nodename", "reentrant", "getfqdn"),
+    tells=(("client", "prints two calls"),),
 )
