@@ -156,4 +156,10 @@ NOTE: Final = Note(
         *("getservbyname", "getservbyport", "/etc/services", "/etc/service", "port", "service"),
         *("nsswitch", "static", "reentrant"),
     ),
+    tells=(
+        ("client", "prints pebble any"),
+        ("client", "prints stone any"),
+        ("client", "prints 4321 any"),
+        ("client", "getaddrinfo"),
+    ),
 )
