@@ -125,4 +125,10 @@ NOTE: Final = Note(
     answer=answer,
     why=("RFC 5237 2", "glibc _nss_files_getprotobynumber_r"),
     words=("getprotobynumber", "getprotobyname", "/etc/protocols", "protocol", "number", "static"),
+    tells=(
+        ("client", "prints tcp"),
+        ("client", "prints TCP"),
+        ("client", "prints 6"),
+        ("client", "prints socket"),
+    ),
 )
