@@ -221,6 +221,15 @@ def _unprivileged(settings: Mapping[str, str]) -> Variant:
     return replace(variant, processes=(replace(asks, privileged=False), does_nothing))
 
 
+def _tells(settings: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Name what shows a buffer's size: how much was read or taken at a time, and the option."""
+    if "receiver" in settings:
+        return tuple((settings["receiver"], what) for what in ("recv", "SO_RCVBUF"))
+    if "sender" in settings:
+        return tuple((settings["sender"], what) for what in ("send", "SO_SNDBUF"))
+    return (("server", "setsockopt"), ("server", settings["option"].removesuffix("FORCE")))
+
+
 _REFUSED: Final = tuple(
     _unprivileged(settings)
     for settings in each(
@@ -229,7 +238,10 @@ _REFUSED: Final = tuple(
         who=("not the superuser",),
     )
 )
-_VARIANTS: Final = (*_RECEIVING, *_SENDING, *_ASKED, *_REFUSED)
+_VARIANTS: Final = tuple(
+    replace(variant, tells=_tells(variant.settings))
+    for variant in (*_RECEIVING, *_SENDING, *_ASKED, *_REFUSED)
+)
 
 
 @value
