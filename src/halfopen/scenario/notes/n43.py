@@ -237,4 +237,8 @@ NOTE: Final = Note(
         "131072",
         "16384",
     ),
+    tells=(
+        ("server", "SO_RCVBUF"),
+        ("client", "SO_SNDBUF"),
+    ),
 )
