@@ -385,4 +385,9 @@ NOTE: Final = Note(
     ),
     words=("TCP_DEFER_ACCEPT", "accept", "data", "silent client", "SYN,ACK", "SYN-RECEIVED"),
     question_zh="TCP_DEFER_ACCEPT 是否让 accept 有数据时才返回，并拒绝只连接不发送数据的请求？",
+    tells=(
+        ("server", "accept"),
+        ("server", "poll"),
+        ("server", "recv"),
+    ),
 )
