@@ -173,4 +173,10 @@ NOTE: Final = Note(
     answer=answer,
     why=("RFC 9293 3.10.3", "RFC 768", "Linux tcp_recvmsg_locked", "Linux udp_recvmsg"),
     words=("recv", "buffer too small", "MSG_TRUNC", "MSG_PEEK", "datagram", "UDP", "truncated"),
+    tells=(
+        ("client", "recvfrom"),
+        ("client", "recv_into"),
+        ("client", "recvmsg"),
+        ("client", "recv"),
+    ),
 )
