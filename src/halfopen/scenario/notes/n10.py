@@ -304,7 +304,7 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             "不一样。没有谁替断电的主机发送任何东西：没有 FIN，也没有 RST。只读的对端永远不会知道"
             f"（{unaware} 次运行，最长观察了 {show_duration(24 * HOUR)}）；写数据的对端在没有回应"
             f"的 write 之后 {span_zh(times['default'])} 得到 ETIMEDOUT。及时插回网线，连接就继续"
-            f"（{went_on} 次运行）。重新启动过的主机对下一次重传以 RST 回应：ECONNRESET。"
+            f"（{went_on} 次运行）。重启过的主机对下一次重传以 RST 回应：ECONNRESET。"
         ),
         more=(
             f"The time is tcp_retries2's (15 by default; with 3 it is {span(times['ETIMEDOUT'])} "
@@ -316,7 +316,7 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
         ),
         more_zh=(
             f"时间由 tcp_retries2 决定（默认 15；为 3 时是断开后 {span_zh(times['ETIMEDOUT'])}）。"
-            f"重新启动后的 RST 在断开后 {span_zh(times['ECONNRESET'])} 到来。自己的接口被关闭，或者"
+            f"重启后的 RST 在断开后 {span_zh(times['ECONNRESET'])} 到来。自己的接口被关闭，或者"
             "自己的地址被删除：结果相同，只是已经在途中的数据会以 ENETUNREACH 报告（断开后 "
             f"{span_zh(times['ENETUNREACH'])}）。在局域网上，若对端的硬件地址已不再可信，内核会徒劳"
             f"地查询它，这时得到的是 EHOSTUNREACH（断开后 {span_zh(times['EHOSTUNREACH'])}）。"

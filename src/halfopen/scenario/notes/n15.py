@@ -446,7 +446,7 @@ def _grouped(own: Mapping[str, str]) -> str:
 NOTE: Final = Note(
     id="N15",
     question="Does connect return on the second segment, the peer's SYN,ACK, or on failure?",
-    question_zh="connect 是否在收到第二个分节（对端的 SYN,ACK）或失败后才返回？",
+    question_zh="connect 是否在收到第二个报文段（对端的 SYN,ACK）或失败后才返回？",
     variants=_VARIANTS,
     answer=answer,
     why=(

@@ -292,7 +292,7 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             f"若毫无应答，确实如此：{figures[0]} 后返回 ETIMEDOUT，共发 {len(syns)} 个 SYN（第 "
             f"{at} 秒）。对端断电、网线断开、SYN 或应答丢失、已完成连接队列满，结果都相同。但若对端"
             f"在同一局域网且已断电，则返回 EHOSTUNREACH，在 {missed} 后，一个 SYN 也不发。仅仅“太"
-            f"忙”并不够：程序从不 accept 或已被暂停，其内核照样应答，connect 在 {at_once} 后返回。"
+            f"忙”并不够：程序从不 accept 或已被冻结，其内核照样应答，connect 在 {at_once} 后返回。"
         ),
         more=(
             f"The SYN is repeated {even} times at even distances (tcp_syn_linear_timeouts), then "

@@ -417,7 +417,7 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             "机的内核会应答，进程被冻结时也一样，谁也不会被告知。"
             f"TCP_KEEPCNT（{defaults['TCP_KEEPCNT']}）次没有应答之后，正在等待的调用或下一个调用得"
             f"到 ETIMEDOUT：默认在最后一次收到之后 {show_duration(off)}，设为 1 s、1 s、1 次时 "
-            f"{span_zh(one)}。重新启动过的主机用 RST 应答第一次探测：ECONNRESET。"
+            f"{span_zh(one)}。重启过的主机用 RST 应答第一次探测：ECONNRESET。"
         ),
         more=(
             f"A probe is an empty segment with an old sequence number ({lives} were answered). "
@@ -433,7 +433,7 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
         ),
         more_zh=(
             f"探测是序列号陈旧的空报文段（{lives} 次得到应答）。长定时器向上取整；TCP_KEEPCNT 为 2 "
-            f"时在 {show_duration(two)} 后结束，同时发出 RST，错误只报告一次。重新启动过的主机，默"
+            f"时在 {show_duration(two)} 后结束，同时发出 RST，错误只报告一次。重启过的主机，默"
             f"认在 {show_duration(back)} 后得到 ECONNRESET。路由器关于探测的 ICMP 不被理会"
             "（ETIMEDOUT）；只有它先前拒绝转发过一个 ACK，才得到 EHOSTUNREACH。这些选项可以在 "
             "connect 之前、在监听套接字上（被继承）或之后设置；之后设置的 TCP_KEEPIDLE 从最后一次收"

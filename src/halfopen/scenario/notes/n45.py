@@ -464,6 +464,6 @@ NOTE: Final = Note(
         "Linux inet_csk_listen_stop",
     ),
     words=("SO_REUSEADDR", "SO_REUSEPORT", "bind", "EADDRINUSE", "TIME_WAIT", "restart"),
-    question_zh="bind 前设 SO_REUSEADDR、SO_REUSEPORT，重启的服务器能再用 TIME_WAIT 的地址吗？",
+    question_zh="bind 前设 SO_REUSEADDR、SO_REUSEPORT，重启的服务器能再用 TIME-WAIT 的地址吗？",
     tells=(("restarted", "bind"),),
 )

@@ -167,7 +167,7 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             "then it changes nothing."
         ),
         zh=(
-            "到得更早，但报文段也更多。Nagle 算法只在另一个小段尚未被确认时才扣住一个小段，而对端会"
+            "到得更早，但报文段也更多。Nagle 算法只在另一个小报文段未确认时才扣住一个小的，而对端会"
             f"延迟那个 ACK：两次小的写加上应答要 {span_zh(nagle.replies)}，用 TCP_NODELAY 只要 "
             f"{span_zh(nodelay.replies)}。{len(PATTERNS[MANY])} 次小的写，平均每次在路上 "
             f"{show_duration(many.way)}，共 {many.segments} 个报文段；用 TCP_NODELAY 是 "
@@ -185,7 +185,7 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
         ),
         more_zh=(
             f"对端用 TCP_QUICKACK 时，两次写加上应答要 {span_zh(quick.replies)}。只写一次再等应答，"
-            f"两种情况都是 {span_zh(once.replies)}，无论多长：长数据末尾的小段并不等待。几次写可用 "
+            f"两种情况都是 {span_zh(once.replies)}，无论多长：长数据的末尾并不等待。几次写可用 "
             f"MSG_MORE、或在前后用 TCP_CORK 收集：两次写的应答同样快，只要 {gathered.segments} 个报"
             f"文段（{len(PATTERNS[MANY])} 次写时每次在路上 {show_duration(gathered.way)}）。忘记取"
             f"消的 TCP_CORK 要花 {span_zh(corked)}，同时设 TCP_NODELAY 也一样；写之后再设 "
