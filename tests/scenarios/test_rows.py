@@ -6,7 +6,10 @@ from collections import Counter
 import pytest
 from tests.scenarios.mutants import all_mutations
 
+from halfopen.atlas.chinese import CHINESE
+from halfopen.atlas.english import ENGLISH
 from halfopen.atlas.runs import run_row
+from halfopen.atlas.sheet import answer_lines
 from halfopen.cli.arms import RecordedArms
 from halfopen.compare.both import compare_variants
 from halfopen.guest.arm import run_variant as in_world
@@ -15,6 +18,8 @@ from halfopen.scenario.model import Variant
 from halfopen.scenario.notes import all_notes, catalogue
 
 SEED = 1
+#: So many lines of the sheet an answer may take.
+LINES_MAX = 8
 #: Of each row so many variants run here; `halfopen compare all` runs them all.
 SAMPLE = 3
 
@@ -40,6 +45,10 @@ def test_the_runs_bear_out_the_answer_and_the_recorded_kernel_did_the_same(row: 
     assert is_chinese(all_notes()[row].question_zh)
     assert is_chinese(found.answer.zh)
     assert figures(found.answer.zh) == figures(found.answer.text), "the same figures in both"
+    assert figures(found.answer.more_zh) == figures(found.answer.more), "the same figures in both"
+    assert is_chinese(found.answer.more_zh) == bool(found.answer.more), "all of it in both"
+    for language in (ENGLISH, CHINESE):
+        assert len(answer_lines(found, language)) <= LINES_MAX, "the detail belongs into `more`"
     if row in BY_ID and found.verdict != "confirmed":
         assert row in {mutated for mutated, _, _ in all_mutations()}, "no mutation turns it red"
 
