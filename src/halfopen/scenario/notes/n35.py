@@ -269,15 +269,15 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             "itself. And resolv.conf holds no names: one that was written into it was not found. "
             "It says which servers are asked (up to three), over UDP, how long, how often, and "
             "with which endings. A silent server is asked again after "
-            f"{show_duration(first_wait)}; with none that answers, the end is EAI_AGAIN after "
-            f"{show_duration(waited[0])}, with two {show_duration(waited[1])}, with three "
-            f"{show_duration(waited[2])}."
+            f"{show_duration(first_wait)}; where none answers it ends with EAI_AGAIN: after "
+            f"{show_duration(waited[0])} with one server, {show_duration(waited[1])} with two, "
+            f"{show_duration(waited[2])} with three."
         ),
         zh=(
             "不一定：数字地址和 hosts 文件不需要网络，本机上的服务器也不需要。而 resolv.conf 里没有"
             "名字：写在里面的名字并没有被找到。它只说明用 UDP 问哪些服务器（最多三个）、等多久、问"
-            f"几次、加哪些后缀。服务器不作声时，{show_duration(first_wait)} 后再问；都不应答时，"
-            f"{show_duration(waited[0])} 后以 EAI_AGAIN 结束，两个服务器 "
+            f"几次、加哪些后缀。服务器不作声时，{show_duration(first_wait)} 后再问；都不应答时以 "
+            f"EAI_AGAIN 结束：一个服务器 {show_duration(waited[0])} 后，两个 "
             f"{show_duration(waited[1])}，三个 {show_duration(waited[2])}。"
         ),
         more=(
