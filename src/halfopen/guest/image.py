@@ -12,7 +12,7 @@ from halfopen.guest import fence, modules, places, stdio, tasks
 from halfopen.guest.libc.etc import Etc
 from halfopen.guest.libc.state import Libc
 from halfopen.guest.standins import STANDINS
-from halfopen.guest.standins.signal import NAMES, Signals
+from halfopen.guest.standins.signal import Signals
 from halfopen.guest.standins.thread import Handle, Lock
 from halfopen.guest.tasks import Thread
 from halfopen.record.events import Output
@@ -140,13 +140,11 @@ class Image:
         if world.instant_events > world.instant_events_max:
             thread.spin(world.instant_events_max, thread.call)
 
-    def take_signal(self, number: int) -> None:
-        """Take a signal from another process of the host."""
-        signals = self.signals or Signals(self)
-        if signals.is_handled(number):
-            fence.refuse(f"a signal handler ({NAMES[number]}) that another process calls")
-        if signals.is_deadly(number):
-            self.process.kill(NAMES[number], self.world.now)
+    def own_signals(self) -> Signals:
+        """Return its handlers, which it has before it asks for them."""
+        if self.signals is None:
+            self.signals = Signals(self)
+        return self.signals
 
     def broken_pipe(self) -> None:
         """Give the process the SIGPIPE that comes with EPIPE; CPython ignores it from the start."""

@@ -170,7 +170,7 @@ class Thread:
                 return result
             if result.missed():
                 continue
-            if self._has_signals():
+            if self._is_ended(result, wait):
                 self._interrupt(wait)
                 if call is connect:
                     raise InterruptedError(EINTR, os.strerror(EINTR))
@@ -180,15 +180,20 @@ class Thread:
                 continue
             self.park(result)
 
-    def _has_signals(self) -> bool:
-        """Whether handlers wait for this thread, which is the one that runs them."""
+    def _is_ended(self, blocked: Blocked, wait: Wait) -> bool:
+        """Whether a signal that has come ends the call that this thread is blocked in.
+
+        Linux begins a call anew that has no limit of its own (ERESTARTSYS), but for polls.
+        """
         signals = self.image.signals
-        return signals is not None and self is self.image.main and signals.has_pending
+        if signals is None or self is not self.image.main or not signals.has_news:
+            return False
+        if wait.done or wait.taken:
+            fence.refuse("a signal handler in the middle of a call that has done a part")
+        return signals.ends(restarts=blocked.deadline is None and blocked.what != "an event")
 
     def _interrupt(self, wait: Wait) -> None:
         """Leave the call that the thread is blocked in, and run the handlers; they may raise."""
-        if wait.done or wait.taken:
-            fence.refuse("a signal handler in the middle of a call that has done a part")
         if wait.holder is not None:
             self.enter(FdTable.abandon, wait, self.world.now)
         self.run_handlers()
@@ -231,11 +236,18 @@ class Thread:
             queue.remove(waiter)
         return not waiter.timed_out
 
-    def pause(self, deadline: int | None, what: str, *queues: WaitQueue) -> bool:
-        """Park for something that is no socket's: a lock, time."""
+    def pause(
+        self, deadline: int | None, what: str, *queues: WaitQueue, restarts: bool = False
+    ) -> bool:
+        """Park for something that is no socket's: a lock, time.
+
+        ``restarts``: a signal with SA_RESTART has its handler run later, by the caller.
+        """
         self.image.count_call(self)
-        woken = self.park(Blocked(queues, deadline, what))
-        self.run_handlers()
+        blocked = Blocked(queues, deadline, what)
+        woken = self.park(blocked)
+        if not restarts or self._is_ended(blocked, Wait(self.world.now)):
+            self.run_handlers()
         return woken
 
     def _count_round(self, deadline: int | None) -> None:

@@ -30,6 +30,7 @@ from halfopen.oracle.striking import strike
 from halfopen.oracle.telling import Telling
 from halfopen.record.events import FaultFired, Mark, ProcessEnded
 from halfopen.record.faults import Fault
+from halfopen.record.signals import signal_name
 from halfopen.record.trace import Trace
 from halfopen.scenario.model import At, OnExit, OnMark, Process, Variant, When
 
@@ -126,7 +127,7 @@ class Conductor:
         if child.powered_off_at is not None:
             return
         if status < 0:
-            how = signal.Signals(-status).name
+            how = signal_name(-status)
         else:
             self._note_finalizing(child, now)
             how = f"exit {status}" if child.uncaught is None else f"uncaught {child.uncaught}"

@@ -13,7 +13,7 @@ import pytest
 from tests.unit.guest.guests import DELAY_NS, Stage, alone
 
 from halfopen.base.errors import NotPossibleHereError
-from halfopen.base.units import MS
+from halfopen.base.units import MS, S
 
 SERVER = ("10.0.0.2", 80)
 
@@ -192,6 +192,134 @@ def test_a_thread_may_send_what_ends_the_process(
     assert stage.lines(program.__name__) == []
 
 
-def test_a_handler_that_another_thread_sets_off_is_refused() -> None:
-    with pytest.raises(NotPossibleHereError, match=r"a signal handler \(SIGTERM\) that another"):
-        alone(signals_itself_elsewhere, True)
+# From another process, as tests/scenarios/test_signalling.py holds them against the kernel.
+
+
+def hears(restarts: bool) -> None:
+    """Say what signals do to a call that waits."""
+    began = time.monotonic()
+
+    def handler(number: int, frame: object) -> None:  # noqa: ARG001  as every handler
+        print("handler", number, round(time.monotonic() - began, 3))
+
+    for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGCONT, signal.SIGRTMIN + 3):
+        signal.signal(number, handler)
+        if restarts:
+            signal.siginterrupt(number, False)
+    sock = socket.socket(type=socket.SOCK_DGRAM)
+    sock.bind(("127.0.0.1", 7))
+    told, tells = socket.socketpair()
+    tells.setblocking(False)
+    signal.set_wakeup_fd(tells.fileno())
+    print(sock.recv(10), list(told.recv(100)))
+    signal.set_wakeup_fd(-1)
+    time.sleep(10)
+
+
+def sends(pid: int, *numbers: int) -> None:
+    """Send signals, and then what the other one waits for; the last signal comes late."""
+    time.sleep(1)
+    for number in numbers[:-1]:
+        os.kill(pid, number)
+    time.sleep(1)
+    socket.socket(type=socket.SOCK_DGRAM).sendto(b"data", ("127.0.0.1", 7))
+    time.sleep(1)
+    os.kill(pid, numbers[-1])
+
+
+RT = signal.SIGRTMIN + 3
+
+
+@pytest.mark.parametrize(
+    ("restarts", "numbers", "said", "end"),
+    [
+        (
+            *(False, (signal.SIGUSR2, signal.SIGUSR1, signal.SIGUSR1, signal.SIGTERM)),
+            *(["handler 10 1.0", "handler 12 1.0", "b'data' [12, 10]"], "SIGTERM"),
+        ),
+        (
+            *(True, (signal.SIGUSR2, signal.SIGUSR1, RT)),
+            *(["handler 10 2.0", "handler 12 2.0", "b'data' [12, 10]", "handler 37 3.0"], ""),
+        ),
+        (
+            *(False, (RT, RT, signal.SIGCHLD, signal.SIGRTMIN + 4)),
+            *(["handler 37 1.0", "b'data' [37, 37]"], "SIGRTMIN+4"),
+        ),
+        (False, (signal.SIGSTOP, signal.SIGTERM, RT, signal.SIGCONT), [], "SIGTERM"),
+        (False, (signal.SIGSTOP, signal.SIGKILL, 0), [], "SIGKILL"),
+        (
+            *(False, (signal.SIGSTOP, RT, signal.SIGUSR1, signal.SIGCONT)),
+            *(["handler 10 3.0", "handler 18 3.0", "handler 37 3.0", "b'data' [37, 18, 10]"], ""),
+        ),
+    ],
+)
+def test_signals_of_another_process(
+    restarts: bool, numbers: tuple[int, ...], said: list[str], end: str
+) -> None:
+    stage = Stage()
+    other = stage.start(hears, restarts)
+    stage.start(sends, other.process.pid, *numbers)
+    stage.run(9 * S)
+    assert stage.lines("hears") == said
+    assert stage.end("hears") == end
+
+
+def waits_for_a_thread() -> None:
+    """Another thread sends itself a signal; nothing ends what the main thread waits in."""
+    began = time.monotonic()
+
+    def handler(number: int, frame: object) -> None:  # noqa: ARG001  as every handler
+        print(number, threading.current_thread().name, round(time.monotonic() - began, 3))
+
+    def raises() -> None:
+        time.sleep(1)
+        signal.raise_signal(signal.SIGUSR1)
+        time.sleep(1)
+
+    signal.signal(signal.SIGUSR1, handler)
+    thread = threading.Thread(target=raises)
+    thread.start()
+    thread.join()
+
+
+def test_a_handler_that_another_thread_sets_off_runs_later() -> None:
+    lines = alone(waits_for_a_thread).lines("waits_for_a_thread")
+    assert lines == ["10 MainThread 2.0"]
+
+
+def stops_itself() -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
+    print("goes on")
+
+
+def goes_on(pid: int) -> None:
+    time.sleep(1)
+    os.kill(pid, signal.SIGCONT)
+
+
+def test_a_process_may_stop_itself() -> None:
+    stage = Stage()
+    other = stage.start(stops_itself)
+    stage.run(1 * S // 2)
+    assert stage.lines("stops_itself") == []
+    stage.start(goes_on, other.process.pid)
+    stage.run()
+    assert stage.lines("stops_itself") == ["goes on"]
+
+
+def does(call: str) -> None:
+    CALLS[call]()
+
+
+CALLS: dict[str, Callable[[], object]] = {
+    "by which a terminal stops": lambda: os.kill(os.getpid(), signal.SIGTSTP),
+    "a group of processes": lambda: os.kill(0, signal.SIGTERM),
+    "the C library's own": lambda: os.kill(os.getpid(), signal.SIGRTMIN - 1),
+    "a signal that is blocked": lambda: signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM}),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_what_is_not_simulated_of_signals(call: str) -> None:
+    with pytest.raises(NotPossibleHereError, match=call):
+        alone(does, call)

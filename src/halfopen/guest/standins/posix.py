@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from halfopen.guest import fence, modules, tasks
 from halfopen.guest.standins.assemble import assemble
 from halfopen.guest.standins.numbers import whole
-from halfopen.guest.standins.signal import NAMES, Signals
+from halfopen.guest.standins.signal import VALID
 from halfopen.guest.standins.time import UPTIME_NS
 from halfopen.sockets import calls
 from halfopen.sockets.table import FD_BASE
@@ -217,17 +217,21 @@ class Posix:
         """Send a signal to a process of this host."""
         image = self._image
         pid, signal = whole(pid), whole(signal)
-        if signal and signal not in NAMES:
+        if not 0 <= signal <= max(VALID):
             raise OSError(errno.EINVAL, "Invalid argument")
+        if signal and signal not in VALID:
+            fence.refuse(f"the signal {signal}, which is the C library's own,")
+        if pid <= 0:
+            fence.refuse("a signal to a group of processes")
         if pid == image.process.pid:
-            self._signals().kill(signal) if signal else None
+            image.own_signals().kill(signal) if signal else None
             return
         for process in image.process.host.processes:
             if process.pid == pid:
                 other = process.user
                 assert isinstance(other, type(image)), "every process of a host has an image"
                 if signal:
-                    other.take_signal(signal)
+                    other.own_signals().arrive(signal)
                 return
         raise ProcessLookupError(errno.ESRCH, "No such process")
 
@@ -241,16 +245,11 @@ class Posix:
         self._image.exit(status & 0xFF)
         thread.leave()
 
-    def _signals(self) -> Signals:
-        if self._image.signals is None:
-            self._image.signals = Signals(self._image)
-        return self._image.signals
-
 
 def make(image: "Image") -> ModuleType:
     """Make the module."""
     own = Posix(image)
-    names = [name for name in vars(Posix) if not name.startswith("__") and name != "_signals"]
+    names = [name for name in vars(Posix) if not name.startswith("__")]
     offered: dict[str, object] = {name: getattr(own, name) for name in names}
     offered |= {
         "geteuid": own.getuid,

@@ -6,7 +6,8 @@ import errno
 import math
 import os
 import sys
-from collections.abc import Callable
+from bisect import insort
+from collections.abc import Callable, Iterable
 from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Final, NoReturn, SupportsFloat, SupportsIndex, TypeAlias
 
@@ -14,9 +15,11 @@ from halfopen.base.units import S
 from halfopen.guest import fence, places, tasks
 from halfopen.guest.standins.assemble import assemble
 from halfopen.guest.standins.numbers import integer, to_ns
+from halfopen.record.signals import signal_name
 from halfopen.sockets import calls
+from halfopen.sockets.waiting import Wait
 from halfopen.world.events import NEVER, Event
-from halfopen.world.process import ENDED
+from halfopen.world.process import ENDED, STOPPED
 
 if TYPE_CHECKING:
     from halfopen.guest.image import Image
@@ -27,14 +30,12 @@ Handler: TypeAlias = Callable[[int, FrameType | None], object] | int | None
 
 #: By default these end no process.
 _HARMLESS: Final = frozenset({real.SIGCHLD, real.SIGURG, real.SIGWINCH, real.SIGCONT})
+#: By default these stop it, some where a terminal is at hand.
+_TERMINAL: Final = frozenset({real.SIGTSTP, real.SIGTTIN, real.SIGTTOU})
+_STOPPING: Final = _TERMINAL | {real.SIGSTOP}
 _FIXED: Final = frozenset({real.SIGKILL, real.SIGSTOP})
 _NO_FD: Final = -1
-
-NAMES: Final[dict[int, str]] = {
-    number: name
-    for name, number in sorted(vars(real).items(), reverse=True)
-    if name.startswith("SIG") and not name.startswith("SIG_") and isinstance(number, int)
-}
+VALID: Final = frozenset(real.valid_signals())
 
 
 class RealTimer(Event):
@@ -75,15 +76,16 @@ class Signals:
 
     def __init__(self, image: "Image") -> None:
         self._image = image
-        self._handlers: dict[int, Handler] = dict.fromkeys(
-            sorted(real.valid_signals()), real.SIG_DFL
-        )
+        self._handlers: dict[int, Handler] = dict.fromkeys(sorted(VALID), real.SIG_DFL)
         self.on_interrupt = self.default_int_handler  # one object: asyncio asks whether it is set
         self._handlers[real.SIGINT] = self.on_interrupt
         self._handlers[real.SIGPIPE] = real.SIG_IGN
         self._wakeup_fd = _NO_FD
         self._timer = RealTimer(image.world, self)
-        self._pending: list[int] = []
+        self._pending: list[int] = []  # whose handlers wait for the main thread
+        self._news: list[int] = []  # what has come since it last looked
+        self._restarting: set[int] = set()  # with SA_RESTART
+        self._fatal = 0  # one that will end the process when it goes on
 
     def signal(self, signalnum: int, handler: Handler, /) -> Handler:
         """Set a handler and return the one before."""
@@ -98,6 +100,7 @@ class Signals:
             )
         before = self._handlers[number]
         self._handlers[number] = handler
+        self._restarting.discard(number)
         return before
 
     def getsignal(self, signalnum: int, /) -> Handler:
@@ -109,19 +112,24 @@ class Signals:
         raise KeyboardInterrupt
 
     def raise_signal(self, signalnum: int, /) -> None:
-        """Send a signal to oneself; what is deadly by default ends the process here and now."""
+        """Send a signal to the thread that calls; a handler runs in the main one all the same.
+
+        Where that waits in a call, it does so once the call has returned.
+        """
         number = integer(signalnum)
         if number not in self._handlers:
             raise OSError(errno.EINVAL, "Invalid argument")
         handler = self._handlers[number]
         thread = tasks.running()
         if callable(handler):
-            self._refuse_elsewhere(number)
             self._write_to_wakeup_fd(number)
-            handler(number, _innermost())
-        elif self.is_deadly(number):
-            self._image.process.kill(NAMES[number], self._image.world.now)
-            thread.leave_if_over()
+            if thread is self._image.main:
+                handler(number, _innermost())
+            else:
+                self._note(number)
+        else:
+            self._act(number)
+            self._stand(thread)
 
     def kill(self, number: int) -> None:
         """Send a signal to the whole process: the main thread takes it (Linux complete_signal)."""
@@ -130,30 +138,37 @@ class Signals:
             self.raise_signal(number)
         else:
             self.arrive(number)
-            thread.leave_if_over()
+            self._stand(thread)
 
-    def _refuse_elsewhere(self, number: int) -> None:
-        """Stop where the main thread would run a handler at some later time."""
-        if tasks.running() is not self._image.main:
-            fence.refuse(f"a signal handler ({NAMES[number]}) that another thread's call sets off")
+    def _stand(self, thread: tasks.Thread) -> None:
+        """Go no further where the signal ended the process, or has stopped it."""
+        thread.leave_if_over()
+        if self._image.process.state == STOPPED:
+            thread.pause(self._image.world.now, "SIGCONT")
 
     def _write_to_wakeup_fd(self, number: int) -> None:
         """Tell who listens there, as an event loop does (CPython trip_signal)."""
         if self._wakeup_fd != _NO_FD:
+            thread, now = tasks.running(), self._image.world.now
             # Python itself would only write on standard error that it is full, or gone.
             with contextlib.suppress(OSError):
-                tasks.running().syscall(calls.send, self._wakeup_fd, bytes((number,)), 0)
+                thread.enter(calls.send, self._wakeup_fd, bytes((number,)), 0, Wait(now), now)
+
+    def _note(self, number: int) -> None:
+        """Let the main thread run a handler when it can: each once, by number (CPython)."""
+        if number not in self._pending:
+            insort(self._pending, number)
 
     def broken_pipe(self) -> None:
         """Take the SIGPIPE that comes with EPIPE; a handler runs once the call has returned.
 
         Deadly, it ends the process inside the call.
         """
-        if self.is_deadly(real.SIGPIPE):
+        if self.is_handled(real.SIGPIPE):
+            self._write_to_wakeup_fd(real.SIGPIPE)
+            self._note(real.SIGPIPE)
+        else:
             self.raise_signal(real.SIGPIPE)
-        elif self.is_handled(real.SIGPIPE):
-            self._refuse_elsewhere(real.SIGPIPE)
-            self._pending.append(real.SIGPIPE)
 
     @property
     def is_over(self) -> bool:
@@ -166,21 +181,63 @@ class Signals:
         return self._image.name
 
     @property
-    def has_pending(self) -> bool:
-        """Whether a handler waits for its turn."""
-        return bool(self._pending)
+    def has_news(self) -> bool:
+        """Whether a signal has come since the main thread last looked."""
+        return bool(self._news or self._fatal)
+
+    def ends(self, *, restarts: bool) -> bool:
+        """Look at what has come: whether it ends the call that the main thread waits in.
+
+        ``restarts``: the kernel begins the call anew where the signal has SA_RESTART, and Python
+        does not hear of it until the call returns.
+        """
+        news = self._hear()
+        return not restarts or any(number not in self._restarting for number in news)
+
+    def _hear(self) -> list[int]:
+        """Do what C's own handler does, for each signal that has come.
+
+        The kernel begins them by their numbers, one within the other: the last ends first. Where
+        one that ends the process is among them none begins.
+        """
+        if self._fatal:
+            self._act(self._fatal)
+            tasks.running().leave_if_over()
+        news, self._news = self._news, []
+        for number in reversed(news):
+            self._write_to_wakeup_fd(number)
+        return news
 
     def arrive(self, number: int) -> None:
         """Take a signal that is the process's, which ends what the main thread waits in.
 
         Requires: the main thread does not run.
         """
-        if self.is_deadly(number):
-            self._image.process.kill(NAMES[number], self._image.world.now)
-        elif self.is_handled(number):
-            self._pending.append(number)
-            assert self._image.main is not None, "a signal before the program began"
-            self._image.main.waiter.wake()
+        process, main = self._image.process, self._image.main
+        assert main is not None, "a signal before the program began"
+        if number == real.SIGCONT:
+            process.go_on()
+        if process.state == STOPPED and number not in _FIXED and self.is_deadly(number):
+            self._fatal = number  # until it goes on (Linux wants_signal)
+            main.waiter.wake()
+            return
+        if not self.is_handled(number):
+            self._act(number)
+            return
+        if number >= real.SIGRTMIN or number not in self._news:  # real-time signals are queued
+            insort(self._news, number)
+        self._note(number)
+        main.waiter.wake()
+
+    def _act(self, number: int) -> None:
+        """Do what a signal does that has no handler."""
+        process = self._image.process
+        if number == real.SIGSTOP:
+            process.stop()
+        elif self.is_deadly(number):
+            process.kill(signal_name(number), self._image.world.now)
+        elif number in _TERMINAL and self._handlers[number] == real.SIG_DFL:
+            fence.refuse(f"{signal_name(number)}, by which a terminal stops a process")
 
     def setitimer(
         self, which: int, seconds: Seconds, interval: Seconds = 0.0, /
@@ -213,13 +270,17 @@ class Signals:
         return math.ceil(left)
 
     def run_pending(self) -> None:
-        """Run the handlers that waited for a call to return."""
+        """Run the handlers that waited for the main thread; they may raise."""
+        self._hear()
         while self._pending:
-            self.raise_signal(self._pending.pop(0))
+            number = self._pending.pop(0)
+            handler = self._handlers[number]
+            if callable(handler):  # still
+                handler(number, _innermost())
 
     def is_deadly(self, number: int) -> bool:
         """Whether a signal ends the process, as it is set now."""
-        return self._handlers[number] == real.SIG_DFL and number not in _HARMLESS
+        return self._handlers[number] == real.SIG_DFL and number not in _HARMLESS | _STOPPING
 
     def is_handled(self, number: int) -> bool:
         """Whether the program has a handler for a signal."""
@@ -235,9 +296,18 @@ class Signals:
         before, self._wakeup_fd = self._wakeup_fd, fd
         return before
 
-    def siginterrupt(self, signalnum: int, flag: bool, /) -> None:  # noqa: ARG002  as in C
-        """Do nothing: whatever is set, a call in which the main thread waits is interrupted."""
-        self._valid(signalnum)
+    def siginterrupt(self, signalnum: int, flag: bool, /) -> None:
+        """Say whether a call in which the main thread waits is interrupted, or begun anew.
+
+        A handler that is set later interrupts (SA_RESTART, which CPython does not set).
+        """
+        number = self._valid(signalnum)
+        if number in _FIXED:
+            raise OSError(errno.EINVAL, "Invalid argument")
+        if flag:
+            self._restarting.discard(number)
+        else:
+            self._restarting.add(number)
 
     def pause(self) -> None:
         """Wait for a signal that has a handler."""
@@ -245,8 +315,10 @@ class Signals:
         thread.call = "pause"
         thread.pause(None, "a signal")
 
-    def pthread_sigmask(self, how: int, mask: object, /) -> set[int]:  # noqa: ARG002  as in C
-        """Nothing is blocked."""
+    def pthread_sigmask(self, how: int, mask: Iterable[int], /) -> set[int]:
+        """Nothing is blocked, and nothing can be."""
+        if set(mask) and how != real.SIG_UNBLOCK:
+            fence.refuse("a signal that is blocked")
         return set()
 
     def _valid(self, number: int) -> int:
@@ -265,7 +337,7 @@ def _innermost() -> FrameType | None:
 
 def make(image: "Image") -> ModuleType:
     """Make the module."""
-    own = image.signals = Signals(image)
+    own = image.own_signals()
     names = (
         "signal getsignal default_int_handler raise_signal set_wakeup_fd siginterrupt pause "
         "pthread_sigmask setitimer getitimer alarm"

@@ -85,7 +85,7 @@ class Lock:
         self._turns.append(turn)
         while not turn.come:
             try:
-                woken = thread.pause(until, "a lock")
+                woken = thread.pause(until, "a lock", restarts=until is None)
             except BaseException:  # a signal handler's
                 if not turn.come:
                     self._turns.remove(turn)
@@ -93,6 +93,7 @@ class Lock:
             if not woken and not turn.come:
                 self._turns.remove(turn)
                 return False
+        thread.run_handlers()
         return True
 
     def _at_fork_reinit(self) -> None:
