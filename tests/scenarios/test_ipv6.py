@@ -41,9 +41,11 @@ def variant(
     faults: tuple[tuple[int, Fault], ...] = (),
     sysctl: Mapping[str, int | str] | None = None,
     lan: bool = False,
-    horizon_ns: int = 3 * S,
+    horizon_ns: int | None = None,
 ) -> Variant:
     """Two hosts with addresses of both families; faults happen after a mark of the client."""
+    # Alone, the client is told at once, and has ended before anything comes back.
+    alone = server is None
     hosts = tuple(
         Host(name=name, addresses=own, sysctl=dict(sysctl or {})) for name, own in BOTH.items()
     )
@@ -57,15 +59,14 @@ def variant(
     return Variant(
         settings=settings,
         hosts=hosts,
-        # Alone, the client has ended before anything comes back.
-        links=() if lan else (Link(a="a", b="b", delay_ns=10 * MS if server else S),),
+        links=() if lan else (Link(a="a", b="b", delay_ns=S if alone else 10 * MS),),
         lans=(Lan(hosts=("a", "b")),) if lan else (),
         processes=processes,
         steps=tuple(
             Step(when=OnMark(process="server", name="listening", delay_ns=after), fault=fault)
             for after, fault in faults
         ),
-        horizon_ns=horizon_ns,
+        horizon_ns=horizon_ns or (500 * MS if alone else 3 * S),
     )
 
 
