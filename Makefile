@@ -47,7 +47,7 @@ ask: $(VENV)/halfopen-runtime
 
 test: kernel unit matrix
 
-# It fails where a branch of the stack is not reached, and names the lines; measured, a row takes half as long again.
+# It fails where a branch of the stack is not reached, and names the lines.
 unit: $(VENV)/halfopen-test
 	tools/timed unit $(PY) -m pytest -q -n auto -m 'not kernel' -p tests.measured -o timeout=60
 

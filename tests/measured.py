@@ -1,8 +1,8 @@
 """``pytest -p tests.measured``: every branch of the stack is reached, or the run fails.
 
-Measured are the tests that say what happens: those of the units, the rows, and what was recorded
-from Linux. What chance reaches in a property counts for nothing; the others (the product of every
-state and segment, runs with faults, mutated stacks) reach nothing more, and need not be slower.
+Measured are the tests that say what happens: those of the units, and what was recorded from Linux.
+What chance reaches in a property counts for nothing, nor does what a row comes by on its way; the
+product of every state and segment reaches nothing more, and need not be slower.
 """
 
 import io
@@ -17,14 +17,13 @@ import pytest
 from coverage import Coverage, CoverageData
 
 PACKAGES: Final = ("wire", "tcp", "net", "sockets")
-MEASURED: Final = ("tests/unit/", "tests/scenarios/", "tests/property/test_recorded.py")
+MEASURED: Final = ("tests/unit/", "tests/property/test_recorded.py")
 UNMEASURED: Final = (
     "tests/unit/atlas/",
     "tests/unit/cli/",
     "tests/unit/explore/",
     "tests/unit/guest/test_as_cpython.py::test_as_cpython[library",  # whose recursion would tell
     "tests/unit/tcp/test_product.py",
-    "tests/scenarios/test_mutations.py",
 )
 #: Under which a worker gives what it measured.
 _GIVEN: Final = "measured"

@@ -1,7 +1,7 @@
 """Options that a program without privileges, or one on its own host, can't show."""
 
 import struct
-from errno import EAGAIN, EHOSTUNREACH, EINVAL, ENOPROTOOPT, ENOTTY, EOPNOTSUPP, EPERM
+from errno import EAGAIN, ECONNRESET, EHOSTUNREACH, EINVAL, ENOPROTOOPT, ENOTTY, EOPNOTSUPP, EPERM
 
 import pytest
 from tests.unit.sockets.hosts import HERE, PEER, Program, alone, error
@@ -199,6 +199,20 @@ def test_errors_about_a_syn_are_kept_until_they_are_taken_or_dropped() -> None:
     program.set(fd, c.IPPROTO_IP, c.IP_RECVERR, 0)
     assert error(take) == EAGAIN
     assert not program.poll(fd) & c.POLLERR
+
+
+def test_errors_outlast_the_connection_that_was_given_up() -> None:
+    """Linux tcp_disconnect tells of itself; sk_error_queue stays, each report names the next."""
+    program = alone()
+    fd = program.connecting()
+    for _ in range(2):
+        keep(program.tcb(fd), Report(EHOSTUNREACH, (PEER, 80), b"", origin=2, offender=ROUTER))
+    calls.disconnect(program.table, fd, program.now)
+    assert program.get(fd, c.SOL_SOCKET, c.SO_ERROR) == ECONNRESET
+    for left in (EHOSTUNREACH, 0):
+        wait = program.wait()
+        calls.recvmsg(program.table, fd, 9, 999, c.MSG_ERRQUEUE, wait, program.now)
+        assert program.get(fd, c.SOL_SOCKET, c.SO_ERROR) == left
 
 
 def test_datagrams_have_no_mark() -> None:
