@@ -16,6 +16,7 @@ from typing import BinaryIO, TypeAlias
 from halfopen.base.errors import HalfopenError, MisuseError, NotPossibleHereError
 from halfopen.base.value import value
 from halfopen.explore.advice import apply
+from halfopen.explore.busy import told
 from halfopen.explore.fork import Forker
 from halfopen.explore.leash import die_with
 from halfopen.explore.points import CALL, Point, Recorder
@@ -203,7 +204,8 @@ def _undisturbed(request: Request) -> Undisturbed:
     running = Running(request)
     recorder = Recorder()
     running.world.observer = recorder
-    running.drive()
+    with told(running.world):
+        running.drive()
     if running.gap:
         raise NotPossibleHereError(running.gap)
     faults = request.faults if request.faults is not None else _every_fault(running)
@@ -234,7 +236,8 @@ def _replay(replay: Replay, baseline: Baseline) -> Replayed:
     striker = Striker(running, baseline, replay)
     running.world.observer = striker
     gc.collect()
-    running.drive()
+    with told(running.world):
+        running.drive()
     return Replayed(
         outcome=running.outcome(baseline),
         point=striker.struck,
