@@ -57,6 +57,21 @@ def test_an_exception_may_be_named_by_what_it_derives_from(named: str, crashes: 
     assert ("crash" in done.stdout) is crashes
 
 
+@pytest.mark.parametrize(
+    ("named", "hint"),
+    [
+        ("OSErorr", "Nearest: OSError"),
+        ("socket.gaierror", "Try: --expect gaierror"),
+        ("Qzx", "Try: --expect OSError"),
+    ],
+)
+def test_an_expected_name_must_be_an_exceptions(named: str, hint: str) -> None:
+    done = halfopen("explore", "asking.py:once", "--expect", "OSError", "--expect", named)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"halfopen: --expect {named}: no exception is called so")
+    assert hint in done.stderr
+
+
 def test_no_finding_leaves_with_zero() -> None:
     done = halfopen("explore", "mended.py")
     assert (done.returncode, done.stderr) == (0, "")

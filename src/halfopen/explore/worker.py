@@ -17,6 +17,7 @@ from halfopen.base.errors import HalfopenError, MisuseError, NotPossibleHereErro
 from halfopen.base.value import value
 from halfopen.explore.advice import apply
 from halfopen.explore.busy import told
+from halfopen.explore.expected import check_expected
 from halfopen.explore.fork import Forker
 from halfopen.explore.leash import die_with
 from halfopen.explore.points import CALL, Point, Recorder
@@ -208,6 +209,7 @@ def _undisturbed(request: Request) -> Undisturbed:
         running.drive()
     if running.gap:
         raise NotPossibleHereError(running.gap)
+    check_expected(request.expected)
     faults = request.faults if request.faults is not None else _every_fault(running)
     return Undisturbed(
         points=tuple(recorder.points),
