@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from typing import Annotated, Final
@@ -34,13 +33,7 @@ _ALSO_MAX: Final = 5
 _DOCUMENTS: Final = ("--markdown", "--vimhelp")
 
 
-class Lang(StrEnum):
-    """The languages of the sheet: that of the project, and that of the notes."""
-
-    EN = ENGLISH.code
-    ZH = CHINESE.code
-
-
+#: The languages of the sheet: that of the project, and that of the notes.
 _LANGUAGES: Final = {each.code: each for each in (ENGLISH, CHINESE)}
 
 
@@ -64,22 +57,23 @@ def ask(  # noqa: PLR0913  each is an option of the command
         bool, typer.Option("--vimhelp", help="Write a help file of vim.")
     ] = False,
     lang: Annotated[
-        Lang | None,
-        typer.Option(help="In English, or in Chinese; by default that of the words."),
+        str | None,
+        typer.Option(
+            metavar="|".join(_LANGUAGES),
+            help="In English, or in Chinese; by default that of the words.",
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="What chance is drawn from.")] = SEED,
 ) -> int:
     """Ask the notes: every row, or one in full."""
     texts = words or []
-    language = _LANGUAGES[lang or (Lang.ZH if is_chinese(" ".join(texts)) else Lang.EN)]
+    language = _language(lang, " ".join(texts))
     form = _form({"--json": as_json, "--markdown": as_markdown, "--vimhelp": as_vimhelp})
     asked = state_first(" ".join(texts))
     if is_state(asked):
         if form or pcap is not None or variant is not None or language is not ENGLISH:
             raise MisuseError("a state is shown as text, in English: the options are for rows")
-        from halfopen.atlas.cells import lookup
-
-        show(lookup(asked.split()))
+        show(_cells(asked))
         return EXPECTED
     found = _rows(texts)
     one_row = len(found) == 1 or (texts and parse_rows(texts) is None)
@@ -99,6 +93,37 @@ def ask(  # noqa: PLR0913  each is an option of the command
     else:
         _show_sheet(rows, cpu_s, language)
     return FINDING if any(map(_is_finding, rows)) else EXPECTED
+
+
+def _language(code: str | None, text: str) -> Language:
+    """Find the language that is asked for, or else that of a text. Raises MisuseError."""
+    if code is None:
+        return CHINESE if is_chinese(text) else ENGLISH
+    if code not in _LANGUAGES:
+        said = f" {text}" if text else ""
+        raise MisuseError(
+            f"no language {code!r}: the sheet is in English ({ENGLISH.code}) and in Chinese"
+            f" ({CHINESE.code}).\n  Try: halfopen ask{said} --lang {ENGLISH.code}"
+        )
+    return _LANGUAGES[code]
+
+
+def _cells(asked: str) -> list[str]:
+    """Look a state up.
+
+    Raises MisuseError, naming the nearest, and the row that knows the words best, where nothing
+    happens there that is called so: what a program calls in a state is a row's matter.
+    """
+    from halfopen.atlas.cells import lookup  # with the stack below it
+
+    try:
+        return lookup(asked.split())
+    except MisuseError as error:
+        notes = all_notes()
+        _, _, called = asked.partition(" ")
+        rows = search(asked, notes)[:1] if search(called, notes) else []
+        lines = [f"  Or the row: halfopen ask {line.id}  ({line.title})" for line in rows]
+        raise MisuseError("\n".join([str(error), *lines])) from None
 
 
 def _form(wanted: Mapping[str, bool]) -> str:

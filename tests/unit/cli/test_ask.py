@@ -162,6 +162,7 @@ class TestAsk:
                 "halfopen: --markdown writes rows as a whole",
             ),
             (["SYN_SENT", "--lang", "zh"], "halfopen: a state is shown as text, in English"),
+            (["N18", "--lang", "de"], "halfopen: no language 'de': the sheet is in English (en)"),
         ],
     )
     def test_misuse_is_told_in_few_lines_and_by_status_2(
@@ -173,6 +174,35 @@ class TestAsk:
         assert done.stderr.count("\n") <= 3
         assert all(len(line) <= 80 for line in done.stderr.splitlines())
         assert done.stdout == ""
+
+    @pytest.mark.parametrize(
+        ("words", "lines"),
+        [
+            (
+                ["N18", "--lang", "de"],
+                [
+                    "halfopen: no language 'de': the sheet is in English (en) and in Chinese (zh).",
+                    "  Try: halfopen ask N18 --lang en",
+                ],
+            ),
+            (
+                ["LISTEN", "qzx"],
+                [
+                    "halfopen: nothing that happens in LISTEN is called 'qzx'. What happens: RST,",
+                    "  SYN, ACK, text, FIN, accept, shutdown, close, silence.",
+                    "  Try: halfopen ask LISTEN",
+                ],
+            ),
+        ],
+    )
+    def test_a_mistake_is_told_with_what_would_do(self, words: list[str], lines: list[str]) -> None:
+        assert halfopen("ask", *words).stderr.splitlines() == lines
+
+    def test_a_call_in_a_state_is_a_rows_matter(self) -> None:
+        *_, what, row = halfopen("ask", "TIME_WAIT", "bind").stderr.splitlines()
+        assert what == "  Try: halfopen ask TIME_WAIT"
+        assert row.startswith("  Or the row: halfopen ask N")
+        assert len(row) <= 80
 
     @pytest.mark.parametrize("words", ["xyzzy", "what if the", ""])
     def test_where_nothing_is_near_no_row_is_named(self, words: str) -> None:
