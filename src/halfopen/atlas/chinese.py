@@ -92,6 +92,11 @@ class Chinese:
         """Count the rows that the notes don't have."""
         return "后来的问题：" + "，".join(f"{number} {name}" for name, number in verdicts)
 
+    def links(self, usual: str, others: Sequence[str]) -> str:
+        """Say how long a link takes, most of them and the others."""
+        said = f"链路单程 {usual}"
+        return f"{said}，有的变体 {' 到 '.join(others)}" if others else said
+
     def ran(self, variants: int, cpu_s: float, hours: str, kernel: str) -> str:
         """Say what the runs took, and where the kernel's column comes from."""
         return (

@@ -86,6 +86,11 @@ class English:
         """Count the rows that the notes don't have."""
         return "asked since: " + ", ".join(f"{number} {name}" for name, number in verdicts)
 
+    def links(self, usual: str, others: Sequence[str]) -> str:
+        """Say how long a link takes, most of them and the others."""
+        said = f"a link takes {usual} one way"
+        return f"{said}, in some variants {' to '.join(others)}" if others else said
+
     def ran(self, variants: int, cpu_s: float, hours: str, kernel: str) -> str:
         """Say what the runs took, and where the kernel's column comes from."""
         return (

@@ -80,6 +80,9 @@ class Language(Protocol):
     def since(self, verdicts: Sequence[tuple[str, int]]) -> str:
         """Count the rows that the notes don't have."""
 
+    def links(self, usual: str, others: Sequence[str]) -> str:
+        """Say how long a link takes, most of them and the others: none, one, or from and to."""
+
     def ran(self, variants: int, cpu_s: float, hours: str, kernel: str) -> str:
         """Say what the runs took, and where the kernel's column comes from."""
 

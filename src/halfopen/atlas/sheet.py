@@ -10,7 +10,7 @@ from halfopen.atlas.english import ENGLISH
 from halfopen.atlas.folding import fold, pad
 from halfopen.atlas.language import Language
 from halfopen.atlas.runs import RowRun, is_recorded, kernel_name
-from halfopen.base.units import HOUR
+from halfopen.base.units import HOUR, show_duration
 from halfopen.scenario.lines import ASKED_SINCE
 
 _WIDTH: Final = 80
@@ -23,7 +23,7 @@ _VERDICTS: Final = ("confirmed", "refuted", "qualified", "answered", "failed", "
 
 def sheet(rows: Sequence[RowRun], *, cpu_s: float, language: Language = ENGLISH) -> list[str]:
     """Write the sheet; the runs took ``cpu_s`` seconds of CPU time."""
-    lines = fold(language.legend, _WIDTH)
+    lines = fold(language.semicolon.join([language.legend, *_links(rows, language)]), _WIDTH)
     section = ""
     kernel = kernel_name(rows)
     for row in rows:
@@ -33,6 +33,19 @@ def sheet(rows: Sequence[RowRun], *, cpu_s: float, language: Language = ENGLISH)
             lines += ["", _in_columns(*named)]
         lines += _row(row, language)
     return [*lines, "", *_summary(rows, cpu_s, language)]
+
+
+def _links(rows: Sequence[RowRun], language: Language) -> list[str]:
+    """Say how long a link of the variants takes; nothing where none has one."""
+    variants = [run.variant for row in rows for run in row.runs]
+    delays = Counter(link.delay_ns for variant in variants for link in variant.links)
+    delays.update(lan.delay_ns for variant in variants for lan in variant.lans)
+    if not delays:
+        return []
+    usual = max(delays, key=lambda delay_ns: (delays[delay_ns], -delay_ns))
+    others = sorted(delay_ns for delay_ns in delays if delay_ns != usual)
+    ends = dict.fromkeys((*others[:1], *others[-1:]))
+    return [language.links(show_duration(usual), [show_duration(each) for each in ends])]
 
 
 def _in_columns(text: str, world: str, kernel: str) -> str:

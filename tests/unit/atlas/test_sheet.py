@@ -5,17 +5,20 @@ import struct
 from collections.abc import Mapping
 from dataclasses import replace
 
+import pytest
 from tests.unit.atlas.rows import MadeArms, answer_and_more, note, variant
 from tests.unit.atlas.traces import Made
 
+from halfopen.atlas.chinese import CHINESE
+from halfopen.atlas.english import ENGLISH
 from halfopen.atlas.row import row_page
 from halfopen.atlas.runs import RowRun, run_row, short_release
 from halfopen.atlas.sheet import kernel_cell, sheet
-from halfopen.base.units import S
+from halfopen.base.units import MS, S
 from halfopen.record.events import Json
 from halfopen.record.trace import Trace
 from halfopen.scenario.lines import BY_ID, LINES, asked_since
-from halfopen.scenario.model import Answer, Variant
+from halfopen.scenario.model import Answer, Link, Variant
 
 SECOND = "server=nobody listens connect=non-blocking"
 
@@ -84,10 +87,39 @@ def test_sheet_explains_its_columns_before_them() -> None:
     lines = sheet([row()], cpu_s=0)
     assert lines[:4] == [
         "world: variants run/in all; kernel: how many of those that Linux has run agree;",
-        "a row in full, with its runs: halfopen ask N07",
+        "a row in full, with its runs: halfopen ask N07; a link takes 10 ms one way",
         "",
         f"{BY_ID['N18'].section:<56}world   kernel 6.18",
     ]
+
+
+@pytest.mark.parametrize(
+    ("delays_ms", "said", "in_chinese"),
+    [
+        ((), "ask N07", "N07 --lang zh"),
+        ((50,), "a link takes 50 ms one way", "链路单程 50 ms"),
+        (
+            (10, 10, 50),
+            "a link takes 10 ms one way, in some variants 50 ms",
+            "链路单程 10 ms，有的变体 50 ms",
+        ),
+        (
+            (10, 10, 200, 50, 20),
+            "a link takes 10 ms one way, in some variants 20 ms to 200 ms",
+            "链路单程 10 ms，有的变体 20 ms 到 200 ms",
+        ),
+    ],
+)
+def test_sheet_says_what_the_links_of_its_variants_take(
+    delays_ms: tuple[int, ...], said: str, in_chinese: str
+) -> None:
+    links = tuple(Link(a="client", b="server", delay_ns=each * MS) for each in delays_ms)
+    plain = row()
+    runs = tuple(replace(run, variant=replace(run.variant, links=links)) for run in plain.runs)
+    told = replace(plain, runs=runs)
+    for language, expected in ((ENGLISH, said), (CHINESE, in_chinese)):
+        lines = sheet([told], cpu_s=0, language=language)
+        assert " ".join(lines[: lines.index("")]).endswith(expected)
 
 
 def test_sheet_ends_with_lines_that_a_shell_runs() -> None:
