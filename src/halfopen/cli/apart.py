@@ -5,14 +5,12 @@ import pickle
 import signal
 import traceback
 from collections.abc import Callable
-from typing import Final, Generic, NoReturn, TypeVar, cast
+from typing import Generic, NoReturn, TypeVar, cast
 
 from halfopen.base.errors import NotPossibleHereError
-from halfopen.explore.leash import die_with
+from halfopen.explore.forked import FAILED, fork, tell
 
 T = TypeVar("T")
-#: What a process leaves with where it failed: EX_SOFTWARE of sysexits.h.
-FAILED: Final = 70
 
 
 class Apart(Generic[T]):
@@ -22,26 +20,21 @@ class Apart(Generic[T]):
     """
 
     def __init__(self, function: Callable[[], T]) -> None:
-        ours, theirs = os.pipe2(os.O_CLOEXEC)
-        parent = os.getpid()
-        self.pid = os.fork()
-        if self.pid == 0:
-            _be_apart(parent, function, theirs)
-        os.close(theirs)
-        self._pipe = open(ours, "rb")  # noqa: SIM115  until the result is read
+        forked = fork()
+        if isinstance(forked, int):
+            _be_apart(function, forked)
+        self._forked = forked
 
     def fileno(self) -> int:
         """The descriptor that is readable when the result comes, or the end without one."""
-        return self._pipe.fileno()
+        return self._forked.fileno()
 
     def result(self) -> T:
         """Wait for what it returned.
 
         Raises NotPossibleHereError where the fork was ended from outside.
         """
-        with self._pipe:
-            said = self._pipe.read()
-        status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        said, status = self._forked.read()
         if status < 0:
             raise NotPossibleHereError(f"a process was ended from outside (status {status})")
         assert status == 0, f"a process apart failed with status {status}"
@@ -49,9 +42,7 @@ class Apart(Generic[T]):
 
     def kill(self) -> None:
         """End it, whatever it does."""
-        os.kill(self.pid, signal.SIGKILL)
-        self._pipe.close()
-        os.waitpid(self.pid, 0)
+        self._forked.kill()
 
 
 def apart(function: Callable[[], T]) -> T:
@@ -59,15 +50,11 @@ def apart(function: Callable[[], T]) -> T:
     return Apart(function).result()
 
 
-def _be_apart(parent: int, function: Callable[[], object], fd: int) -> NoReturn:
-    status = FAILED
+def _be_apart(function: Callable[[], object], writer: int) -> NoReturn:
     try:
-        die_with(parent)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
-        with open(fd, "wb") as pipe:
-            pickle.dump(function(), pipe)
-        status = 0
+        tell(writer, pickle.dumps(function()))
     except BaseException:  # noqa: BLE001  this process ends here, whatever it was
         traceback.print_exc()
     finally:
-        os._exit(status)
+        os._exit(FAILED)

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Final
 
 from halfopen.base.value import value
-from halfopen.explore.leash import die_with
+from halfopen.explore.forked import FAILED, Forked, fork, tell
 from halfopen.explore.running import Running
 from halfopen.explore.verdict import Baseline, Disturbed, Outcome
 from halfopen.guest import modules
@@ -26,16 +26,12 @@ from halfopen.world.faults import finds_target
 #: CPU seconds that a disturbed run may take between two calls, and in all: a bound, and said so.
 CPU_SECONDS_MAX: Final = 20.0
 
-#: What a child leaves with where it failed: EX_SOFTWARE of sysexits.h.
-FAILED: Final = 70
-
 
 @value
 class Child:
     """A forked run that has not been read yet."""
 
-    pid: int
-    reader: int
+    forked: Forked
     point: int
     fault: Fault
 
@@ -78,20 +74,13 @@ class Forker:
                 return
 
     def _fork(self, fault: Fault, now: int) -> None:
-        sys.stdout.flush()
-        sys.stderr.flush()
         # Children then share the parent's objects, and no collection copies their pages.
         gc.freeze()
-        reader, writer = os.pipe()
-        parent = os.getpid()
-        pid = os.fork()
-        if pid:
-            os.close(writer)
-            self.children.append(Child(pid=pid, reader=reader, point=self.points, fault=fault))
+        forked = fork()
+        if isinstance(forked, Forked):
+            self.children.append(Child(forked=forked, point=self.points, fault=fault))
             return
-        die_with(parent)
-        os.close(reader)
-        self.writer = writer
+        self.writer = forked
         sys.excepthook = _leave_failed
         signal.signal(signal.SIGVTALRM, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_VIRTUAL, CPU_SECONDS_MAX)
@@ -101,9 +90,7 @@ class Forker:
     def collect(self) -> None:
         """Wait for the oldest child and report what it found. Requires: there is one."""
         child = self.children.popleft()
-        with os.fdopen(child.reader, "rb") as pipe:
-            raw = pipe.read()
-        _, status = os.waitpid(child.pid, 0)
+        raw, status = child.forked.read()
         self.hear(
             Disturbed(point=child.point, fault=child.fault, outcome=_read_outcome(raw, status))
         )
@@ -114,13 +101,7 @@ class Forker:
             while self.children:
                 self.collect()
             return
-        raw = pickle.dumps(self.running.outcome(self.baseline))
-        sys.stdout.flush()
-        sys.stderr.flush()
-        with os.fdopen(self.writer, "wb") as pipe:
-            pipe.write(raw)
-        # Leaving any other way would run what the guests registered, and their destructors.
-        os._exit(0)
+        tell(self.writer, pickle.dumps(self.running.outcome(self.baseline)))
 
 
 def _read_outcome(raw: bytes, status: int) -> Outcome:
@@ -129,14 +110,10 @@ def _read_outcome(raw: bytes, status: int) -> Outcome:
         outcome = pickle.loads(raw)
         assert isinstance(outcome, Outcome), "a child wrote something else than its outcome"
         return outcome
-    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGVTALRM:
+    if status == -signal.SIGVTALRM:
         detail = f"more than {CPU_SECONDS_MAX:g} s of CPU (a bound, not a proof)"
         return Outcome(verdict="spin", ended_ns=0, detail=detail)
-    how = (
-        f"signal {os.WTERMSIG(status)}"
-        if os.WIFSIGNALED(status)
-        else f"status {os.WEXITSTATUS(status)}"
-    )
+    how = f"signal {-status}" if status < 0 else f"status {status}"
     return Outcome(
         verdict="broken", ended_ns=0, detail=f"the run itself failed ({how}); its words: stderr"
     )

@@ -19,6 +19,7 @@ from halfopen.explore.advice import apply
 from halfopen.explore.busy import told
 from halfopen.explore.expected import check_expected
 from halfopen.explore.fork import Forker
+from halfopen.explore.forked import fork, tell
 from halfopen.explore.leash import die_with
 from halfopen.explore.points import CALL, Point, Recorder
 from halfopen.explore.request import Replay, Request
@@ -172,28 +173,15 @@ def _undisturbed_in_child(request: Request) -> Undisturbed:
 
 def _in_child(run: Callable[[], Message]) -> Message:
     """Do a run in a child, so that the run from which we fork is a process's first."""
-    reader, writer = os.pipe()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    parent = os.getpid()
-    pid = os.fork()
-    if pid == 0:
-        die_with(parent)
-        os.close(reader)
-        with os.fdopen(writer, "wb") as pipe:
-            found: Message
-            try:
-                found = run()
-            except HalfopenError as error:
-                found = Failed(kind=type(error).__name__, text=str(error))
-            pickle.dump(found, pipe)
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader, "rb") as pipe:
-        raw = pipe.read()
-    os.waitpid(pid, 0)
+    forked = fork()
+    if isinstance(forked, int):
+        found: Message
+        try:
+            found = run()
+        except HalfopenError as error:
+            found = Failed(kind=type(error).__name__, text=str(error))
+        tell(forked, pickle.dumps(found))
+    raw, _ = forked.read()
     assert raw, "a run failed; its words: stderr"
     message: Message = pickle.loads(raw)
     if isinstance(message, Failed):
