@@ -23,6 +23,7 @@ from halfopen.wire import icmp, icmp6, tcp
 from halfopen.wire.address import (
     ANY,
     LOOPBACK4_IPV6,
+    LOOPBACK6,
     is_link_local,
     is_loopback,
     is_v6,
@@ -164,7 +165,7 @@ class Ip:
                 self._object(packet, objects, now)
                 return
         if isinstance(body, Segment):
-            by = self._segment_arrives(body, zone, now)
+            by = self._segment_arrives(body, zone, device, now)
             answers = bool(self.effects.segments)
             self._answered_tos = packet.tos & ~_ECN if answers else 0
             self._answers_by = by if answers else _AS_TIED
@@ -181,19 +182,26 @@ class Ip:
         else:
             self._refuse(packet, icmp.PROTOCOL_UNREACH, now)
 
-    def _segment_arrives(self, seg: Segment, zone: int, now: int) -> int:
+    def _segment_arrives(self, seg: Segment, zone: int, device: int, now: int) -> int:
         """Linux tcp_v4_rcv, tcp_v6_rcv: to the connection, else to a listener, else an RST.
 
-        Return by which interface the answer goes; 0: by any. That of no connection goes where the
-        listener is tied to, and nobody's by any (Linux tcp_v4_send_reset).
+        Return by which interface the answer goes; 0: by any.
         """
         demux = self.demux
         tcb = demux.connection(seg.flow, zone)
+        by = _AS_TIED if tcb is None or not tcb.minisock else _replies_by(tcb.bound_if, seg, zone)
         if tcb is not None and not dispatch.segment_arrives(tcb, seg, now):
-            return _AS_TIED
+            return by
         listening = demux.listener(seg.flow, zone)
         if listening is None:
-            return self._nobody_listens(tcb, seg, now)
+            if tcb is not None and tcb.minisock:  # a new SYN is told where the old connection is
+                send_ack(tcb, now)
+                return by
+            # Nothing is said where the route is not one to the host's own address (Linux
+            # tcp_v4_send_reset).
+            if device != LOOPBACK_ZONE or self.routes.zone_at(seg.flow[2]) == zone:
+                closed.segment_arrives(seg, self.effects)
+            return _replies_by(0, seg, zone)
         way = self._way_back(seg.flow, listening.bound_if)
         if way is None:
             return _AS_TIED  # Linux tcp_conn_request: no route, no request
@@ -202,7 +210,7 @@ class Ip:
             iss = self.make_way(tcb, now)
         embryo = listen.segment_arrives(listening, seg, now, mtu=way.interface.mtu, iss=iss)
         if embryo is None:
-            return listening.bound_if
+            return _replies_by(listening.bound_if, seg, zone)
         demux.add(embryo)
         if listening.mapped and is_v6(embryo.flow[0]):
             _, port, _, peer_port = embryo.flow
@@ -221,14 +229,6 @@ class Ip:
         if not is_v6(own) and not self.routes.is_local(own):
             return None
         return self.routes.way_by(zone, source) if zone else self.routes.way(source)
-
-    def _nobody_listens(self, tcb: Tcb | None, seg: Segment, now: int) -> int:
-        """Refuse a segment; a new SYN into TIME-WAIT is told where the old connection is."""
-        if tcb is not None and tcb.minisock:
-            send_ack(tcb, now)
-            return _AS_TIED
-        closed.segment_arrives(seg, self.effects)
-        return 0
 
     def make_way(self, tcb: Tcb, now: int) -> int | None:
         """Forget the connection whose flow a new one takes.
@@ -494,6 +494,16 @@ class Ip:
             self._marks.pop(tcb.flow, None)
             self.gone.append(tcb)
         self.effects.gone.clear()
+
+
+def _replies_by(tied: int, seg: Segment, zone: int) -> int:
+    """Return by which interface goes what answers a segment without a socket; 0: by any.
+
+    By that which the listener or what is left of a connection is tied to (Linux tcp_v4_send_reset);
+    to ::1 by the one that brought the segment, which must be the loopback (tcp_v6_send_response,
+    rt6_need_strict).
+    """
+    return tied if tied or seg.flow[0] != LOOPBACK6 else zone
 
 
 def _unreachable(packet: Packet) -> Packet:

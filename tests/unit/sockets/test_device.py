@@ -221,6 +221,26 @@ def test_what_the_loopback_carries_comes_by_it_for_who_is_tied_to_it() -> None:
     assert two.refuses(listener), "without a tie it comes by the interface of the address"
 
 
+@pytest.mark.parametrize(
+    ("host", "told"),
+    [
+        pytest.param("127.0.0.1", ECONNREFUSED, id="its own address"),
+        pytest.param(HERE[0], 0, id="another interface's"),
+        pytest.param(PEER[0], 0, id="another host's"),
+    ],
+)
+def test_who_is_tied_to_the_loopback_is_refused_at_its_addresses_alone(
+    host: str, told: int
+) -> None:
+    """To others leads no local route, and there is no RST (Linux tcp_v4_send_reset)."""
+    two = Two()
+    fd = two.socket()
+    two.tie(fd, b"lo")
+    calls.bind(two.table, fd, ("127.0.0.1", 0), two.now)
+    two.connect(fd, host)
+    assert calls.getsockopt(two.table, fd, c.SOL_SOCKET, c.SO_ERROR, 0, two.now) == told
+
+
 def test_the_answer_of_who_is_not_tied_comes_by_the_interface_of_the_address() -> None:
     two = Two()
     listener = two.listens()
