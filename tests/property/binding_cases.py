@@ -674,4 +674,89 @@ g tcp4 -> ok, 0.0.0.0 0
 g connect 127.0.0.1 1 -> ok, 127.0.0.1 picked
 h accept f -> ok, 127.0.0.1 1
 """,
+    "an address that bind locked once stays when connect fails": """
+range 1
+a tcp4 -> ok, 0.0.0.0 0
+a bind 10.1.0.1 1 -> ok, 10.1.0.1 1
+a listen -> ok, 10.1.0.1 1
+b tcp4 -> ok, 0.0.0.0 0
+b bind 127.0.0.1 2 -> ok, 127.0.0.1 2
+b connect 10.1.0.1 1 -> ok, 127.0.0.1 2
+c accept a -> ok, 10.1.0.1 1
+b abort -> ok
+c dissolve -> ok, 10.1.0.1 1
+c bind 10.1.0.1 1 -> EADDRINUSE, 0.0.0.0 1
+c connect 0.0.0.0 1 -> EADDRNOTAVAIL, 127.0.0.1 1
+c connect 10.0.0.1 1 -> EADDRNOTAVAIL, 127.0.0.1 1
+""",
+    "bind at all addresses leaves the lock of an address": """
+a tcp6 -> ok, :: 0
+a bind ::1 1 -> ok, ::1 1
+a listen -> ok, ::1 1
+b tcp6 -> ok, :: 0
+b connect ::1 1 -> ok, ::1 picked
+c accept a -> ok, ::1 1
+c dissolve -> ok, ::1 1
+c bind :: 2 -> ok, :: 2
+c connect fd00::1 2 -> ok, fd00::1 2
+c dissolve -> ok, fd00::1 2
+c connect fd01::1 1 -> ok, fd00::1 2
+c connect fd01::1 1 -> ECONNREFUSED, fd00::1 2
+d udp4 -> ok, 0.0.0.0 0
+d bind 127.0.0.1 1 -> ok, 127.0.0.1 1
+d dissolve -> ok, 127.0.0.1 1
+d connect 10.0.0.1 2 -> ok, 127.0.0.1 1
+d dissolve -> ok, 127.0.0.1 1
+""",
+    "a refused connection that was bound again is dissolved": """
+a tcp6 -> ok, :: 0
+a connect fd00::1 1 -> ok, fd00::1 picked
+a bind :: 0 -> ok, :: picked
+a dissolve -> ok, :: picked
+a bind :: 1 -> EINVAL, :: picked
+a dissolve -> ok, :: picked
+a listen -> ok, :: picked
+""",
+    "the same link-local address, tied and not": """
+a udp6 -> ok, :: 0
+a bind fe80::1%eth1 1 -> ok, fe80::1%3 1
+a dissolve -> ok, fe80::1 1
+b udp6 -> ok, :: 0
+b bind fe80::1%eth0 1 -> EADDRINUSE, :: 0
+c udp6 -> ok, :: 0
+c bind fe80::1%eth1 1 -> EADDRINUSE, :: 0
+d tcp6 -> ok, :: 0
+d bind fe80::1%eth0 1 -> ok, fe80::1%2 1
+d device lo -> ok, fe80::1%1 1
+e tcp6 -> ok, :: 0
+e bind fe80::1%eth0 1 -> ok, fe80::1%2 1
+e listen -> ok, fe80::1%2 1
+f tcp6 -> ok, :: 0
+f device lo -> ok, :: 0
+f bind fe80::1%eth1 1 -> ok, fe80::1%3 1
+""",
+    "nobody answers ::1 but on the loopback": """
+a tcp6 -> ok, :: 0
+a bind ::1 0 -> ok, ::1 picked
+a connect fd01::1 1 -> ok, ::1 picked
+a connect fd01::1 1 -> EAGAIN, ::1 picked
+b tcp6 -> ok, :: 0
+b bind ::1 0 -> ok, ::1 picked
+b connect ::1 1 -> ok, ::1 picked
+b connect ::1 1 -> ECONNREFUSED, ::1 picked
+c tcp6 -> ok, :: 0
+c bind :: 2 -> ok, :: 2
+c listen -> ok, :: 2
+d tcp6 -> ok, :: 0
+d bind ::1 0 -> ok, ::1 picked
+d connect fd01::1 2 -> ok, ::1 picked
+e accept c -> ok, fd01::1 2
+e shutdown wr -> ok, fd01::1 2
+d close -> ok
+e close -> ok
+f tcp6 -> ok, :: 0
+f bind fd00::1 0 -> ok, fd00::1 picked
+f connect ::1 1 -> ok, fd00::1 picked
+f connect ::1 1 -> ECONNREFUSED, fd00::1 picked
+""",
 }

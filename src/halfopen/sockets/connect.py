@@ -116,8 +116,8 @@ def bind(table: FdTable, fd: int, address: Address, now: int) -> None:  # noqa: 
     if (port or not file.options.bind_address_no_port) and not file.kernel.ports.get(file, port):
         file.address, file.v6only = file.wildcard, before
         raise fail(errno.EADDRINUSE)
-    file.address_locked = host != file.wildcard
-    file.port_locked = port != 0
+    file.address_locked = file.address_locked or host != file.wildcard
+    file.port_locked = file.port_locked or port != 0
     file.sport = file.num
     file.peer = None
     file.peer4 = ANY
@@ -241,13 +241,15 @@ def _tcp_connect(sock: TcpSock, address: Address, now: int) -> None:
     source = source_to(own, way)
     flow = _hash_connect(sock, source, host, dport, now)
     if flow is None:
+        _give_up(sock, source)
         raise fail(errno.EADDRNOTAVAIL)
     sent_as: Flow | None = None
     if sock.mapped:
         sent_as = _as_ipv4(sock, own, flow)
         way4 = kernel.way_of(sock.bound_if, sent_as[2])
         if way4 is None:
-            _give_up(sock, errno.ENETUNREACH)
+            _give_up(sock, source)
+            sock.error_soft = errno.ENETUNREACH
             raise fail(errno.EHOSTUNREACH)
         way = way4
     if sock.v6 and not is_v6(host):
@@ -290,10 +292,14 @@ def _as_ipv4(sock: TcpSock, own: str, flow: Flow) -> Flow:
     return (source, flow[1], there, flow[3])
 
 
-def _give_up(sock: TcpSock, error: int) -> None:
-    """Leave the port, unless the user bound it (Linux tcp_set_state); it still shows."""
-    sock.error_soft = error
-    sock.sport = sock.num
+def _give_up(sock: TcpSock, source: str) -> None:
+    """Leave the port, which still shows, unless the user bound it; and the address likewise.
+
+    Linux tcp_set_state, inet_bhash2_reset_saddr.
+    """
+    if sock.address_locked:
+        sock.address = source
+    sock.sport = sock.num or sock.sport
     if not sock.port_locked:
         sock.kernel.ports.release(sock)
 

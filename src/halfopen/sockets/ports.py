@@ -11,7 +11,7 @@ from halfopen.base.rng import Rng
 from halfopen.net.sysctl import ports, reserved_ports
 from halfopen.tcp.states import State
 from halfopen.tcp.tcb import Tcb
-from halfopen.wire.address import ANY, ANY6, LOOPBACK4_IPV6, is_v6
+from halfopen.wire.address import ANY, ANY6, LOOPBACK4_IPV6, bare, is_v6
 
 if TYPE_CHECKING:
     from halfopen.sockets.sock import TcpSock
@@ -232,7 +232,7 @@ def _meet(sock: "TcpSock", other: "TcpSock | Remnant") -> bool:
     """
     if not same_device(sock.bound_if, other.bound_if):
         return False
-    own, theirs = sock.address, other.address
+    own, theirs = bare(sock.address), bare(other.address)
     if own in (ANY, ANY6):
         return same_address(
             sock.v6, own, theirs, v6only=sock.v6only, others=other.v6only, wild=True
@@ -256,6 +256,7 @@ def same_address(v6: bool, own: str, other: str, *, v6only: bool, others: bool, 
     for those of both families, unless it is for IPv6 only. To one of AF_INET, a socket with an
     IPv6 address is one at 127.0.0.6, which nobody has.
     """
+    own, other = bare(own), bare(other)
     if not v6:
         if others:
             return False

@@ -273,7 +273,7 @@ class TcpSock:
         One that is closed already keeps its port.
         """
         tcb = self.tcb
-        was_open = tcb is not None or self.listening is not None
+        was_open = self.sk_state is not State.CLOSED
         if tcb is not None:
             self.tcb = None
             self.errors = tcb.errors
@@ -281,7 +281,7 @@ class TcpSock:
             calls.abort(tcb, now)
             tcb.orphan = True  # where its TIME-WAIT lasts
             self.error = tcb.so_error  # it stays to be told
-        elif was_open:
+        elif self.listening is not None:
             self.stop_listening(now)
         self.shut = 0
         self.peer = None

@@ -161,8 +161,8 @@ class UdpSock:
                 self.end.v6only = before
                 raise fail(errno.EADDRINUSE)
             self._hold(host, held)
-        self.address_locked = host != self.wildcard
-        self.port_locked = port != 0
+        self.address_locked = self.address_locked or host != self.wildcard
+        self.port_locked = self.port_locked or port != 0
 
     def connect(self, address: Address) -> None:
         """Take and give datagrams of one peer only; nothing is sent. What has come stays.

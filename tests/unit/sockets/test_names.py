@@ -273,7 +273,7 @@ def test_datagrams_have_the_hop_limit_and_class_of_their_socket() -> None:
         ("2001:db8::1", "10.0.0.1", True, False, False),
         ("10.0.0.1", "0.0.0.0", False, False, True),
         ("10.0.0.1", "10.0.0.2", False, False, False),
-        ("fe80::1%2", "fe80::1%3", True, True, False),
+        ("fe80::1%2", "fe80::1%3", True, True, True),  # the interfaces are compared apart
     ],
 )
 def test_who_would_have_the_same_packets(
