@@ -240,8 +240,8 @@ def here(program: Program) -> list[str]:
 
 #: Where a listener at all addresses is found.
 _FOUND_AT: Final = {
-    "0.0.0.0": ("127.0.0.1", "10.0.0.1"),
-    "::": ("::1", "fd00::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1"),
+    "0.0.0.0": ("127.0.0.1", "10.0.0.1", "10.1.0.1"),
+    "::": ("::1", "fd00::1", "fd01::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:10.1.0.1"),
     "::ffff:0.0.0.0": ("::ffff:127.0.0.1", "::ffff:10.0.0.1"),
 }
 _ENDS: Final = (
@@ -263,6 +263,7 @@ class Writer:
         self.draw = draw
         self.lines = ["range 1"] if draw(st.integers(0, 3)) == 3 else []
         self.kinds: dict[str, str] = {}
+        self.ties = self.odds(4)  # many of its sockets to interfaces
 
     def any(self, among: Sequence[str]) -> str:
         return self.draw(st.sampled_from(among))
@@ -284,13 +285,15 @@ class Writer:
         for option in OPTIONS:
             if self.odds(3) and (v6 or option != "v6only"):
                 self.lines.append(f"{who} {option} 1")
-        if self.odds(12):
+        if self.odds(2 if self.ties else 12):
             self.lines.append(f"{who} device {self.any(_DEVICES)}")
         return who
 
     def conversation(self) -> None:
         """Make a connection and bring it somewhere: TIME-WAIT, FIN-WAIT-2, CLOSE-WAIT ..."""
         server, client = self.socket(KINDS[:2]), self.socket(KINDS[:2])
+        if self.odds(6):
+            self.past(server)
         host = self.any(HOSTS4 if self.kinds[server] == "tcp4" else (*HOSTS6, "::", "::"))
         self.lines += [f"{server} bind {host} {self.any('110')}", f"{server} listen"]
         to = self.any(_FOUND_AT.get(host, (host,)))
@@ -306,6 +309,31 @@ class Writer:
         for _ in range(self.draw(st.integers(0, 4))):
             who = self.any((server, client, accepted, client, accepted))
             self.lines.append(f"{who} {self.any(_ENDS)}")
+        if self.odds(3):
+            self.again(self.any((client, accepted)))
+
+    def past(self, who: str) -> None:
+        """Give a socket a connection, or an attempt, that is no more; IPv4 to one of IPv6."""
+        if self.kinds[who].endswith("6") and not self.odds(3):
+            self.lines.append(
+                f"{who} connect {self.any(_FOUND_AT['::ffff:0.0.0.0'])} {self.port()}"
+            )
+        else:
+            self.connect(who)
+        self.lines.append(f"{who} dissolve")
+
+    def again(self, who: str) -> None:
+        """Dissolve what a socket has, and connect it anew, of either family."""
+        self.lines.append(f"{who} dissolve")
+        if self.odds(2):
+            self.past(who)
+        if self.odds(3):
+            self.bind(who)
+        self.connect(who)
+
+    def connect(self, who: str) -> None:
+        host = self.host(who, groups=self.kinds[who].startswith("tcp"))
+        self.lines.append(f"{who} connect {host} {self.port()}")
 
     def bind(self, who: str) -> None:
         self.lines.append(f"{who} bind {self.host(who, groups=True)} {self.port()}")
@@ -329,8 +357,9 @@ class Writer:
         if what == "bind":
             self.bind(who)
         elif what == "connect":
-            host = self.host(who, groups=self.kinds[who].startswith("tcp"))
-            self.lines.append(f"{who} connect {host} {self.port()}")
+            self.connect(who)
+        elif what == "again":
+            self.again(who)
         elif what == "accept":
             whose = self.any(sorted(self.kinds))
             self.lines.append(f"{self.new(self.kinds[whose])} accept {whose}")
@@ -348,7 +377,7 @@ _WHAT: Final = (
     *("bind",) * 6,
     *("listen",) * 3,
     *("connect",) * 3,
-    *("accept", "shutdown", "close", "abort", "dissolve", "device", *OPTIONS),
+    *("accept", "shutdown", "close", "abort", "dissolve", "again", "device", *OPTIONS),
 )
 _DEVICES: Final = ("eth0", "eth1", "lo")
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 from hypothesis import given, settings
 from tests.property import binding_cases, routing_cases
-from tests.property.agree import MATTERS, apart, simulated
+from tests.property.agree import MATTERS, apart
 from tests.property.on_linux import Linux, linux
 from tests.property.recorded import split
 
@@ -51,7 +51,7 @@ def test_cases_as_hypothesis_likes(kernel: Linux, matter: str) -> None:
     @settings(max_examples=SOME[matter], derandomize=True, database=None, deadline=None)
     @given(written)
     def agree(case: Any) -> None:
-        assert not apart(matter, case, simulated(here, case), kernel)
+        assert not apart(matter, case, here(case), kernel)
 
     agree()
 
