@@ -3,12 +3,20 @@
 ``make agree`` takes others each time (``agree``).
 """
 
+import json
 from typing import Final
 
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from tests.property.lookups import unlike
+from tests.property.lookups import HORIZON_NS, said, unlike
+from tests.property.naming import asks, serve
+
+from halfopen.guest.arm import run_variant as in_world
+from halfopen.oracle.arm import run_variants
+from halfopen.scenario.etc import PROTOCOLS, SERVICES
+from halfopen.scenario.model import Variant
+from halfopen.scenario.notes import naming
 
 HOSTS: Final = 25
 
@@ -71,8 +79,8 @@ def test_the_world_reads_numbers_as_glibc_does() -> None:
     (run,) = run_variants([numbers_variant()])
     assert run.trace is not None, run.failed
     world, kernel = said(in_world(numbers_variant())), said(run.trace)
-    unlike = [pair for pair in zip(world, kernel, strict=True) if pair[0] != pair[1]]
-    assert not unlike, "\n".join(f"{ours}\n    {theirs}" for ours, theirs in unlike)
+    differ = [pair for pair in zip(world, kernel, strict=True) if pair[0] != pair[1]]
+    assert not differ, "\n".join(f"{ours}\n    {theirs}" for ours, theirs in differ)
 
 
 @pytest.mark.kernel
