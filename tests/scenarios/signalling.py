@@ -191,7 +191,7 @@ def stopped(lab: Lab) -> None:
     def handler(number: int, frame: object) -> None:  # noqa: ARG001  as every handler
         print("handler", number)
 
-    for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGCONT, FOURTH, FIFTH):
+    for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGCONT, signal.SIGSYS, FOURTH, FIFTH):
         signal.signal(number, handler)
     with socket.create_server((HERE, LISTENS)) as listener:
         there = socket.create_connection((HERE, LISTENS))
@@ -217,15 +217,15 @@ def stops(lab: Lab) -> None:
     time.sleep(0.1)
     os.kill(pid, signal.SIGSTOP)
     time.sleep(0.05)
-    for number in (signal.SIGUSR2, FIFTH, FOURTH, signal.SIGUSR1) * 2:
+    for number in (signal.SIGUSR2, FIFTH, FOURTH, signal.SIGSYS, signal.SIGUSR1) * 2:
         os.kill(pid, number)
-    if lab.settings["then"] == "SIGTERM":
-        os.kill(pid, signal.SIGTERM)
+    for number in WHILE_STOPPED.get(lab.settings["then"], ()):
+        os.kill(pid, number)
     lab.mark("stopped")
     time.sleep(0.75)
     os.kill(pid, signal.SIGCONT)
     time.sleep(0.2)
-    if lab.settings["then"] == "SIGTERM":
+    if lab.settings["then"] in WHILE_STOPPED:
         time.sleep(pair.LONG)  # it is over
     os.kill(pid, signal.SIGCONT)
     time.sleep(0.1)
@@ -234,6 +234,12 @@ def stops(lab: Lab) -> None:
     time.sleep(pair.LONG)
 
 
+#: By these it is over as soon as it goes on.
+WHILE_STOPPED: Final = {
+    "SIGTERM": (signal.SIGTERM,),
+    "SIGHUP, SIGTERM": (signal.SIGHUP, signal.SIGTERM),
+    "SIGTERM, SIGHUP": (signal.SIGTERM, signal.SIGHUP),
+}
 DEADLY: Final = {
     "a real-time signal": signal.SIGRTMIN + 5,
     "stops itself": signal.SIGRTMAX,

@@ -81,6 +81,8 @@ def test_signals_to_a_process_that_is_stopped() -> None:
     """They wait, by number; of a real-time one as many as were sent (signal(7))."""
     ends = {
         "SIGTERM": "SIGTERM",
+        "SIGHUP, SIGTERM": "SIGHUP",
+        "SIGTERM, SIGHUP": "SIGHUP",
         "SIGKILL": "SIGKILL",
         "a real-time signal": "SIGRTMIN+5",
         "stops itself": "SIGRTMAX",

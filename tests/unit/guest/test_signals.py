@@ -202,7 +202,7 @@ def hears(restarts: bool) -> None:
     def handler(number: int, frame: object) -> None:  # noqa: ARG001  as every handler
         print("handler", number, round(time.monotonic() - began, 3))
 
-    for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGCONT, signal.SIGRTMIN + 3):
+    for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGCONT, signal.SIGSYS, RT):
         signal.signal(number, handler)
         if restarts:
             signal.siginterrupt(number, False)
@@ -246,10 +246,17 @@ RT = signal.SIGRTMIN + 3
             *(["handler 37 1.0", "b'data' [37, 37]"], "SIGRTMIN+4"),
         ),
         (False, (signal.SIGSTOP, signal.SIGTERM, RT, signal.SIGCONT), [], "SIGTERM"),
+        (False, (signal.SIGSTOP, signal.SIGHUP, signal.SIGTERM, signal.SIGCONT), [], "SIGHUP"),
+        (False, (signal.SIGSTOP, signal.SIGTERM, signal.SIGHUP, signal.SIGCONT), [], "SIGHUP"),
+        (False, (signal.SIGSTOP, signal.SIGSEGV, signal.SIGHUP, signal.SIGCONT), [], "SIGSEGV"),
         (False, (signal.SIGSTOP, signal.SIGKILL, 0), [], "SIGKILL"),
         (
             *(False, (signal.SIGSTOP, RT, signal.SIGUSR1, signal.SIGCONT)),
             *(["handler 10 3.0", "handler 18 3.0", "handler 37 3.0", "b'data' [37, 18, 10]"], ""),
+        ),
+        (
+            *(False, (signal.SIGSTOP, signal.SIGSYS, signal.SIGUSR1, signal.SIGCONT)),
+            *(["handler 10 3.0", "handler 18 3.0", "handler 31 3.0", "b'data' [18, 10, 31]"], ""),
         ),
     ],
 )

@@ -34,6 +34,10 @@ _HARMLESS: Final = frozenset({real.SIGCHLD, real.SIGURG, real.SIGWINCH, real.SIG
 _TERMINAL: Final = frozenset({real.SIGTSTP, real.SIGTTIN, real.SIGTTOU})
 _STOPPING: Final = _TERMINAL | {real.SIGSTOP}
 _FIXED: Final = frozenset({real.SIGKILL, real.SIGSTOP})
+#: What an instruction brings about, as a rule (Linux SYNCHRONOUS_MASK).
+_SYNCHRONOUS: Final = frozenset(
+    {real.SIGSEGV, real.SIGBUS, real.SIGILL, real.SIGTRAP, real.SIGFPE, real.SIGSYS}
+)
 _NO_FD: Final = -1
 VALID: Final = frozenset(real.valid_signals())
 
@@ -197,8 +201,8 @@ class Signals:
     def _hear(self) -> list[int]:
         """Do what C's own handler does, for each signal that has come.
 
-        The kernel begins them by their numbers, one within the other: the last ends first. Where
-        one that ends the process is among them none begins.
+        The kernel begins them in their turn, one within the other: the last ends first. Where one
+        that ends the process is among them none begins.
         """
         if self._fatal:
             self._act(self._fatal)
@@ -218,14 +222,15 @@ class Signals:
         if number == real.SIGCONT:
             process.go_on()
         if process.state == STOPPED and number not in _FIXED and self.is_deadly(number):
-            self._fatal = number  # until it goes on (Linux wants_signal)
+            # until it goes on (Linux wants_signal)
+            self._fatal = min(self._fatal or number, number, key=_turn)
             main.waiter.wake()
             return
         if not self.is_handled(number):
             self._act(number)
             return
         if number >= real.SIGRTMIN or number not in self._news:  # real-time signals are queued
-            insort(self._news, number)
+            insort(self._news, number, key=_turn)
         self._note(number)
         main.waiter.wake()
 
@@ -325,6 +330,11 @@ class Signals:
         if int(number) not in self._handlers:
             raise ValueError("signal number out of range")
         return int(number)
+
+
+def _turn(number: int) -> tuple[bool, int]:
+    """Which of several signals the kernel takes first (Linux next_signal)."""
+    return number not in _SYNCHRONOUS, number
 
 
 def _innermost() -> FrameType | None:
