@@ -112,22 +112,23 @@ def _compare_fate(w: Seen, k: Seen, sent: Pair, side: Side) -> None:
 def streams(trace: Trace) -> dict[Stream, list[Seen]]:
     """Group a run's packets by direction.
 
-    What a host sends while its own carrier is lost is left out.
+    What a host sends on a link while its own carrier is lost there is left out.
     """
     blind = _without_carrier(trace)
     readings = Readings()
     found: dict[Stream, list[Seen]] = {}
     for packet in packets(trace):
         seen = readings.read(packet)
-        unseen = any(since <= packet.t_ns < until for since, until in blind.get(packet.host, ()))
+        spans = blind.get((packet.host, packet.link), ())
+        unseen = any(since <= packet.t_ns < until for since, until in spans)
         if seen is not None and not unseen:
             found.setdefault(seen.stream, []).append(seen)
     return found
 
 
-def _without_carrier(trace: Trace) -> Mapping[str, list[tuple[int, int]]]:
-    """When each host saw its own cable out."""
-    spans: dict[str, list[tuple[int, int]]] = {}
+def _without_carrier(trace: Trace) -> Mapping[tuple[str, str], list[tuple[int, int]]]:
+    """When each host saw its own cable out, by the host and the link."""
+    spans: dict[tuple[str, str], list[tuple[int, int]]] = {}
     since: dict[str, dict[str, int]] = {}
     for event in trace.events:
         if not isinstance(event, FaultFired):
@@ -138,10 +139,10 @@ def _without_carrier(trace: Trace) -> Mapping[str, list[tuple[int, int]]]:
                     since.setdefault(link, {})[host] = event.t_ns
             case CableIn(link=link):
                 for host, start in since.pop(link, {}).items():
-                    spans.setdefault(host, []).append((start, event.t_ns))
+                    spans.setdefault((host, link), []).append((start, event.t_ns))
             case _:
                 pass
-    for hosts in since.values():
+    for link, hosts in since.items():
         for host, start in hosts.items():
-            spans.setdefault(host, []).append((start, trace.ended_ns))
+            spans.setdefault((host, link), []).append((start, trace.ended_ns))
     return spans

@@ -100,7 +100,7 @@ ALLOWED: Final = (
         why="Linux wakes them all (sk_data_ready, sk_write_space), and the scheduler picks",
     ),
     Allowance(
-        what="segments of a host whose own carrier is lost",
+        what="segments of a host on a link where its own carrier is lost",
         how="not compared until the cable is in again",
         why="the queue discipline drops them inside the host, up to 1 s after the loss (linkwatch)",
     ),

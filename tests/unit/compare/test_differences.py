@@ -365,6 +365,14 @@ def test_what_a_host_sends_without_its_carrier_is_not_compared(at: int, seen: bo
     assert bool(found(add("more", Seg(at, "client", FIN | ACK, 6, 1)), world=world)) == seen
 
 
+@pytest.mark.parametrize("back", [True, False])
+def test_a_hosts_other_cables_are_compared_all_the_same(back: bool) -> None:
+    world = story() | {"near cable": fault(2 * S, CableOut(link="aside", seen_by=("client",)))}
+    if back:
+        world["back"] = fault(3 * S, CableIn(link="aside"))
+    assert found(add("more", Seg(2500 * MS, "client", FIN | ACK, 6, 1)), world=world)
+
+
 def test_the_other_host_is_compared_all_the_same() -> None:
     world = story() | {"near cable": fault(2 * S, CARRIER)}
     more = add("more", Seg(2500 * MS, "server", FIN | ACK, 1, 7, lost="cable out"))
