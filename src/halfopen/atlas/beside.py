@@ -51,7 +51,9 @@ def allowance_lines() -> list[str]:
     """List what may differ between both arms although both are right, and why."""
     lines = wrap(
         "What may differ although both arms are right; everything else must be equal. "
-        f"A difference counts where the kernel shows it in each of {LOOKS_MAX} looks.",
+        "A variant that differs is run on the kernel again, up to "
+        f"{LOOKS_MAX} looks in all. Where one look agrees it is let off; where none does, the last "
+        "one's differences count.",
         _WIDTH,
     )
     for allowed in ALLOWED:

@@ -1,7 +1,7 @@
 """Both arms of many variants: the kernel's side by side, each against the world's.
 
-What differs is looked at again, as often as ``rules`` says; and that it took more than one look is
-told.
+What differs is looked at again, as often as ``rules`` says, until it agrees; what the last look
+shows counts, and that it took more than one is told.
 """
 
 from collections.abc import Callable, Generator, Sequence

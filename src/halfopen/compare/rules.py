@@ -10,7 +10,8 @@ from typing import Final
 from halfopen.base.units import MS
 from halfopen.base.value import value
 
-#: Linux does not always agree with itself: only what it does in every one of so many looks counts.
+#: Linux does not always agree with itself: a variant that agrees in one of so many looks is let
+#: off. Of one that agrees in none, what the last look shows is told.
 LOOKS_MAX: Final = 3
 #: How long a program may take to be scheduled; what the wire was late in a run is added.
 JITTER_NS: Final = 2 * MS

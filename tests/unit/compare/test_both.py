@@ -1,4 +1,4 @@
-"""Looking again: only what the kernel does in every look counts, and each look is told of."""
+"""Looking again: a variant that agrees in one look is let off, and each look is told of."""
 
 from collections.abc import Generator, Sequence
 
@@ -9,11 +9,12 @@ from tests.unit.compare.story import KERNEL, VARIANT, WORLD, story, tell
 from halfopen.base.value import value
 from halfopen.compare import both
 from halfopen.compare.both import Compared, compare_variants
+from halfopen.compare.rules import LOOKS_MAX
 from halfopen.oracle.arm import SIDE_BY_SIDE, KernelRun
 from halfopen.record.trace import Trace
 from halfopen.scenario.model import Variant
 
-AGREES, DIFFERS, BREAKS = "agrees", "differs", "breaks"
+AGREES, DIFFERS, OTHERWISE, BREAKS = "agrees", "differs", "otherwise", "breaks"
 
 
 @value
@@ -40,6 +41,8 @@ def kernel_run(what: str, case: Variant) -> KernelRun:
     steps = story()
     if what == DIFFERS:
         alter("send", result=3)(steps)
+    if what == OTHERWISE:
+        alter("send", result=4)(steps)
     return KernelRun(variant=case, trace=tell(steps, KERNEL))
 
 
@@ -88,6 +91,14 @@ def test_what_differs_is_looked_at_again(
     assert (only.looks, bool(only.differences), bool(only.before)) == (looks, differs, before)
     assert not only.failed
     assert len(asked.looks) == looks
+
+
+@pytest.mark.usefixtures("asked")
+def test_what_the_last_look_shows_is_told_whatever_it_was_before() -> None:
+    (only,) = compare("differs differs otherwise")
+    assert only.looks == LOOKS_MAX
+    assert "3 on the kernel" in only.before[0].text
+    assert "4 on the kernel" in only.differences[0].text
 
 
 @pytest.mark.usefixtures("asked")
