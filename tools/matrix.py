@@ -240,9 +240,13 @@ def main() -> int:
     parser.add_argument("--only", help="one version, such as 3.11")
     parser.add_argument("rest", nargs="*", help="more arguments for pytest, after --")
     options = parser.parse_args()
-    pythons = installed(options.venv.absolute())
-    if options.only:
-        pythons = [python for python in pythons if python.version == options.only]
+    there = installed(options.venv.absolute())
+    pythons = [python for python in there if options.only in {None, python.version}]
+    if not pythons:
+        versions = ", ".join(python.version for python in there) or "none"
+        wanted = options.only or "3.11 to 3.13"
+        print(f"no Python {wanted} here; there are: {versions}", file=sys.stderr)
+        return 2
     try:
         if options.action == "build":
             build_all(pythons)
