@@ -131,6 +131,20 @@ KNOWN = [
 ]  # fmt: skip
 
 
+@watched
+def test_what_decides_over_an_rst_in_syn_sent_says_what_the_run_does() -> None:
+    decider = cell_of(S.SYN_SENT, "RST,ACK of nothing we sent").decider
+    assert decider == cell_of(S.SYN_SENT, "SYN,ACK of nothing we sent").decider
+    assert decider is not None
+    assert decider.says == (
+        "First: an ACK of anything but our SYN is answered with an RST, or dropped where it is "
+        "one. Our second SYN then goes at once. An echo of a timestamp that this SYN did not "
+        "carry is answered alike."
+    )
+    assert decider.rfc == ("RFC 9293 3.10.7.3, first",)
+    assert decider.kernel == ("tcp_rcv_synsent_state_process",)
+
+
 def cell_of(state: State, stimulus: str, way: int = 1) -> Cell:
     (chosen,) = [one for one in STIMULI if one.name == stimulus and state in one.at]
     return run_cell([one for one in WAYS if one.state is state][way - 1], chosen)

@@ -19,9 +19,10 @@ def segment_arrives(tcb: Tcb, seg: Segment, now: int) -> None:
 
 
 def check_ack(tcb: Tcb, seg: Segment, now: int) -> bool:
-    """First: an ACK of anything but our SYN is answered with an RST, which carries its number.
+    """First: an ACK of anything but our SYN is answered with an RST, or dropped where it is one.
 
-    So is an echo of a timestamp that this SYN did not carry.
+    Our second SYN then goes at once. An echo of a timestamp that this SYN did not carry is answered
+    alike.
     """
     if not seg.flags & ACK:
         return False
