@@ -176,7 +176,7 @@ class Thread:
                     raise InterruptedError(EINTR, os.strerror(EINTR))
                 # What the program waits for is asked for again (PEP 475): poll for what is left of
                 # its time, any other call for as long as its option says.
-                wait = Wait(wait.started_at if result.what == "an event" else world.now)
+                wait = Wait(world.now if result.restarts else wait.started_at)
                 continue
             self.park(result)
 
@@ -190,7 +190,7 @@ class Thread:
             return False
         if wait.done or wait.taken:
             fence.refuse("a signal handler in the middle of a call that has done a part")
-        return signals.ends(restarts=blocked.deadline is None and blocked.what != "an event")
+        return signals.ends(restarts=blocked.deadline is None and blocked.restarts)
 
     def _interrupt(self, wait: Wait) -> None:
         """Leave the call that the thread is blocked in, and run the handlers; they may raise."""
@@ -244,7 +244,7 @@ class Thread:
         ``restarts``: a signal with SA_RESTART has its handler run later, by the caller.
         """
         self.image.count_call(self)
-        blocked = Blocked(queues, deadline, what)
+        blocked = Blocked(queues, deadline, what, restarts=restarts)
         woken = self.park(blocked)
         if not restarts or self._is_ended(blocked, Wait(self.world.now)):
             self.run_handlers()

@@ -71,7 +71,7 @@ def _wait(table: FdTable, asked: list[tuple[int, int]], limit: int | None, wait:
         polled = Polled(files, queues)
         table.keep(polled, wait)
     assert isinstance(polled, Polled), "a poll went on with another call's Wait"
-    return Blocked(polled.queues, limit, "an event")
+    return Blocked(polled.queues, limit, "an event", restarts=False)
 
 
 def _over(table: FdTable, wait: Wait, now: int) -> None:
@@ -163,7 +163,7 @@ def epoll_wait(
     table.left(epoll, wait, now, blocked=not over)
     if over:
         return found
-    return Blocked((epoll.read_wait,), limit, "an event", exclusive=True)
+    return Blocked((epoll.read_wait,), limit, "an event", exclusive=True, restarts=False)
 
 
 def _epoll(table: FdTable, fd: int) -> Epoll:

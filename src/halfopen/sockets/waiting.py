@@ -112,11 +112,14 @@ class Blocked:
         what: str,
         *,
         exclusive: bool = False,
+        restarts: bool = True,
     ) -> None:
         self.queues = queues
         self.deadline = deadline
-        self.what = what  # "data", "room", "a connection", "the handshake", "an event", "the close"
+        self.what = what  # for reports: "data", "room", "a connection"
         self.exclusive = exclusive  # add(waiter, exclusive=...) to the queues
+        # A signal with SA_RESTART does not end it, where it has no deadline (Linux ERESTARTSYS).
+        self.restarts = restarts
         self._wakes = self._count()
 
     def missed(self) -> bool:

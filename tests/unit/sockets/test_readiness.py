@@ -50,6 +50,25 @@ def test_a_select_that_waits_holds_what_is_closed_meanwhile() -> None:
     assert fin.flags & FIN
 
 
+def test_no_poll_is_begun_anew_after_a_signal() -> None:
+    """Whatever SA_RESTART says (signal(7)); what is no poll is."""
+    socks = Socks()
+    fd, now = socks.opened(), socks.now
+    calls.setblocking(socks.table, fd, True)
+    epfd = calls.epoll_create(socks.table, now)
+    polls = (
+        calls.poll(socks.table, [(fd, c.POLLIN)], None, Wait(now), now),
+        calls.select(socks.table, [fd], [], [], None, Wait(now), now),
+        calls.epoll_wait(socks.table, epfd, 1, None, Wait(now), now),
+    )
+    for poll in polls:
+        assert isinstance(poll, Blocked)
+        assert not poll.restarts
+    blocked = calls.recv(socks.table, fd, 1, 0, Wait(now), now)
+    assert isinstance(blocked, Blocked)
+    assert blocked.restarts
+
+
 def test_what_a_dead_process_polled_is_let_go() -> None:
     socks = Socks()
     fd, wait = socks.opened(), Wait(socks.now)
