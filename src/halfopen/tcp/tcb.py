@@ -399,9 +399,9 @@ class Tcb:
         self.minisock_at = 0
         self.time_wait_at = 0  # it became a minisock, or had its TIME-WAIT begun again
         self.msl_at: int | None = None  # end of TIME-WAIT, or of an orphan's FIN-WAIT-2
-        # an orphan in FIN-WAIT-2, and TIME-WAIT, keep next to nothing (Linux inet_timewait_sock)
         self.no_route = 0  # the errno that stands in the way of every segment (net/ip.py)
         self.dst_confirm = False  # the peer's host was heard from (Linux sk_dst_pending_confirm)
+        # an orphan in FIN-WAIT-2, and TIME-WAIT, keep next to nothing (Linux inet_timewait_sock)
         self.minisock = False
         self.embryo = False  # in a listener's SYN queue (Linux request_sock)
         self.listening: Listening | None = None  # whom it came to, while an embryo
