@@ -230,7 +230,7 @@ def _get_maxseg(sock: TcpSock) -> int:
 
 
 def _get_linger2(sock: TcpSock) -> int:
-    """Answer in the kernel's way: -1 itself is rounded to the second."""
+    """Answer in whole seconds; -1 where no close waits for the peer's FIN."""
     linger2_ns = sock.options.linger2_ns
     return -1 if linger2_ns < 0 else linger2_ns // S
 
