@@ -759,4 +759,24 @@ f bind fd00::1 0 -> ok, fd00::1 picked
 f connect ::1 1 -> ok, fd00::1 picked
 f connect ::1 1 -> ECONNREFUSED, fd00::1 picked
 """,
+    "datagrams: bind that fails takes the address away": """
+a udp4 -> ok, 0.0.0.0 0
+a bind 10.1.0.1 1 -> ok, 10.1.0.1 1
+c udp4 -> ok, 0.0.0.0 0
+c bind 10.1.0.1 0 -> ok, 10.1.0.1 picked
+c dissolve -> ok, 10.1.0.1 0
+c bind 10.0.0.1 0 -> ok, 10.0.0.1 picked
+c dissolve -> ok, 10.0.0.1 0
+c bind 10.1.0.1 1 -> EADDRINUSE, 0.0.0.0 0
+c connect 10.0.0.1 1 -> ok, 10.0.0.1 picked
+d udp6 -> ok, :: 0
+d bind fd00::1 0 -> ok, fd00::1 picked
+d dissolve -> ok, fd00::1 0
+e udp6 -> ok, :: 0
+e bind :: 1 -> EADDRINUSE, :: 0
+e bind fd01::1 2 -> ok, fd01::1 2
+f udp6 -> ok, :: 0
+f bind fd01::1 2 -> EADDRINUSE, :: 0
+d bind fd01::1 2 -> EADDRINUSE, :: 0
+""",
 }

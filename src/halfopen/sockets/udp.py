@@ -159,6 +159,7 @@ class UdpSock:
             held = 0 if taken else port or self._pick(host)
             if not held:
                 self.end.v6only = before
+                self.end.address = self.wildcard
                 raise fail(errno.EADDRINUSE)
             self._hold(host, held)
         self.address_locked = self.address_locked or host != self.wildcard
