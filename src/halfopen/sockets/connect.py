@@ -331,6 +331,11 @@ def _unique(sock: TcpSock, flow: Flow, now: int, *, picked: bool) -> bool:
     old = sock.kernel.ip.demux.flows.get(arriving(flow))
     if old is None:
         return True
+    if old.bound_if not in (0, sock.bound_if):  # Linux inet_match: it has none of the other's
+        raise NotSimulatedError(
+            "two connections between the same addresses and ports, tied to different interfaces, "
+            "are not simulated"
+        )
     if old.state is not State.TIME_WAIT or old.ts_recent_at is None:
         return False
     return not picked or _reusable(sock, old, now)

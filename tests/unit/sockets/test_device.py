@@ -14,7 +14,7 @@ from halfopen.sockets import constants as c
 from halfopen.sockets.kernel import Kernel
 from halfopen.sockets.table import FdTable
 from halfopen.sockets.udp import UdpSock
-from halfopen.sockets.waiting import Wait
+from halfopen.sockets.waiting import NotSimulatedError, Wait
 from halfopen.wire.ip import PROTO_TCP, PROTO_UDP, Packet
 from halfopen.wire.tcp import ACK, RST, SYN, Segment
 from halfopen.wire.udp import Datagram
@@ -138,6 +138,19 @@ def test_two_may_have_a_port_on_two_interfaces() -> None:
     third = host.socket(1)
     assert error(lambda: calls.bind(host.table, third, ("0.0.0.0", 80), host.now)) == EADDRINUSE
     assert [host.syn(link).flags for link in (0, 1)] == [SYN | ACK, SYN | ACK]
+
+
+def test_the_same_flow_on_two_interfaces_is_not_simulated_and_says_so() -> None:
+    """Linux inet_match: neither takes what is the other's."""
+    two = Two()
+    for link in (0, 1):
+        fd = two.socket(link)
+        calls.bind(two.table, fd, (HERE[0], 9), two.now)
+        if link:
+            with pytest.raises(NotSimulatedError, match="different interfaces"):
+                two.connect(fd, PEER[0])
+        else:
+            two.connect(fd, PEER[0])
 
 
 def test_datagrams_come_by_the_interface_too() -> None:
