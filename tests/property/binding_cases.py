@@ -779,4 +779,28 @@ f udp6 -> ok, :: 0
 f bind fd01::1 2 -> EADDRINUSE, :: 0
 d bind fd01::1 2 -> EADDRINUSE, :: 0
 """,
+    "a link-local address goes with the interface that its socket is tied to": """
+a tcp6 -> ok, :: 0
+a bind fe80::1%eth0 1 -> ok, fe80::1%2 1
+a device eth1 -> ok, fe80::1%3 1
+a listen -> ok, fe80::1%3 1
+b tcp6 -> ok, :: 0
+b connect fe80::1%eth0 1 -> ok, fe80::1%2 picked
+b connect fe80::1%eth0 1 -> ECONNREFUSED, :: picked
+c accept a -> EAGAIN
+d tcp6 -> ok, :: 0
+d connect fe80::1%eth1 1 -> ok, fe80::1%3 picked
+e accept a -> ok, fe80::1%3 1
+a device eth0 -> ok, fe80::1%2 1
+f tcp6 -> ok, :: 0
+f connect fe80::1%eth0 1 -> ok, fe80::1%2 picked
+g accept a -> ok, fe80::1%2 1
+h tcp6 -> ok, :: 0
+h bind fe80::1%eth0 2 -> ok, fe80::1%2 2
+h connect fe80::1%eth0 2 -> ok, fe80::1%2 2
+h dissolve -> ok, fe80::1%2 2
+h device eth1 -> ok, fe80::1%3 2
+h connect fe80::1%eth1 1 -> ok, fe80::1%3 2
+h connect ::1 2 -> ECONNREFUSED, fe80::1%3 2
+""",
 }

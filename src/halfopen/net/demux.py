@@ -4,7 +4,7 @@ from typing import Final
 
 from halfopen.tcp.listening import Listening
 from halfopen.tcp.tcb import Tcb
-from halfopen.wire.address import ANY, ANY6, is_v6, spell
+from halfopen.wire.address import ANY, ANY6, bare, is_v6, spell
 from halfopen.wire.tcp import Flow
 
 #: Connections of one host, embryos and TIME-WAIT among them; past it the world is ill.
@@ -67,12 +67,20 @@ class Demux:
 
     def unlisten(self, address: str, port: int, listening: Listening) -> None:
         """Take a listener out again."""
+        self._leave(address, port, listening)
+        if listening in listening.group:
+            listening.group.remove(listening)
+
+    def move(self, before: str, after: str, port: int, listening: Listening) -> None:
+        """Let a listener's address be one of another link, or of any."""
+        self._leave(before, port, listening)
+        self.listening.setdefault((after, port), []).insert(0, listening)
+
+    def _leave(self, address: str, port: int, listening: Listening) -> None:
         bucket = self.listening[address, port]
         bucket.remove(listening)
         if not bucket:
             del self.listening[address, port]
-        if listening in listening.group:
-            listening.group.remove(listening)
 
     def connection(self, flow: Flow, zone: int) -> Tcb | None:
         """Find the connection of a segment that came by an interface (Linux inet_match)."""
@@ -85,7 +93,7 @@ class Demux:
         Linux __inet_lookup_listener, inet6_lookup_listener.
         """
         _, _, address, port = flow
-        for place in (address, ANY6 if is_v6(address) else ANY):
+        for place in (address, bare(address), ANY6) if is_v6(address) else (address, ANY):
             bucket = self.listening.get((place, port))
             if bucket is not None:
                 found = _fittest(bucket, flow, zone)

@@ -8,7 +8,7 @@ from halfopen.net.icmp import EXC_FRAGTIME, UNREACH, Meaning, meaning6, report
 from halfopen.tcp.buffers import truesize
 from halfopen.tcp.errqueue import Report
 from halfopen.wire import icmp, icmp6
-from halfopen.wire.address import ANY, ANY6, is_v6
+from halfopen.wire.address import ANY, ANY6, bare, is_v6
 from halfopen.wire.icmp import Icmp, Quote
 from halfopen.wire.udp import HEADER_LEN, Datagram
 
@@ -110,12 +110,13 @@ class Udp:
         bound last. One at :: takes IPv4 too, unless IPV6_V6ONLY is set.
         """
         v6 = is_v6(address)
+        plain = bare(address)
         wildcard = ANY6 if v6 else ANY
         best: UdpEnd | None = None
         best_score = -1
         for end in reversed(self.ends.get(port, ())):
             score = 0
-            if end.address == address:
+            if end.address in (address, plain):
                 score = _EXACT
             elif end.address != wildcard and (v6 or end.v6only or end.address != ANY6):
                 continue

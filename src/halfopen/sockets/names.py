@@ -23,6 +23,7 @@ from halfopen.wire.address import (
     mapped,
     unmapped,
     zone_of,
+    zoned,
 )
 
 if TYPE_CHECKING:
@@ -77,6 +78,13 @@ def needs_zone(host: str) -> bool:
     return is_link_local(host) or (is_multicast(host) and host[3:4] in _NEAR_GROUPS)
 
 
+def rezoned(host: str, zone: int) -> str:
+    """Name a link-local address by the interface that its socket is tied to now; 0: by none."""
+    if not is_link_local(host):
+        return host
+    return zoned(bare(host), zone) if zone else bare(host)
+
+
 def bind_zone(
     sock: "TcpSock | UdpSock", host: str, address: Address, *, again: bool = False
 ) -> str:
@@ -91,7 +99,7 @@ def bind_zone(
     if zone:
         if not again and sock.bound_if not in (0, zone):
             raise fail(errno.EINVAL)
-        sock.bound_if = zone
+        sock.tie(zone)
     if not sock.bound_if:
         raise fail(errno.EINVAL)
     return f"{host}%{sock.bound_if}"

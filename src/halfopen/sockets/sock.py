@@ -17,6 +17,7 @@ from halfopen.sockets.constants import (
     SHUTDOWN_MASK,
 )
 from halfopen.sockets.epoll import Epoll, Interest, forget_all
+from halfopen.sockets.names import rezoned
 from halfopen.sockets.options import Options
 from halfopen.sockets.udp import UdpSock
 from halfopen.sockets.waiting import Wait, WaitQueue
@@ -179,10 +180,16 @@ class TcpSock:
     def tie(self, zone: int) -> None:
         """Be tied to an interface, by its number; 0: to none (Linux sock_bindtoindex_locked)."""
         self.bound_if = zone
-        if self.tcb is not None:
-            self.kernel.ip.demux.tie(self.tcb, zone)
+        demux = self.kernel.ip.demux
+        if self.sk_state is State.CLOSED:
+            self.address = rezoned(self.address, zone)
+        elif self.tcb is not None:
+            demux.tie(self.tcb, zone)
         if self.listening is not None:
             self.listening.bound_if = zone
+            before, self.address = self.address, rezoned(self.address, zone)
+            if self.address != before:
+                demux.move(before, self.address, self.num, self.listening)
 
     def inherit(self, tcb: Tcb) -> None:
         """Hand the options down to a connection that has come, and to the socket it may have."""

@@ -20,6 +20,7 @@ from halfopen.sockets.names import (
     host_in,
     is_any,
     needs_zone,
+    rezoned,
     show,
     source_address,
     source_to,
@@ -92,6 +93,7 @@ class UdpSock:
     def tie(self, zone: int) -> None:
         """Be tied to an interface, by its number; 0: to none (Linux sock_bindtoindex_locked)."""
         self.bound_if = zone
+        self.end.address = rezoned(self.end.address, zone)
 
     @property
     def num(self) -> int:
@@ -195,7 +197,7 @@ class UdpSock:
         """Have no peer any more, and no name that bind did not give (Linux __udp_disconnect)."""
         end = self.end
         end.peer = None
-        self.bound_if = 0
+        self.tie(0)
         if not self.address_locked:
             end.address = self.wildcard
         if end.port and not self.port_locked:

@@ -378,3 +378,32 @@ def test_an_answer_of_a_tied_listener_goes_its_way() -> None:
     fd = two.socket()
     two.connect(fd, PEER[0])
     assert [link for link, _ in two.left()] == [0], "what comes later is no answer"
+
+
+def test_a_link_local_address_without_a_tie_is_one_of_every_link() -> None:
+    """Linux compares it without an interface, and asks for that by itself."""
+    kernel = Kernel("here", {}, Rng(0))
+    for name in LINKS:
+        kernel.add_interface(name, ("fe80::1",))
+    two = Two()
+    two.kernel, two.table = kernel, FdTable(kernel)
+    kinds = (c.SOCK_DGRAM, c.SOCK_STREAM)
+    kind = c.SOCK_NONBLOCK
+    ends = [calls.socket(two.table, c.AF_INET6, each | kind, 0, two.now) for each in kinds]
+    for fd in ends:
+        calls.bind(two.table, fd, ("fe80::1", 7, 0, 3), two.now)
+    taker, listener = ends
+    calls.listen(two.table, listener, 5, two.now)
+    calls.disconnect(two.table, taker, two.now)
+    two.tie(listener, b"")
+    for zone in (2, 3):
+        to = ("fe80::1", 7, 0, zone)
+        fd = calls.socket(two.table, c.AF_INET6, c.SOCK_DGRAM, 0, two.now)
+        calls.sendto(two.table, fd, b"x", 0, to, Wait(two.now), two.now)
+        assert calls.recv(two.table, taker, 9, 0, Wait(two.now), two.now) == b"x"
+        fd = calls.socket(two.table, c.AF_INET6, c.SOCK_STREAM | kind, 0, two.now)
+        with suppress(BlockingIOError):
+            calls.connect(two.table, fd, to, Wait(two.now), two.now)
+        two.accepts(listener)
+    calls.close(two.table, listener, Wait(two.now), two.now)
+    assert kernel.ip.demux.listening == {}
