@@ -803,4 +803,25 @@ h device eth1 -> ok, fe80::1%3 2
 h connect fe80::1%eth1 1 -> ok, fe80::1%3 2
 h connect ::1 2 -> ECONNREFUSED, fe80::1%3 2
 """,
+    "IPv4 from a socket that has an address of IPv6 from an earlier connect": """
+a tcp6 -> ok, :: 0
+a bind ::ffff:127.0.0.1 1 -> ok, ::ffff:127.0.0.1 1
+a listen -> ok, ::ffff:127.0.0.1 1
+b tcp4 -> ok, 0.0.0.0 0
+b connect 127.0.0.1 1 -> ok, 127.0.0.1 picked
+c accept a -> ok, ::ffff:127.0.0.1 1
+b close -> ok
+c dissolve -> ok, ::ffff:127.0.0.1 1
+c bind :: 1 -> EADDRINUSE, :: 1
+c connect fd00::1 1 -> ok, fd00::1 picked
+c dissolve -> ok, fd00::1 picked
+c connect fd00::1 1 -> ok, fd00::1 picked
+c dissolve -> ok, fd00::1 picked
+c connect ::ffff:0.0.0.0 1 -> ok, ::ffff:127.0.0.1 picked
+c dissolve -> ok, ::ffff:127.0.0.1 picked
+d udp6 -> ok, :: 0
+d connect fd00::1 1 -> ok, fd00::1 picked
+d connect ::ffff:127.0.0.1 1 -> ok, fd00::1 picked
+d connect ::ffff:0.0.0.0 1 -> ok, fd00::1 picked
+""",
 }

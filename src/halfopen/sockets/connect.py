@@ -115,12 +115,14 @@ def bind(table: FdTable, fd: int, address: Address, now: int) -> None:  # noqa: 
     file.address, file.v6only = host, v6only
     if (port or not file.options.bind_address_no_port) and not file.kernel.ports.get(file, port):
         file.address, file.v6only = file.wildcard, before
+        file.bound6 = False
         raise fail(errno.EADDRINUSE)
     file.address_locked = file.address_locked or host != file.wildcard
     file.port_locked = file.port_locked or port != 0
     file.sport = file.num
     file.peer = None
     file.peer4 = ANY
+    file.bound6 = is_v6(host) and not is_any(host)
 
 
 def check_port(table: FdTable, port: int) -> None:
@@ -230,7 +232,7 @@ def _tcp_connect(sock: TcpSock, address: Address, now: int) -> None:
     if not is_v6(host):
         sock.mapped = False  # until there is a connection of IPv4
     routes = kernel.ip.routes
-    own = source_address(sock)
+    own = source_address(sock, host)
     if is_multicast(host) or routes.is_broadcast(host):
         raise fail(errno.ENETUNREACH)
     host = bind_zone(sock, host, address)
@@ -245,7 +247,7 @@ def _tcp_connect(sock: TcpSock, address: Address, now: int) -> None:
         raise fail(errno.EADDRNOTAVAIL)
     sent_as: Flow | None = None
     if sock.mapped:
-        sent_as = _as_ipv4(sock, own, flow)
+        sent_as = _as_ipv4(sock, flow)
         way4 = kernel.way_of(sock.bound_if, sent_as[2])
         if way4 is None:
             _give_up(sock, source)
@@ -278,14 +280,14 @@ def _tcp_connect(sock: TcpSock, address: Address, now: int) -> None:
     calls.open_active(tcb, now)
 
 
-def _as_ipv4(sock: TcpSock, own: str, flow: Flow) -> Flow:
+def _as_ipv4(sock: TcpSock, flow: Flow) -> Flow:
     """Return as what of IPv4 a socket sends IPv6 that has had a connection of IPv4.
 
     From no address or, bound to one of IPv6, from what stands for that; to the peer that it had, or
     where bind forgot that, to itself (Linux tcp_v6_connect leaves ipv6_mapped and inet_daddr;
     inet_sk_rebuild_header, ip_route_output_key_hash_rcu).
     """
-    source = ANY if is_any(own) else LOOPBACK4_IPV6
+    source = LOOPBACK4_IPV6 if sock.bound6 else ANY
     there = sock.peer4
     if there == ANY:
         there = sock.kernel.ip.routes.oneself(sock.bound_if) if source == ANY else source

@@ -223,6 +223,7 @@ class Kernel:
         sock.sport = port
         sock.peer = (peer, peer_port)
         sock.address_locked = listener.address_locked
+        sock.bound6 = is_v6(address)
         tcb.user = sock
         self.ports.hold(sock, port)
 

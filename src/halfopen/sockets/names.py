@@ -118,7 +118,7 @@ def destination(sock: "TcpSock | UdpSock", host: str) -> str:
     if sock.v6 and sock.v6only:
         raise fail(errno.ENETUNREACH)
     if host == ANY:
-        if is_any(bound) or is_group(sock, bound):
+        if bound == ANY or is_v6(bound) or is_group(sock, bound):
             return sock.kernel.ip.routes.oneself(sock.bound_if)
         return bound
     return host
@@ -129,13 +129,17 @@ def is_group(sock: "TcpSock | UdpSock", own: str) -> bool:
     return is_multicast(own) or sock.kernel.ip.routes.is_broadcast(own)
 
 
-def source_address(sock: "TcpSock | UdpSock") -> str:
+def source_address(sock: "TcpSock | UdpSock", host: str) -> str:
     """Return what a socket sends from; the wildcard where the way decides (Linux inet_saddr).
+
+    An address of IPv6, which it has from an earlier ``connect``, says nothing where it sends IPv4.
 
     Raises OSError ENETUNREACH for an IPv4 address that is not the host's, or no longer (Linux
     ip_route_output_key_hash_rcu).
     """
     own = sock.address
+    if is_v6(own) and not is_v6(host):
+        return ANY
     routes = sock.kernel.ip.routes
     if is_group(sock, own):
         return sock.wildcard

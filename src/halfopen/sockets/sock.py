@@ -53,6 +53,7 @@ class TcpSock:
         # ipv6_mapped), to the peer that it had then (inet_daddr).
         self.mapped = False
         self.peer4 = ANY
+        self.bound6 = False  # its IPv6 address is from bind or accept, and not from connect
         self.bound_if = 0  # the interface that it is tied to (Linux sk_bound_dev_if)
         self.ss = SS_UNCONNECTED
         self.tcb: Tcb | None = None
@@ -294,6 +295,7 @@ class TcpSock:
         self.peer = None
         if not self.address_locked:
             self.address = self.wildcard
+            self.bound6 = False
         if was_open and not self.port_locked:
             self.kernel.ports.release(self)
         self.wake()

@@ -177,7 +177,7 @@ class UdpSock:
         host = bind_zone(self, destination(self, host), address)
         if is_v6(host) and is_multicast(host):
             raise NotSimulatedError("datagrams to a group of IPv6 are not simulated")
-        own = source_address(self)
+        own = source_address(self, host)
         way = self.kernel.way_of(self.bound_if, host)
         if way is None:
             raise fail(self.kernel.no_way(self.bound_if, self.end.address, host))
@@ -309,7 +309,7 @@ class UdpSock:
             host = self._on_link(host, zone_in(address))
         if is_v6(host) and is_multicast(host):
             raise NotSimulatedError("datagrams to a group of IPv6 are not simulated")
-        own = source_address(self)
+        own = source_address(self, host)
         way = self.kernel.way_of(self.bound_if, host)
         if way is None:
             raise fail(self.kernel.no_way(self.bound_if, self.end.address, host))
@@ -337,7 +337,7 @@ class UdpSock:
         way = self.kernel.way_of(self.bound_if, host)
         if way is None:
             raise fail(errno.ENETUNREACH)
-        source = source_to(source_address(self), way)
+        source = source_to(source_address(self, host), way)
         datagram = Datagram(self.end.port, port, data)
         headers = 48 if is_v6(host) else 28
         if len(data) + headers > way.interface.mtu:
