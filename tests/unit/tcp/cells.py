@@ -14,6 +14,8 @@ from halfopen.tcp.jiffies import JIFFY
 from halfopen.tcp.states import State
 
 Step: TypeAlias = Callable[[End], None]
+#: What a SACK option reports: the first number, and the one behind the last.
+Block: TypeAlias = tuple[int, int]
 #: Of the error queue: errno, ICMP type and code, whose message.
 Report: TypeAlias = tuple[int, int, int, str]
 
@@ -34,6 +36,9 @@ class Cell(NamedTuple):
     linux: str = ""  # why the row is not for the real kernel: it would wait too long
     urgent: bytes | int | None = None  # what recv(MSG_OOB) gives or fails with; None: not asked
     reports: tuple[Report, ...] | None = None  # the error queue; the error is then also a soft one
+
+
+Rows: TypeAlias = tuple[Cell, ...]
 
 
 class Observed(NamedTuple):
@@ -57,9 +62,38 @@ class Table(NamedTuple):
     sysctl: dict[str, int | str] = {}  # noqa: RUF012  read only
 
 
-def says(flags: int, seq: int, ack: int = 0, size: int = 0, urg: int = 0) -> Sent:
+def says(
+    flags: int,
+    seq: int,
+    ack: int = 0,
+    size: int = 0,
+    urg: int = 0,
+    *,
+    sack: tuple[Block, ...] = (),
+    closed: bool = False,
+) -> Sent:
     """What an end says, in the tables' numbers."""
-    return Sent(flags, seq, ack, size, urg)
+    return Sent(flags, seq, ack, size, urg, sack, closed)
+
+
+def sacks(sent: Sent, *blocks: Block) -> Sent:
+    """The same segment, which also reports what came early, or twice."""
+    return sent._replace(sack=blocks)
+
+
+def sacked(rows: Rows, told: dict[str, tuple[tuple[Block, ...], ...]]) -> Rows:
+    """The same rows where the peer offered SACK: what each segment reports, by the row's name."""
+    assert told.keys() <= {row.name for row in rows}, "a row that is not there"
+    return tuple(
+        row._replace(
+            sends=tuple(
+                sacks(sent, *blocks) for sent, blocks in zip(row.sends, told[row.name], strict=True)
+            )
+        )
+        if row.name in told
+        else row
+        for row in rows
+    )
 
 
 def seg(

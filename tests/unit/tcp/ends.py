@@ -59,12 +59,16 @@ class Sent(NamedTuple):
     ack: int
     size: int = 0  # octets of text
     urg: int = 0  # the urgent pointer, where the flag says that there is one
+    sack: tuple[tuple[int, int], ...] = ()  # the blocks reported, in the peer's numbers
+    closed: bool = False  # the window offered is 0; an RST offers none
 
     def __repr__(self) -> str:
         ack = f" ack {self.ack}" if self.flags & ACK else ""
         size = f" len {self.size}" if self.size else ""
         urg = f" urg {self.urg}" if self.flags & URG else ""
-        return f"<{spell_flags(self.flags)} seq {self.seq}{ack}{size}{urg}>"
+        sack = "".join(f" sack {left}-{right}" for left, right in self.sack)
+        closed = " win 0" if self.closed else ""
+        return f"<{spell_flags(self.flags)} seq {self.seq}{ack}{size}{urg}{sack}{closed}>"
 
 
 class Options(NamedTuple):
@@ -190,8 +194,14 @@ class End(ABC):
     def _told(self, seg: Segment) -> Sent:
         ours = self.iss if self.iss is not None else 0
         seq = 0 if seg.flags & RST and not seg.seq else unwrap(wrap(seg.seq - ours + ISS), ISS)
-        ack = unwrap(wrap(seg.ack - self.irs + IRS), IRS) if seg.flags & ACK else 0
-        return Sent(seg.flags, seq, ack, len(seg.text), seg.urg if seg.flags & URG else 0)
+        ack = self._from_irs(seg.ack) if seg.flags & ACK else 0
+        urg = seg.urg if seg.flags & URG else 0
+        sack = tuple((self._from_irs(left), self._from_irs(right)) for left, right in seg.sack)
+        closed = not seg.wnd and not seg.flags & RST
+        return Sent(seg.flags, seq, ack, len(seg.text), urg, sack, closed)
+
+    def _from_irs(self, number: int) -> int:
+        return unwrap(wrap(number - self.irs + IRS), IRS)
 
     # What an end has to do for it.
 

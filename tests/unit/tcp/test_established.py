@@ -17,6 +17,7 @@ from tests.unit.tcp.cells import (
     close,
     read,
     row,
+    sacks,
     says,
     seg,
     shutdown_read,
@@ -315,30 +316,56 @@ CLOCK_WRAPS = (
 
 #: Two octets are missing, and what lies behind them is reported.
 REPORTED = (seg(ACK, SEQ + 2, NXT, b"later"),)
+LATER = sacks(HERE, (SEQ + 2, SEQ + 7))
 
 SACKS = (
     case(
         "RST behind all that was reported",
         (*REPORTED, seg(RST, SEQ + 7)),
         CLOSED,
-        HERE,
+        LATER,
         error=ECONNRESET,
     ),
-    case("RST behind a part of it", (*REPORTED, seg(RST, SEQ + 6)), ESTABLISHED, HERE, HERE),
-    case("RST with the next number", (*REPORTED, seg(RST, SEQ)), CLOSED, HERE, error=ECONNRESET),
+    case("RST behind a part of it", (*REPORTED, seg(RST, SEQ + 6)), ESTABLISHED, LATER, LATER),
+    case("RST with the next number", (*REPORTED, seg(RST, SEQ)), CLOSED, LATER, error=ECONNRESET),
     case(
         "RST behind a FIN that was reported",
         (seg(FIN | ACK, SEQ + 2, NXT, b"bye"), seg(RST, SEQ + 6)),
         CLOSED,
-        HERE,
+        sacks(HERE, (SEQ + 2, SEQ + 6)),
         error=ECONNRESET,
     ),
     case(
-        "text once more", (seg(ACK, SEQ, NXT, b"x"),) * 2, ESTABLISHED, got(1), got(1), gives=b"x"
+        "text once more",
+        (seg(ACK, SEQ, NXT, b"x"),) * 2,
+        ESTABLISHED,
+        got(1),
+        sacks(got(1), (SEQ, SEQ + 1)),
+        gives=b"x",
     ),
-    row("old text", ACK, SEQ - 9, NXT, ESTABLISHED, HERE, text=b"hello"),
-    case("early text once more", REPORTED * 2, ESTABLISHED, HERE, HERE),
-    case("an early FIN once more", (seg(FIN | ACK, SEQ + 2, NXT),) * 2, ESTABLISHED, HERE, HERE),
+    row(
+        "old text",
+        ACK,
+        SEQ - 9,
+        NXT,
+        ESTABLISHED,
+        sacks(HERE, (SEQ - 9, SEQ - 4)),
+        text=b"hello",
+    ),
+    case(
+        "early text once more",
+        REPORTED * 2,
+        ESTABLISHED,
+        LATER,
+        sacks(HERE, (SEQ + 2, SEQ + 7), (SEQ + 2, SEQ + 7)),
+    ),
+    case(
+        "an early FIN once more",
+        (seg(FIN | ACK, SEQ + 2, NXT),) * 2,
+        ESTABLISHED,
+        sacks(HERE, (SEQ + 2, SEQ + 3)),
+        sacks(HERE, (SEQ + 2, SEQ + 3), (SEQ + 2, SEQ + 3)),
+    ),
 )
 
 CALLS = (

@@ -7,7 +7,20 @@ from typing import Final
 
 import pytest
 from tests.unit.tcp import reach
-from tests.unit.tcp.cells import SACKING, Cell, Step, Table, case, cells, check, read, says, seg
+from tests.unit.tcp.cells import (
+    SACKING,
+    Block,
+    Cell,
+    Step,
+    Table,
+    case,
+    cells,
+    check,
+    read,
+    sacked,
+    says,
+    seg,
+)
 from tests.unit.tcp.ends import EDGE, IRS, ISS, Options, Ours, Sent
 
 from halfopen.tcp.states import State
@@ -76,7 +89,7 @@ def test_text_into_a_closed_window_is_answered_and_not_taken() -> None:
     queued = window.end.held().rcv_queued
     window.end.sent()
     window.end.arrives(ACK, window.next, NXT, b"x")
-    assert window.end.sent() == [says(ACK, NXT, window.next)]
+    assert window.end.sent() == [says(ACK, NXT, window.next, closed=True)]
     assert window.end.held().rcv_queued == queued
 
 
@@ -205,9 +218,54 @@ OVERLAPS = (
     ),
 )
 
+
+def octets(*blocks: tuple[int, int]) -> tuple[Block, ...]:
+    """What a segment reports, in the numbers of the octets."""
+    return tuple((SEQ + left, SEQ + right) for left, right in blocks)
+
+
+#: The latest first, and before it what came twice (RFC 2018 4, RFC 2883 4).
+OVERLAPS_SACKING = sacked(
+    OVERLAPS,
+    {
+        "pieces side by side, and then the first": (octets((6, 9)), octets((3, 9)), ()),
+        "one lies within another": (octets((3, 9)), octets((5, 7), (3, 9)), ()),
+        "one covers two others": (
+            octets((4, 5)),
+            octets((7, 8), (4, 5)),
+            octets((4, 5), (3, 9)),
+            (),
+        ),
+        "one begins in another and ends in a third": (
+            octets((3, 6)),
+            octets((8, 11), (3, 6)),
+            octets((5, 6), (3, 11)),
+            (),
+        ),
+        "one is covered by two others together": (
+            octets((3, 6)),
+            octets((3, 9)),
+            octets((4, 8), (3, 9)),
+            (),
+        ),
+        "a gap stays": (octets((3, 5)), octets((8, 10), (3, 5)), octets((8, 10))),
+        "text in order covers all that is early": (
+            octets((2, 4)),
+            octets((6, 8), (2, 4)),
+            octets((2, 4)),
+        ),
+        "text in order ends in what is early": (octets((2, 6)), octets((2, 4))),
+        "a FIN behind the last of several": (
+            octets((6, 10)),
+            octets((6, 7), (3, 10)),
+            (),
+        ),
+    },
+)
+
 TABLES = (
     Table("overlaps", reach.established, OVERLAPS),
-    Table("overlaps, SACK", reach.established, OVERLAPS, SACKING),
+    Table("overlaps, SACK", reach.established, OVERLAPS_SACKING, SACKING),
     Table("memory", reach.established, GAPS),
     Table("", reach.established, FIN_WITHOUT_ROOM),
 )

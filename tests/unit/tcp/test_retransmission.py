@@ -17,6 +17,7 @@ from tests.unit.tcp.cells import (
     case,
     cells,
     check,
+    sacks,
     says,
     seg,
     shutdown_write,
@@ -149,8 +150,8 @@ BLOCKS = (
         (write(bytes(FULL)), seg(ACK, SEQ + 9, NXT, b"x"), RTO),
         ESTABLISHED,
         pushed(0, FULL),
-        says(ACK, NXT + FULL, SEQ),
-        says(ACK, NXT, SEQ, FULL - 12),
+        sacks(says(ACK, NXT + FULL, SEQ), (SEQ + 9, SEQ + 10)),
+        sacks(says(ACK, NXT, SEQ, FULL - 12), (SEQ + 9, SEQ + 10)),
     ),
 )
 

@@ -16,6 +16,7 @@ from tests.unit.tcp.cells import (
     case,
     cells,
     check,
+    sacks,
     says,
     seg,
     shutdown_write,
@@ -402,9 +403,10 @@ BUSY = (
         "text with SACK blocks stays within the MTU",
         (seg(ACK, SEQ + 9, NXT, b"x"), write(bytes(FULL))),
         ESTABLISHED,
-        says(ACK, NXT, SEQ),
-        text(0, FULL - 12),
-        pushed(FULL - 12, 12),
+        *(
+            sacks(sent, (SEQ + 9, SEQ + 10))
+            for sent in (says(ACK, NXT, SEQ), text(0, FULL - 12), pushed(FULL - 12, 12))
+        ),
     ),
 )
 

@@ -20,6 +20,7 @@ from tests.unit.tcp.cells import (
     close,
     read,
     row,
+    sacked,
     says,
     seg,
     timeline,
@@ -171,6 +172,8 @@ def crowded(end: End) -> None:
     end.crowd(9)
 
 
+CROSSED_SACKING = sacked(CROSSED, {"SYN,ACK of ours": (((IRS, SEQ),),)})
+
 #: So far behind the peer's SYN, whose clock then stood at its end, lies 0.
 TO_ZERO: Final = 1 - WRAP
 
@@ -199,7 +202,7 @@ TABLES = (
     Table("TCP_SYNCNT", impatient, IMPATIENT),
     Table("among many", crowded, CROWDED),
     Table("crossed", reach.crossed, CROSSED),
-    Table("crossed, SACK", reach.crossed, CROSSED, SACKING),
+    Table("crossed, SACK", reach.crossed, CROSSED_SACKING, SACKING),
     Table("crossed, timestamps wrap", crossed_at_the_clocks_end, CLOCK_WRAPS, STAMPED),
     Table("crossed, timestamps", reach.crossed, CROSSED_STAMPED, STAMPED),
 )

@@ -22,6 +22,7 @@ from tests.unit.tcp.cells import (
     read,
     read_urgent,
     row,
+    sacked,
     says,
     seg,
     shutdown_read,
@@ -461,9 +462,18 @@ FAR = (
     ),
 )
 
+LOST_SACKING = sacked(
+    LOST,
+    {
+        "the last of the header": (((SEQ + 1, SEQ + 4),),),
+        "its window": (((SEQ + 5, SEQ + 8),),),
+        "too far away": (((SEQ + 21, SEQ + 24),),),
+    },
+)
+
 TABLES = (
     Table("arriving", reach.established, ARRIVING),
-    Table("arriving, with SACK", reach.established, LOST, SACKING),
+    Table("arriving, with SACK", reach.established, LOST_SACKING, SACKING),
     Table("read", reach.established, READING),
     Table("closed", reach.established, CLOSING),
     Table("tcp_stdurg", reach.established, STANDARD, sysctl={"net.ipv4.tcp_stdurg": 1}),
