@@ -25,7 +25,7 @@ from tests.unit.tcp.cells import (
     wait,
     write,
 )
-from tests.unit.tcp.ends import EDGE, IRS, ISS, WINDOW, End, Ours, Sent
+from tests.unit.tcp.ends import EDGE, IRS, ISS, WINDOW, End, Options, Ours, Sent
 
 from halfopen.base.units import HOUR, MS
 from halfopen.tcp.states import State
@@ -368,6 +368,21 @@ SACKS = (
     ),
 )
 
+#: What comes from the past, where SACK would report it.
+SACKS_STAMPED = (
+    row("a SYN of the past is challenged", SYN, IRS, None, ESTABLISHED, HERE, ts=-5),
+    row(
+        "text of the past is reported",
+        ACK,
+        SEQ - 9,
+        NXT,
+        ESTABLISHED,
+        sacks(HERE, (SEQ - 9, SEQ - 4)),
+        text=b"hello",
+        ts=-5,
+    ),
+)
+
 CALLS = (
     case("send: at once", (write(b"hello"),), ESTABLISHED, says(PSH | ACK, NXT, SEQ, 5)),
     case(
@@ -441,6 +456,12 @@ TABLES = (
     Table("accepted, timestamps", reach.accepted, PAWS[1:], STAMPED),
     Table("timestamps wrap", at_the_clocks_end, CLOCK_WRAPS, STAMPED),
     Table("SACK", reach.established, SACKS, SACKING),
+    Table(
+        "SACK, timestamps",
+        reach.established,
+        SACKS_STAMPED,
+        Options(sack_ok=True, timestamps=True),
+    ),
     Table("", reach.established, CALLS),
 )
 

@@ -60,6 +60,9 @@ def check_sequence(tcb: Tcb, seg: Segment, now: int, *, seq: int) -> bool:
     end = seq + seg.seq_len
     old = tcb.ts_ok and seg.ts_val >= 0 and paws.discards(tcb, seg, seq, now)
     if old and not seg.flags & RST:
+        if seg.flags & SYN:
+            challenge(tcb, now)
+            return False
         # A bare ACK was only overtaken: the peer is further on (Linux tcp_disordered_ack_check).
         if not (seg.flags & ACK and end == seq < tcb.rcv_nxt):
             _answer_unacceptable(tcb, seg, now, seq=seq, end=end)
