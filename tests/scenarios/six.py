@@ -212,6 +212,16 @@ def talks(lab: Lab) -> None:
     time.sleep(0.2)
 
 
+def is_refused(lab: Lab) -> None:
+    """Connect to where nobody listens; what refuses has the class of what it answers."""
+    family, there = _reach(lab)
+    sock = socket.socket(family, STREAM)
+    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, 0x20)
+    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, 9)
+    print("refused", sock.connect_ex((there[0], PORT + 1)))  # noqa: T201  as programs do
+    time.sleep(0.2)
+
+
 def sends_a_segment(lab: Lab) -> None:
     """Send a full segment, and wait for the end."""
     family, there = _reach(lab)

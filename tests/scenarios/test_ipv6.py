@@ -127,6 +127,20 @@ def test_a_talk() -> None:
     )
 
 
+def test_who_refuses_and_who_is_in_time_wait_have_no_socket_to_ask() -> None:
+    """Linux tcp_v6_send_reset, tcp_v6_timewait_ack: a class, and the usual hop limit."""
+    last_ack = Lose(link="a-b", towards="b")
+    alike(
+        variant(six.is_refused, six.serves, settings={"over": "IPv6", "to": "nobody"}),
+        variant(
+            six.talks,
+            six.serves,
+            settings={"over": "IPv6", "marked": "yes", "lost": "the last ACK"},
+            faults=((110 * MS, last_ack),),
+        ),
+    )
+
+
 def test_ipv4_reaches_a_socket_of_both_families() -> None:
     traces = alike(
         *(variant(six.talks, six.serves, settings={"over": over}) for over in ("IPv4", "mapped"))

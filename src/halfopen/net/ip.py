@@ -36,7 +36,7 @@ from halfopen.wire.icmp import Icmp, Quote
 from halfopen.wire.ip import PROTO_TCP, PROTO_UDP, TTL_DEFAULT, Packet
 from halfopen.wire.ndisc import Ndisc
 from halfopen.wire.onpath import error_about
-from halfopen.wire.tcp import ACK, RST, SYN, Flow, Segment
+from halfopen.wire.tcp import ACK, OF_NOBODY, OF_SOCKET, SYN, Flow, Segment
 from halfopen.wire.udp import Datagram
 
 #: The two bits of a TOS that are no user's (RFC 3168 5).
@@ -345,15 +345,13 @@ class Ip:
             if is_v6(source):
                 # Nobody asks whether the source is still ours (Linux inet6_csk_route_socket).
                 packet = Packet(source, destination, PROTO_TCP, seg)
-                if self._marks and (mark := self._marks.get(seg.flow)) is not None:
-                    packet.ttl, packet.tos = mark.ttl, mark.tos
             elif self._may_leave(source, way):
                 ident = self._next_ident(seg) if self.effects.traced else 0
                 packet = Packet(source, destination, PROTO_TCP, seg, self.ttl, 0, ident, df=True)
-                if self._marks or self._answered_tos:
-                    self._mark(packet, seg, now)
             else:
                 continue
+            if self._marks or self._answered_tos:
+                self._mark(packet, seg)
             self._leave(packet, way, now)
         segments.clear()
         self._answered_tos = 0
@@ -368,12 +366,11 @@ class Ip:
         return self.routes.is_local(source) and not (leaves and is_loopback(source))
 
     def _goes_astray(self, seg: Segment) -> bool:
-        """Whether a segment is its socket's: not an embryo's, and no RST that answers.
+        """Whether a segment is its socket's: not an embryo's, and no answer of nobody's.
 
         Those are sent without asking the socket (Linux tcp_v6_send_synack, tcp_v6_send_reset).
         """
-        tcb = self.demux.flows[arriving(seg.flow)]
-        return not tcb.embryo and seg.flags & (RST | ACK) != RST
+        return seg.behalf != OF_NOBODY and not self.demux.flows[arriving(seg.flow)].embryo
 
     def _send_astray(self, seg: Segment, flow: Flow, zone: int, now: int) -> None:
         """Send a segment of an IPv6 connection as the IPv4 that its socket takes it for.
@@ -397,19 +394,18 @@ class Ip:
         packet = Packet(own, destination, PROTO_TCP, body, self.ttl, 0, ident, df=True)
         self._leave(packet, way, now)
 
-    def _mark(self, packet: Packet, seg: Segment, now: int) -> None:
-        """Let a segment of IPv4 have what IP_TTL and IP_TOS say.
+    def _mark(self, packet: Packet, seg: Segment) -> None:
+        """Let a segment have what IP_TTL and IP_TOS say, or their likes of IPv6.
 
-        An RST that answers is no socket's: it has the TOS of what it answers. Nor is what is left
-        of a connection in TIME-WAIT: of that only the TOS is kept (Linux ip_send_unicast_reply).
+        An answer of no socket, an RST or an embryo's ACK, has the TOS of what it answers. Of a
+        connection in TIME-WAIT only the TOS is kept (Linux ip_send_unicast_reply,
+        tcp_v6_send_response).
         """
-        mark = self._marks.get(seg.flow)
-        if seg.flags & RST and (mark is None or not seg.flags & ACK):
+        if seg.behalf == OF_NOBODY:
             packet.tos = self._answered_tos
-        elif mark is not None:
+        elif (mark := self._marks.get(seg.flow)) is not None:
             packet.tos = mark.tos
-            tcb = self.demux.flows.get(arriving(seg.flow))
-            if tcb is None or not tcb.minisock or tcb.minisock_at == now:  # its last ACK
+            if seg.behalf == OF_SOCKET:
                 packet.ttl = mark.ttl
 
     def _leave(self, packet: Packet, way: Way, now: int) -> None:

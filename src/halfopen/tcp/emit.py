@@ -21,7 +21,16 @@ from halfopen.tcp.tcb import (
 )
 from halfopen.tcp.window import advertise
 from halfopen.wire.seq import wrap
-from halfopen.wire.tcp import ACK, RST, URG, Flow, Segment
+from halfopen.wire.tcp import (
+    ACK,
+    OF_MINISOCK,
+    OF_NOBODY,
+    OF_SOCKET,
+    RST,
+    URG,
+    Flow,
+    Segment,
+)
 
 MAX_SACK_BLOCKS: Final = 4
 SACK_OPTION: Final = 4  # without its blocks
@@ -34,7 +43,16 @@ def ts_now(tcb: Tcb, now: int) -> int:
     return wrap(now // MS + tcb.ts_offset)
 
 
-def emit(tcb: Tcb, seq: int, flags: int, text: bytes, now: int, *, window: int = -1) -> None:
+def emit(
+    tcb: Tcb,
+    seq: int,
+    flags: int,
+    text: bytes,
+    now: int,
+    *,
+    window: int = -1,
+    behalf: int = OF_SOCKET,
+) -> None:
     """Send one segment with the ACK, window and options of the moment.
 
     An ACK that was due rides on it. Requires: ``flags`` has ACK, as all but the first SYN have.
@@ -57,6 +75,7 @@ def emit(tcb: Tcb, seq: int, flags: int, text: bytes, now: int, *, window: int =
         segment.ts_ecr = tcb.ts_recent
     if (tcb.ooo or tcb.dsack is not None) and tcb.sack_ok:
         segment.sack = _sack_blocks(tcb)
+    segment.behalf = behalf
     tcb.departed_at = now
     _ack_sent(tcb)
     if text:
@@ -106,9 +125,10 @@ def send_ack(tcb: Tcb, now: int) -> None:
     assert tcb.state is not State.CLOSED, "a connection that is over acknowledges"
     if tcb.embryo:  # it has no buffer yet (Linux tcp_v4_reqsk_send_ack)
         offered = min(tcb.rcv_wnd, 65535) >> tcb.rcv_wscale
-        emit(tcb, tcb.snd_nxt, ACK, b"", now, window=offered)
+        emit(tcb, tcb.snd_nxt, ACK, b"", now, window=offered, behalf=OF_NOBODY)
         return
-    emit(tcb, acceptable_seq(tcb), ACK, b"", now)
+    behalf = OF_MINISOCK if tcb.minisock else OF_SOCKET
+    emit(tcb, acceptable_seq(tcb), ACK, b"", now, behalf=behalf)
 
 
 def acceptable_seq(tcb: Tcb) -> int:
@@ -142,6 +162,7 @@ def refuse(seg: Segment, effects: Effects) -> None:
     """Answer a segment with an RST, unless it is one."""
     reset = reset_for(seg)
     if reset is not None:
+        reset.behalf = OF_NOBODY
         effects.segments.append(reset)
 
 

@@ -115,7 +115,6 @@ class Tcb:
         "mdev_max_us",
         "mdev_us4",
         "minisock",
-        "minisock_at",
         "msl_at",
         "mss",
         "mss_clamp",
@@ -396,7 +395,6 @@ class Tcb:
         self.oow_ack_at: int | None = None  # the latest reply to an unacceptable segment
 
         self.keepalive_at: int | None = None
-        self.minisock_at = 0
         self.time_wait_at = 0  # it became a minisock, or had its TIME-WAIT begun again
         self.msl_at: int | None = None  # end of TIME-WAIT, or of an orphan's FIN-WAIT-2
         self.no_route = 0  # the errno that stands in the way of every segment (net/ip.py)

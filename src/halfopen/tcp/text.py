@@ -153,7 +153,7 @@ def enter_time_wait(tcb: Tcb, now: int, *, why: str) -> None:
 def become_minisock(tcb: Tcb, duration_ns: int, now: int) -> None:
     """Leave only a timer and the sequence numbers behind (Linux inet_timewait_sock)."""
     tcb.minisock = True
-    tcb.time_wait_at = tcb.minisock_at = now
+    tcb.time_wait_at = now
     timers.clear_xmit(tcb)
     tcb.delack_at = tcb.keepalive_at = tcb.oow_ack_at = None
     tcb.ack_pending = 0

@@ -18,6 +18,11 @@ CWR: Final = 0x80
 #: Source address and port, destination address and port; made once per connection.
 Flow: TypeAlias = tuple[str, int, str, int]
 
+#: On whose behalf a segment leaves (``Segment.behalf``).
+OF_SOCKET: Final = 0
+OF_MINISOCK: Final = 1
+OF_NOBODY: Final = 2
+
 NO_SACK: Final[tuple[tuple[int, int], ...]] = ()
 
 
@@ -26,6 +31,7 @@ class Segment:
 
     __slots__ = (
         "ack",
+        "behalf",
         "flags",
         "flow",
         "mss",
@@ -69,6 +75,7 @@ class Segment:
         self.ts_ecr = ts_ecr
         self.sack = sack
         self.urg = urg
+        self.behalf = OF_SOCKET  # not on the wire: by whose TOS and hop limit it goes
 
     @property
     def seq_len(self) -> int:

@@ -3,21 +3,22 @@
 from errno import EHOSTUNREACH, ENETUNREACH
 
 import pytest
-from tests.unit.net.hosts import HERE, NOW, PEER, Host
+from tests.unit.net.hosts import HERE, HERE6, NOW, PEER, PEER6, Host
 from tests.unit.net.test_udp import end
 
 from halfopen.base.rng import Rng
+from halfopen.net.demux import arriving
 from halfopen.net.interfaces import Interface
 from halfopen.net.neighbours import Neighbours, Times
 from halfopen.net.sysctl import with_defaults
-from halfopen.tcp.calls import close_listening
+from halfopen.tcp.calls import close, close_listening
 from halfopen.tcp.states import State
 from halfopen.wire import arp, icmp
 from halfopen.wire.arp import Arp
 from halfopen.wire.ethernet import BROADCAST, Frame
 from halfopen.wire.icmp import Icmp
-from halfopen.wire.ip import Packet
-from halfopen.wire.tcp import ACK, RST, SYN, Segment
+from halfopen.wire.ip import PROTO_TCP, Packet
+from halfopen.wire.tcp import ACK, FIN, RST, SYN, Flow, Segment
 from halfopen.wire.udp import Datagram
 
 OURS, THEIRS = "02:00:00:00:00:01", "02:00:00:00:00:02"
@@ -311,3 +312,38 @@ def test_nothing_leaves_from_an_address_that_is_not_the_hosts() -> None:
     host = Host()
     host.connect(source="192.0.2.9")
     assert host.leaves() == []
+
+
+@pytest.mark.parametrize(("here", "peer"), [(HERE, PEER), (HERE6, PEER6)], ids=["IPv4", "IPv6"])
+def test_what_answers_for_no_socket_has_the_class_of_what_it_answers(here: str, peer: str) -> None:
+    """Linux tcp_v4_send_reset, tcp_v4_reqsk_send_ack, and their likes of IPv6."""
+    host = Host(here=here, peer=peer)
+    host.listen()
+    flow: Flow = (peer, 4_000, here, 80)
+
+    def told(seg: Segment) -> tuple[int, int, int]:
+        (packet,) = host.takes_packet(Packet(peer, here, PROTO_TCP, seg, tos=0x4A))
+        assert isinstance(packet.body, Segment)
+        return packet.body.flags, packet.tos, packet.ttl
+
+    assert told(Segment((peer, 4_000, here, 81), 5, 0, SYN, 1_000)) == (RST | ACK, 0x48, 64)
+    (synack,) = host.takes(Segment(flow, 5, 0, SYN, 1_000))
+    assert isinstance(synack.body, Segment)
+    (embryo,) = host.ip.demux.flows.values()
+    host.ip.mark(embryo.flow, ttl=9, tos=0x20)
+    assert told(Segment(flow, 5, synack.body.seq + 1, ACK, 1_000)) == (ACK, 0x48, 64)
+    assert told(Segment(flow, 15, 0, SYN, 1_000)) == (RST | ACK, 0x48, 64)
+
+
+@pytest.mark.parametrize(("here", "peer"), [(HERE, PEER), (HERE6, PEER6)], ids=["IPv4", "IPv6"])
+def test_of_a_connection_in_time_wait_the_class_is_kept_and_not_the_hop_limit(
+    here: str, peer: str
+) -> None:
+    """Linux tcp_v4_timewait_ack, tcp_v6_timewait_ack."""
+    host = Host(here=here, peer=peer)
+    tcb = host.opened()
+    host.ip.mark(tcb.flow, ttl=9, tos=0x20)
+    close(tcb, NOW)
+    fin = Segment(arriving(tcb.flow), 5_001, 1_002, FIN | ACK, 60_000)
+    shown = [[(packet.tos, packet.ttl) for packet in host.takes(fin)] for _ in range(2)]
+    assert shown == [[(0x20, 9), (0x20, 9)], [(0x20, 64)]], "the last ACK is the connection's own"

@@ -71,9 +71,10 @@ def says(
     *,
     sack: tuple[Block, ...] = (),
     closed: bool = False,
+    tos: int = 0,
 ) -> Sent:
     """What an end says, in the tables' numbers."""
-    return Sent(flags, seq, ack, size, urg, sack, closed)
+    return Sent(flags, seq, ack, size, urg, sack, closed, tos)
 
 
 def sacks(sent: Sent, *blocks: Block) -> Sent:
@@ -107,11 +108,12 @@ def seg(
     ecr: int = 0,
     urg: int = 0,
     sack: tuple[tuple[int, int], ...] = (),
+    tos: int = 0,
 ) -> Step:
     """A step: a segment of the peer arrives."""
 
     def arrives(end: End) -> None:
-        end.arrives(flags, seq, ack, text, wnd=wnd, ts=ts, ecr=ecr, urg=urg, sack=sack)
+        end.arrives(flags, seq, ack, text, wnd=wnd, ts=ts, ecr=ecr, urg=urg, sack=sack, tos=tos)
 
     return arrives
 

@@ -61,6 +61,7 @@ class Sent(NamedTuple):
     urg: int = 0  # the urgent pointer, where the flag says that there is one
     sack: tuple[tuple[int, int], ...] = ()  # the blocks reported, in the peer's numbers
     closed: bool = False  # the window offered is 0; an RST offers none
+    tos: int = 0
 
     def __repr__(self) -> str:
         ack = f" ack {self.ack}" if self.flags & ACK else ""
@@ -68,7 +69,8 @@ class Sent(NamedTuple):
         urg = f" urg {self.urg}" if self.flags & URG else ""
         sack = "".join(f" sack {left}-{right}" for left, right in self.sack)
         closed = " win 0" if self.closed else ""
-        return f"<{spell_flags(self.flags)} seq {self.seq}{ack}{size}{urg}{sack}{closed}>"
+        tos = f" tos {self.tos:#x}" if self.tos else ""
+        return f"<{spell_flags(self.flags)} seq {self.seq}{ack}{size}{urg}{sack}{closed}{tos}>"
 
 
 class Options(NamedTuple):
@@ -93,6 +95,7 @@ class End(ABC):
         self.peer_ts = 100_000  # the peer's clock
         self.heard_ts = 0  # the latest TSval of this end
         self.segments: list[Segment] = []  # everything that this end has sent, in order
+        self.toses: list[int] = []  # the TOS of each
         self.looked_at = 0
         self.others = 0  # whose SYNs have come, beside the peer's
         self.answers: dict[Flow, Segment] = {}  # what was sent last to each of them
@@ -111,6 +114,7 @@ class End(ABC):
         ecr: int = 0,
         urg: int = 0,
         sack: tuple[tuple[int, int], ...] = (),
+        tos: int = 0,
     ) -> None:
         """Let a segment of the peer arrive.
 
@@ -134,7 +138,7 @@ class End(ABC):
         if self.options.timestamps and ts != -1:
             seg.ts_val = self.peer_ts + (ts or 0)
             seg.ts_ecr = wrap(self.heard_ts + ecr) if flags & ACK else 0
-        self._put(seg)
+        self._put(seg, tos)
 
     def crowd(self, count: int, *, join: bool = False) -> None:
         """Let SYNs of others arrive, who go on only where they are to join."""
@@ -148,9 +152,10 @@ class End(ABC):
                 assert answer is not None, "an answer that another could acknowledge"
                 self._put(Segment(flow, 2, wrap(answer.seq + 1), ACK, WINDOW))
 
-    def _hear(self, seg: Segment) -> None:
+    def _hear(self, seg: Segment, tos: int) -> None:
         """Take note of a segment that this end has sent to its peer, or to another."""
         if seg.flow == self.flow:
+            self.toses.append(tos)
             self._note(seg)
         else:
             self.answers[seg.flow] = seg
@@ -187,28 +192,28 @@ class End(ABC):
     def sent(self) -> list[Sent]:
         """Return what was sent since the last look."""
         self.look()
-        fresh = self.segments[self.looked_at :]
+        fresh = range(self.looked_at, len(self.segments))
         self.looked_at = len(self.segments)
-        return [self._told(seg) for seg in fresh]
+        return [self._told(self.segments[number], self.toses[number]) for number in fresh]
 
-    def _told(self, seg: Segment) -> Sent:
+    def _told(self, seg: Segment, tos: int) -> Sent:
         ours = self.iss if self.iss is not None else 0
         seq = 0 if seg.flags & RST and not seg.seq else unwrap(wrap(seg.seq - ours + ISS), ISS)
         ack = self._from_irs(seg.ack) if seg.flags & ACK else 0
         urg = seg.urg if seg.flags & URG else 0
         sack = tuple((self._from_irs(left), self._from_irs(right)) for left, right in seg.sack)
         closed = not seg.wnd and not seg.flags & RST
-        return Sent(seg.flags, seq, ack, len(seg.text), urg, sack, closed)
+        return Sent(seg.flags, seq, ack, len(seg.text), urg, sack, closed, tos)
 
     def _from_irs(self, number: int) -> int:
         return unwrap(wrap(number - self.irs + IRS), IRS)
 
     # What an end has to do for it.
 
-    def _put(self, seg: Segment) -> None:
+    def _put(self, seg: Segment, tos: int = 0) -> None:
         """Let a segment arrive."""
         source, _, destination, _ = seg.flow
-        self._put_packet(Packet(source, destination, PROTO_TCP, seg))
+        self._put_packet(Packet(source, destination, PROTO_TCP, seg, tos=tos))
 
     @abstractmethod
     def _put_packet(self, packet: Packet) -> None:
@@ -384,7 +389,7 @@ class Ours(End):
         while self.ip.outbox:
             _, packet = self.ip.outbox.popleft()
             assert isinstance(packet.body, Segment), "TCP sends segments"
-            self._hear(packet.body)
+            self._hear(packet.body, packet.tos)
 
     @property
     def state(self) -> State:

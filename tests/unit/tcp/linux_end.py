@@ -72,17 +72,17 @@ class Machine:
         """Let a packet arrive."""
         os.write(self.tun, ip.encode(packet))
 
-    def take(self) -> Iterator[Segment]:
-        """Give what the kernel has sent."""
+    def take(self) -> Iterator[tuple[Segment, int]]:
+        """Give what the kernel has sent, and each segment's TOS."""
         while True:
             try:
                 raw = os.read(self.tun, 65536)
             except BlockingIOError:
                 return
             with suppress(WireError):
-                body = ip.decode(raw).body
-                if isinstance(body, Segment):
-                    yield body
+                packet = ip.decode(raw)
+                if isinstance(packet.body, Segment):
+                    yield packet.body, packet.tos
 
     def state_of(self, flow: tuple[str, int, str, int]) -> State:
         """Return the state of a connection, or else of who listens."""
@@ -135,8 +135,8 @@ class LinuxEnd(End):
         self.look()
 
     def look(self) -> None:
-        for seg in self.machine.take():
-            self._hear(seg)
+        for seg, tos in self.machine.take():
+            self._hear(seg, tos)
 
     @property
     def state(self) -> State:

@@ -42,6 +42,12 @@ SEGMENTS = (
     row("RST", RST, IRS, None, CLOSED),
     row("RST,ACK", RST | ACK, IRS, ISS + 1, CLOSED),
     row("SYN,RST", SYN | RST, IRS, None, CLOSED),
+    case(
+        "SYN with a TOS, which the RST has as well",
+        (seg(SYN, IRS, tos=0x4A),),
+        CLOSED,
+        says(RST | ACK, 0, IRS + 1, tos=0x48),
+    ),
 )
 
 #: The user holds what was a connection; nothing that it does is heard outside.

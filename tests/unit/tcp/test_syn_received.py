@@ -89,6 +89,20 @@ EMBRYO = (
     case("two from the past", (seg(ACK, IRS, OUR_ACK), seg(ACK, IRS, OUR_ACK)), SYN_RECEIVED, HERE),
     case("the SYN twice more", (seg(SYN, IRS), seg(SYN, IRS)), SYN_RECEIVED, AGAIN),
     case("the listener is closed, and it does not know yet", (close,), SYN_RECEIVED),
+    # With which TOS.
+    case(
+        "ACK from the past with a TOS, which the answer has as well",
+        (seg(ACK, IRS, OUR_ACK, tos=0x48),),
+        SYN_RECEIVED,
+        HERE._replace(tos=0x48),
+    ),
+    case(
+        "another SYN in the window with a TOS",
+        (seg(SYN, SEQ, tos=0x48),),
+        LISTEN,
+        says(RST | ACK, 0, SEQ + 1, tos=0x48),
+    ),
+    case("the SYN again with a TOS", (seg(SYN, IRS, tos=0x48),), SYN_RECEIVED, AGAIN),
 )
 
 #: ``ts`` and ``ecr`` are distances, in ms, from what was right.

@@ -52,6 +52,7 @@ SEGMENTS = (
     row("RST in the window", RST, SEQ + 1, None, TIME_WAIT),
     row("RST outside", RST, EDGE + 1, None, TIME_WAIT),
     row("SYN,RST beyond", SYN | RST, SEQ + 1, None, TIME_WAIT),
+    case("FIN once more, with a TOS", (seg(FIN | ACK, SEQ - 1, NXT, tos=0x48),), TIME_WAIT, HERE),
     case("two old ACKs", (seg(ACK, SEQ - 1, NXT), seg(ACK, SEQ - 1, NXT)), TIME_WAIT, HERE),
     case("two old FINs", (seg(FIN | ACK, SEQ - 1, NXT),) * 2, TIME_WAIT, HERE, HERE),
     case("two SYNs beyond, and nobody listens", (seg(SYN, SEQ + 1),) * 2, TIME_WAIT, HERE, HERE),
