@@ -107,7 +107,7 @@ def client(lab: Lab) -> None:
         sock.connect_ex((lab.address(SERVER), PORT))
         _KEPT.append(sock)
         if comes == "one by one" or (comes == "one, then the rest" and not number):
-            time.sleep(APART)
+            time.sleep(began + (number + 1) * APART - time.monotonic())
     time.sleep(began + CLIENT_LOOKS - time.monotonic())
     for sock in _KEPT:
         state = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
