@@ -2,6 +2,7 @@
 
 from halfopen.compare.both import compare_variants
 from halfopen.guest.arm import run_variant as in_world
+from halfopen.record.events import Output
 from halfopen.record.trace import Trace
 from halfopen.scenario.model import Variant
 
@@ -18,3 +19,12 @@ def alike(*asked: Variant) -> list[Trace]:
         traces[compared.number] = compared.kernel
     assert not found, "\n".join(found[:20])
     return [traces[number] for number in range(len(asked))]
+
+
+def said(trace: Trace, process: str = "") -> str:
+    """Give all that a process printed, or all of them: a reader of a pipe may see it in parts."""
+    return "".join(
+        event.text
+        for event in trace.events
+        if isinstance(event, Output) and process in {"", event.process}
+    )

@@ -4,10 +4,9 @@ from errno import EACCES, EAGAIN, ENETUNREACH
 
 import pytest
 from tests.scenarios import beside
-from tests.scenarios.alike import alike
+from tests.scenarios.alike import alike, said
 
 from halfopen.base.units import MS
-from halfopen.record.events import Output
 from halfopen.scenario.model import Host, Link, OnMark, Process, Variant, each
 from halfopen.scenario.notes import pair
 from halfopen.scenario.notes.reading import segments_from
@@ -31,8 +30,7 @@ def variant(option: str, where: str) -> Variant:
 @pytest.mark.parametrize("option", list(beside.OPTIONS))
 def test_what_an_option_changes(option: str) -> None:
     for trace in alike(*(variant(option, where) for where in WHERE)):
-        printed = [event.text for event in trace.events if isinstance(event, Output)]
-        assert any("refused" in text for text in printed), "both programs came to their end"
+        assert "refused" in said(trace), "both programs came to their end"
 
 
 def tied(device: str) -> Variant:
@@ -64,7 +62,7 @@ def tied(device: str) -> Variant:
 def test_what_an_interface_lets_in() -> None:
     """SO_BINDTODEVICE."""
     for trace in alike(tied("eth0"), tied("eth1"), tied("lo")):
-        assert any("back" in event.text for event in trace.events if isinstance(event, Output))
+        assert "back" in said(trace)
 
 
 def test_a_route_that_refuses_a_socket_that_is_tied() -> None:
@@ -89,16 +87,12 @@ def test_a_route_that_refuses_a_socket_that_is_tied() -> None:
         )
         for settings in each(device=("lo", "eth0"), to=("192.0.2.7", "2001:db8:2::7"))
     ]
-    said = [
-        "".join(event.text for event in trace.events if isinstance(event, Output))
-        for trace in alike(*asked)
-    ]
     on_link, prohibited, nowhere = (
         f"{EAGAIN} 10.0.0.1\n0 10.0.0.1\n",
         f"{EACCES} ::\n" * 2,
         f"{ENETUNREACH} ::\n" * 2,
     )
-    assert said == [on_link, prohibited, on_link, nowhere]
+    assert [said(trace) for trace in alike(*asked)] == [on_link, prohibited, on_link, nowhere]
 
 
 def test_how_long_an_orphan_waits_for_the_peers_end() -> None:
@@ -136,4 +130,4 @@ def test_what_is_wrong_with_an_option(*, privileged: bool) -> None:
         for settings in each(family=("IPv4", "IPv6"))
     ]
     for trace in alike(*asked):
-        assert [event.text for event in trace.events if isinstance(event, Output)] == ["refused\n"]
+        assert said(trace) == "refused\n"

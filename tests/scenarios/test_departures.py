@@ -2,12 +2,11 @@
 
 import pytest
 from tests.scenarios import departing
+from tests.scenarios.alike import alike
 
 from halfopen.base.units import MS, S
-from halfopen.compare.traces import differences
-from halfopen.guest.arm import run_variant as in_world
-from halfopen.oracle.arm import run_variant as on_kernel
 from halfopen.record.faults import Forge
+from halfopen.record.query import faults
 from halfopen.record.trace import Trace
 from halfopen.scenario.model import Host, Link, OnMark, Process, Step, Variant
 from halfopen.scenario.notes.reading import Seen, segments_from
@@ -47,16 +46,16 @@ def forged_outside_the_window(flags: str) -> Variant:
 
 
 def answers(trace: Trace) -> list[Seen]:
-    """What the server sent after the forged segment."""
-    return [seen for seen in segments_from(trace, "server") if seen.t_ns > 380 * MS]
+    """What the server sent after the forged segment had left."""
+    (forged,) = faults(trace)
+    return [seen for seen in segments_from(trace, "server") if seen.t_ns > forged.t_ns]
 
 
 @pytest.mark.parametrize(("flags", "answered"), [("PSH", 0), ("PSH,ACK", 1)])
 def test_a_segment_without_ack_gets_no_answer(flags: str, answered: int) -> None:
     variant = forged_outside_the_window(flags)
-    world, kernel = in_world(variant), on_kernel(variant)
+    (kernel,) = alike(variant)
     assert len(answers(kernel)) == answered
-    assert not [difference.text for difference in differences(variant, world, kernel)]
 
 
 def test_crossed_opens_keep_the_scale_that_was_offered() -> None:
@@ -75,8 +74,7 @@ def test_crossed_opens_keep_the_scale_that_was_offered() -> None:
         steps=(),
         horizon_ns=S,
     )
-    world, kernel = in_world(variant), on_kernel(variant)
+    (kernel,) = alike(variant)
     plain = [seen.seg.wnd for seen in segments_from(kernel, "a") if not seen.seg.flags & SYN]
     assert plain, "the connection was opened"
     assert max(plain) < 1000, "a window in units of 1024, which nobody agreed on"
-    assert not [difference.text for difference in differences(variant, world, kernel)]

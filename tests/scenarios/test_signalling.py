@@ -2,11 +2,10 @@
 
 import pytest
 from tests.scenarios import signalling
-from tests.scenarios.alike import alike
+from tests.scenarios.alike import alike, said
 
 from halfopen.base.units import MS
-from halfopen.record.events import Output, ProcessEnded
-from halfopen.record.trace import Trace
+from halfopen.record.events import ProcessEnded
 from halfopen.scenario.model import Host, OnMark, Process, Program, Variant, each
 
 pytestmark = [pytest.mark.kernel, pytest.mark.slow, pytest.mark.timeout(150)]
@@ -36,15 +35,6 @@ def variant(settings: dict[str, str], target: Program, sender: Program | None = 
     )
 
 
-def said(trace: Trace) -> list[str]:
-    text = "".join(
-        event.text
-        for event in trace.events
-        if isinstance(event, Output) and event.process == "target"
-    )
-    return text.splitlines()
-
-
 @pytest.mark.parametrize("handler", ["returns", "raises"])
 @pytest.mark.parametrize("restarts", ["as it is", "False"])
 def test_a_call_that_another_process_interrupts(handler: str, restarts: str) -> None:
@@ -57,7 +47,7 @@ def test_a_call_that_another_process_interrupts(handler: str, restarts: str) -> 
         )
     ]
     for trace in alike(*asked):
-        assert "handler SIGUSR1 MainThread" in said(trace)
+        assert "handler SIGUSR1 MainThread" in said(trace, "target").splitlines()
 
 
 @pytest.mark.parametrize("by", ["raise_signal", "os.kill"])
@@ -74,7 +64,7 @@ def test_a_call_while_another_thread_sends_the_signal(by: str) -> None:
         )
     ]
     for trace in alike(*asked):
-        assert "handler MainThread" in said(trace)
+        assert "handler MainThread" in said(trace, "target").splitlines()
 
 
 def test_signals_to_a_process_that_is_stopped() -> None:

@@ -76,7 +76,7 @@ def test_the_clock_is_the_worlds() -> None:
     began = time.monotonic()
     stage = alone(reads_the_clock)
     assert stage.lines("reads_the_clock") == [f"{EPOCH_NS} {EPOCH_NS + 3600 * 10**9}"]
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
 
 
 def opens(family: str) -> None:
