@@ -103,12 +103,18 @@ def _before(compared: Comparison) -> list[str]:
 
 
 def busy_lines(comparisons: Sequence[Comparison], load: float, cores: int) -> list[str]:
-    """Say that what differs may be this machine's doing, where more wants to run than can."""
-    if load <= cores or not any(compared.differences for compared in comparisons):
+    """Say that what differs, or broke, may be this machine's doing: more wants to run than can."""
+    tasks = round(load)
+    its_own = any(
+        compared.differences or (compared.kernel is None and compared.world is not None)
+        for compared in comparisons
+    )
+    if tasks <= cores or not its_own:
         return []
     text = (
-        f"This machine is busy: {load:.0f} tasks want its {cores} cores. Programs and wire of the "
-        "kernel arm run late on it, and times differ by that. Look again when it is idle."
+        f"This machine is busy: {tasks} tasks want its {'core' if cores == 1 else f'{cores} cores'}"
+        ". Programs and wire of the kernel arm run late on it: times differ by that, and a run may "
+        "break. Look again when it is idle."
     )
     return wrap(text, _WIDTH)
 

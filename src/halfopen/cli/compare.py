@@ -51,7 +51,11 @@ def compare(
     ] = False,
     seed: Annotated[int, typer.Option(help="What chance is drawn from.")] = SEED,
 ) -> int:
-    """Run rows in the world and on this kernel, and mark every difference."""
+    """Run rows in the world and on this kernel, and mark every difference.
+
+    A variant that differs is run on the kernel again, up to three looks in all; one look that
+    agrees lets it off.
+    """
     if rules:
         show(allowance_lines())
         return EXPECTED

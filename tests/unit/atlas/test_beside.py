@@ -1,5 +1,7 @@
 """Both arms side by side: a line where they agree, both runs where they don't."""
 
+from dataclasses import replace
+
 import pytest
 from tests.unit.atlas.rows import refused
 from tests.unit.atlas.traces import Made
@@ -167,10 +169,27 @@ def test_all_that_may_differ_is_listed_with_its_reason() -> None:
         assert f"{allowed.what} {allowed.how} ({allowed.why})" in text
 
 
-def test_a_busy_machine_is_named_where_something_differs() -> None:
+@pytest.mark.parametrize(
+    ("load", "cores", "words"),
+    [
+        (7.6, 2, "This machine is busy: 8 tasks want its 2 cores."),
+        (2.6, 1, "This machine is busy: 3 tasks want its core."),
+        (2.4, 2, ""),
+        (1.9, 2, ""),
+    ],
+)
+def test_a_busy_machine_is_named_where_something_differs(
+    load: float, cores: int, words: str
+) -> None:
     late = compared(differences=((9 * MS, "late"),))
-    assert busy_lines([late], 7.6, 2)[0].startswith(
-        "This machine is busy: 8 tasks want its 2 cores"
-    )
-    assert busy_lines([late], 1.9, 2) == []
-    assert busy_lines([compared()], 7.6, 2) == []
+    told = " ".join(busy_lines([compared(), late], load, cores))
+    assert told.startswith(words)
+    assert bool(told) == bool(words)
+    assert busy_lines([compared(looks=2)], load, cores) == []
+
+
+def test_a_busy_machine_is_named_where_the_kernels_arm_broke() -> None:
+    """Not where the world's did: nothing is late there."""
+    broke = replace(compared(failed="on the kernel: the conductor failed"), kernel=None)
+    assert busy_lines([broke], 7.6, 2)
+    assert busy_lines([replace(broke, failed="in the world: x", world=None)], 7.6, 2) == []
