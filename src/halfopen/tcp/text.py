@@ -111,11 +111,18 @@ def _duplicate(tcb: Tcb, seq: int, end: int) -> None:
 
 
 def _early(tcb: Tcb, seg: Segment, *, seq: int) -> None:
-    """Keep text that came before its turn, and say so at once (RFC 5681 4.2)."""
-    tcb.ack_pending |= ACK_SCHED | ACK_NOW
+    """Keep text that came before its turn, and say so at once (RFC 5681 4.2).
+
+    Where there is no memory for it, it is dropped without a word (Linux tcp_data_queue_ofo).
+    """
     if seq >= tcb.rcv_nxt + open_window(tcb):
         enter_quickack(tcb)
+        tcb.ack_pending |= ACK_SCHED | ACK_NOW
         return
+    if not admission.admit(tcb, len(seg.text), seq):
+        wake(tcb, READ)
+        return
+    tcb.ack_pending |= ACK_SCHED | ACK_NOW
     tcb.predicts = False
     takes = reassembly.insert(tcb, seq, seg.text, fin=bool(seg.flags & FIN))
     early_received(tcb, len(seg.text), seg.flags, takes=takes)

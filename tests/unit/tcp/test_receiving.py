@@ -126,6 +126,30 @@ GAPS = (
     ),
 )
 
+#: With 16 KB each takes 832, and the first that finds more than 16,384 in use is dropped.
+CRAMMED = (
+    case(
+        "gaps that there is no memory for are not answered",
+        tuple(seg(ACK, SEQ + 2 * n, NXT, b"x") for n in range(1, 60)),
+        ESTABLISHED,
+        *[HERE] * 20,
+    ),
+    case(
+        "what comes before the others takes their memory",
+        tuple(seg(ACK, SEQ + 2 * n, NXT, b"x") for n in range(60, 1, -1)),
+        ESTABLISHED,
+        *[HERE] * 59,
+    ),
+    case(
+        "and is in order at last",
+        (*(seg(ACK, SEQ + 2 * n, NXT, b"x") for n in range(1, 60)), seg(ACK, SEQ, NXT, b"ab")),
+        ESTABLISHED,
+        *[HERE] * 20,
+        got(3),
+        gives=b"abx",
+    ),
+)
+
 #: What came early, in pieces that overlap; the numbers are of its octets.
 ALPHABET: Final = b"abcdefghijklmnopqrstuvwxyz"
 
@@ -267,6 +291,12 @@ TABLES = (
     Table("overlaps", reach.established, OVERLAPS),
     Table("overlaps, SACK", reach.established, OVERLAPS_SACKING, SACKING),
     Table("memory", reach.established, GAPS),
+    Table(
+        "16 KB",
+        reach.established,
+        CRAMMED,
+        sysctl={"net.ipv4.tcp_rmem": "4096 16384 16384"},
+    ),
     Table("", reach.established, FIN_WITHOUT_ROOM),
 )
 
