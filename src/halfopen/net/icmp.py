@@ -127,14 +127,15 @@ def to_tcp(tcb: Tcb, message: Icmp, quote: Quote, source: str, now: int) -> None
     """Tell a connection of an error about one of its segments (Linux tcp_v4_err).
 
     It counts only if the segment quoted is on its way: an attacker has to guess that (RFC 5927
-    4.1). It is hard for a connection that is not yet open, whatever the code: connect fails at
-    once. Later all are soft: kept, and told instead of ETIMEDOUT when the connection gives up (RFC
-    9293 3.9.2.2). ``source`` is who sent it.
+    4.1); of an embryo that is its SYN,ACK alone (Linux tcp_req_err). It is hard for a connection
+    that is not yet open, whatever the code: connect fails at once. Later all are soft: kept, and
+    told instead of ETIMEDOUT when the connection gives up (RFC 9293 3.9.2.2). ``source`` is who
+    sent it.
     """
     if tcb.minisock or tcb.state is State.CLOSED:
         return
     at = seq.unwrap(quote.seq, tcb.snd_una)
-    if not tcb.snd_una <= at <= tcb.snd_nxt:
+    if not tcb.snd_una <= at <= (tcb.iss if tcb.embryo else tcb.snd_nxt):
         return
     v6 = is_v6(tcb.flow[0])
     mtu = too_big(message, v6=v6)

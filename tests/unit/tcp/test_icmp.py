@@ -262,6 +262,11 @@ EMBRYO = (
     case("port unreachable: it goes on", (REFUSED,), State.SYN_RECEIVED),
     case("host unreachable: it ends", (UNREACHABLE,), State.LISTEN),
     case("time exceeded: it ends", (EXPIRED,), State.LISTEN),
+    case(
+        "host unreachable, about an ACK: it goes on",
+        (complaint(wire_icmp.DEST_UNREACH, wire_icmp.HOST_UNREACH, ISS + 1),),
+        State.SYN_RECEIVED,
+    ),
 )
 TABLES = (
     Table("smaller MTU", roomy, TOO_BIG),
