@@ -30,7 +30,7 @@ from halfopen.wire import ip
 from halfopen.wire.errors import WireError
 from halfopen.wire.ip import PROTO_ICMP, Packet
 from halfopen.wire.seq import wrap
-from halfopen.wire.tcp import RST, Segment
+from halfopen.wire.tcp import RST, SYN, Segment
 
 _NETLINK_SOCK_DIAG: Final = 4
 _SOCK_DIAG_BY_FAMILY: Final = 20
@@ -154,6 +154,7 @@ class LinuxEnd(End):
 
     def _socket(self) -> socket.socket:
         sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.setblocking(False)
         sock.bind(self.flow[:2])
         return sock
@@ -338,6 +339,28 @@ def cookies(machine: Machine) -> list[list[object]]:
     return stories
 
 
+def crosses_of_the_past(machine: Machine) -> list[list[str]]:
+    """Take the place of a TIME-WAIT, and let SYNs cross; return what each is answered with.
+
+    The first is older than the connection that was, the second is not.
+    """
+    namespaces.set_sysctl("net.ipv4.tcp_tw_reuse", 1)
+    end = LinuxEnd(machine, Options(timestamps=True))
+    try:
+        reach.time_wait_closed(end)
+        end.wait(2 * S)
+        end.iss = None
+        end.connect()
+        end.sent()
+        answers = []
+        for ts in (-50, 0):
+            end.arrives(SYN, IRS, ts=ts)
+            answers.append([str(sent) for sent in end.sent()])
+        return answers
+    finally:
+        end.vanish()
+
+
 def time_wait_lasts(machine: Machine) -> int:
     """Return how long a TIME-WAIT that has just begun will last, in ns."""
     end = LinuxEnd(machine, Options())
@@ -386,6 +409,7 @@ def main() -> None:
         "walks": [trail for trail in trails if trail],
         "TIME-WAIT": time_wait_lasts(machine),
         "ISS": iss_clock(machine),
+        "crossing SYNs": crosses_of_the_past(machine),
         "SYN cookies": cookies(machine),
         "a wrong row": judge_row(machine, Table("", reach.syn_sent, ()), WRONG),
         "walks of a stack that differs": [trail for trail in lame if trail],

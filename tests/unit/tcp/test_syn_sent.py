@@ -252,3 +252,25 @@ def test_every_connection_has_numbers_of_its_own() -> None:
 def test_states_are_spelled_as_in_the_rfc() -> None:
     assert spell(State.SYN_SENT) == "SYN-SENT"
     assert spell(State.FIN_WAIT_1) == "FIN-WAIT-1"
+
+
+def crosses_of_the_past() -> list[list[str]]:
+    """SYNs cross ours, which takes the place of a TIME-WAIT: how each of them is answered.
+
+    The first is older than the connection that was, the second is not.
+    """
+    end = Ours(STAMPED)
+    end.connect()
+    tcb = end.held()
+    tcb.ts_recent, tcb.ts_recent_at = end.peer_ts, end.now  # as sockets/connect.py has it
+    end.sent()
+    answers = []
+    for ts in (-50, 0):
+        end.arrives(SYN, IRS, ts=ts)
+        answers.append([str(sent) for sent in end.sent()])
+    return answers
+
+
+def test_a_syn_from_before_a_time_wait_does_not_cross_ours() -> None:
+    """Linux tcp_rcv_synsent_state_process; witnessed in test_on_linux."""
+    assert crosses_of_the_past() == [[], [str(CROSSED)]]

@@ -54,8 +54,11 @@ def check_security(tcb: Tcb, seg: Segment, now: int) -> bool:  # noqa: ARG001  o
 
 
 def check_syn(tcb: Tcb, seg: Segment, now: int) -> bool:
-    """Fourth: a SYN,ACK opens the connection, a SYN alone crosses ours. Fifth: drop the rest."""
-    if not seg.flags & SYN:
+    """Fourth: a SYN,ACK opens the connection, a SYN alone crosses ours. Fifth: drop the rest.
+
+    So is a SYN alone from before a TIME-WAIT whose place we take.
+    """
+    if not seg.flags & SYN or (not seg.flags & ACK and paws.rejects(tcb, seg, now)):
         return True
     tcb.irs = seg.seq
     tcb.rcv_nxt = seg.seq + 1
