@@ -28,7 +28,8 @@ def process(tcb: Tcb, seg: Segment, now: int, *, seq: int, ack: int) -> None:
     had_inflight = bool(tcb.inflight)
     if advanced:
         tcb.retransmits = 0
-    opened = update_window(tcb, seg, now, seq=seq, ack=ack)
+    opened = _update_window(tcb, seg, now, seq=seq, ack=ack)
+    tcb.snd_una = ack
     sacked = recovery.tag_sacked(tcb, seg) if seg.sack and tcb.sack_ok else 0
     tcb.so_error_soft = 0
     tcb.probes_out = 0
@@ -63,10 +64,11 @@ def process(tcb: Tcb, seg: Segment, now: int, *, seq: int, ack: int) -> None:
     update_rate(tcb)
 
 
-def update_window(tcb: Tcb, seg: Segment, now: int, *, seq: int, ack: int) -> bool:
+def _update_window(tcb: Tcb, seg: Segment, now: int, *, seq: int, ack: int) -> bool:
     """Take the peer's window from the newest segment (SND.WL1, SND.WL2).
 
-    Whether it is newer than what we know: a closed window always is.
+    Whether it is newer than what we know. With the same number that is who offers more, or
+    nothing at all.
     """
     window = seg.wnd if seg.flags & SYN else seg.wnd << tcb.snd_wscale  # RFC 7323 2.2
     newer = False
@@ -87,7 +89,6 @@ def update_window(tcb: Tcb, seg: Segment, now: int, *, seq: int, ack: int) -> bo
             if window > tcb.max_window:
                 tcb.max_window = window
                 sync_mss(tcb)
-    tcb.snd_una = ack
     return newer
 
 
