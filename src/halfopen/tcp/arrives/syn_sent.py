@@ -5,7 +5,6 @@ from errno import ECONNREFUSED
 from halfopen.tcp import acknowledged, handshake, paws, text, timers
 from halfopen.tcp.acking import enter_quickack, in_pingpong
 from halfopen.tcp.emit import refuse, send_ack, send_syn
-from halfopen.tcp.output import push_user
 from halfopen.tcp.states import State
 from halfopen.tcp.tcb import ACK_SCHED, DELACK_MAX, RETRANSMIT, Tcb, done, enter
 from halfopen.wire.seq import unwrap
@@ -87,7 +86,6 @@ def _open(tcb: Tcb, seg: Segment, now: int) -> None:
         send_ack(tcb, now)
         if seg.flags & URG:
             text.check_urg(tcb, seg, tcb.irs)
-    push_user(tcb, now)
 
 
 def _cross(tcb: Tcb, seg: Segment, now: int) -> None:
