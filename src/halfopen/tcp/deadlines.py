@@ -9,7 +9,7 @@ from typing import Final
 
 from halfopen.record.events import Timer
 from halfopen.tcp import acking, emit, output, recovery, timers
-from halfopen.tcp.arrives.syn_received import resend_synack, set_synack_timer
+from halfopen.tcp.handshake import resend_synack, set_synack_timer
 from halfopen.tcp.rtt import model_timeout
 from halfopen.tcp.states import CONNECTING, State
 from halfopen.tcp.tcb import (

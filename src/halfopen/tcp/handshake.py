@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from halfopen.base.units import S
 from halfopen.tcp import rtt, timers
 from halfopen.tcp.acking import initial_rcv_mss
 from halfopen.tcp.buffers import expand_sndbuf, initial_space, initial_window
@@ -22,6 +23,8 @@ from halfopen.wire.seq import unwrap, wrap
 from halfopen.wire.tcp import ACK, SYN, Segment
 
 WSCALE_MAX: Final = 14  # RFC 7323 2.3
+#: Linux TCP_RTO_MAX; it does not know tcp_rto_max_ms here.
+TIMEOUT_MAX: Final = 120 * S
 
 
 def agree(tcb: Tcb, seg: Segment, now: int) -> None:
@@ -74,6 +77,18 @@ def send_synack(tcb: Tcb, now: int) -> None:
     tcb.sent_at = tcb.syn_sent_at = now
     send_syn(tcb, SYN | ACK, now)
     timers.set_xmit(tcb, RETRANSMIT, tcb.rto_ns, now)
+
+
+def set_synack_timer(tcb: Tcb, now: int) -> None:
+    """Wait twice as long after every timeout, two minutes at most (Linux reqsk_timeout)."""
+    timers.set_xmit(tcb, RETRANSMIT, min(tcb.rto_ns << tcb.retransmits, TIMEOUT_MAX), now)
+
+
+def resend_synack(tcb: Tcb, now: int) -> None:
+    """Repeat our SYN,ACK (Linux inet_rtx_syn_ack)."""
+    tcb.total_retrans += 1
+    tcb.sent_at = now
+    send_syn(tcb, SYN | ACK, now)
 
 
 def hatched(tcb: Tcb, seg: Segment, now: int, *, answered_at: int | None) -> None:

@@ -5,18 +5,12 @@ no window of its own yet. A connection that came to SYN-RECEIVED from SYN-SENT (
 at once) is not an embryo; ``synchronized`` has it.
 """
 
-from typing import Final
-
-from halfopen.base.units import S
-from halfopen.tcp import challenge, handshake, paws, timers
-from halfopen.tcp.emit import refuse, send_ack, send_syn
-from halfopen.tcp.tcb import RETRANSMIT, Tcb, done
+from halfopen.tcp import challenge, handshake, paws
+from halfopen.tcp.emit import refuse, send_ack
+from halfopen.tcp.tcb import Tcb, done
 from halfopen.tcp.window import in_window
 from halfopen.wire.seq import unwrap, wrap
 from halfopen.wire.tcp import ACK, RST, SYN, Segment
-
-#: Linux TCP_RTO_MAX; it does not know tcp_rto_max_ms here.
-TIMEOUT_MAX: Final = 120 * S
 
 
 def segment_arrives(tcb: Tcb, seg: Segment, now: int) -> bool:
@@ -42,8 +36,8 @@ def check_syn_again(tcb: Tcb, seg: Segment, seq: int, now: int) -> bool:
     if paws.rejects(tcb, seg, now):
         return False
     if challenge.allows(tcb, seg, now):
-        resend_synack(tcb, now)
-        set_synack_timer(tcb, now)
+        handshake.resend_synack(tcb, now)
+        handshake.set_synack_timer(tcb, now)
     return True
 
 
@@ -126,15 +120,3 @@ def check_ack(tcb: Tcb, seg: Segment, now: int) -> bool:
     handshake.hatched(tcb, seg, now, answered_at=None if tcb.total_retrans else tcb.sent_at)
     listening.hatch(tcb)
     return True
-
-
-def set_synack_timer(tcb: Tcb, now: int) -> None:
-    """Wait twice as long after every timeout, two minutes at most (Linux reqsk_timeout)."""
-    timers.set_xmit(tcb, RETRANSMIT, min(tcb.rto_ns << tcb.retransmits, TIMEOUT_MAX), now)
-
-
-def resend_synack(tcb: Tcb, now: int) -> None:
-    """Repeat our SYN,ACK (Linux inet_rtx_syn_ack)."""
-    tcb.total_retrans += 1
-    tcb.sent_at = now
-    send_syn(tcb, SYN | ACK, now)
