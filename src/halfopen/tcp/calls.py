@@ -53,7 +53,7 @@ def send(tcb: Tcb, data: bytes, now: int, *, push: bool = True, is_urgent: bool 
     at = 0
     unsent = tcb.unsent
     usage.before_sending(tcb, now)
-    if tcb.ooo or tcb.dsack is not None or tcb.sack_room:
+    if tcb.sacks or tcb.dsack is not None or tcb.sack_room:
         emit.fit_mss(tcb)
     goal = size_goal(tcb)
     while at < size:

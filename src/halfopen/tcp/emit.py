@@ -3,7 +3,7 @@
 from typing import Final
 
 from halfopen.base.units import MS
-from halfopen.tcp import reassembly, urgent
+from halfopen.tcp import urgent
 from halfopen.tcp.buffers import within_half_window
 from halfopen.tcp.effects import Effects
 from halfopen.tcp.states import State
@@ -73,7 +73,7 @@ def emit(
     if tcb.ts_ok:
         segment.ts_val = now // MS + tcb.ts_offset & 0xFFFFFFFF
         segment.ts_ecr = tcb.ts_recent
-    if (tcb.ooo or tcb.dsack is not None) and tcb.sack_ok:
+    if tcb.sacks or tcb.dsack is not None:
         segment.sack = _sack_blocks(tcb)
     segment.behalf = behalf
     tcb.departed_at = now
@@ -93,10 +93,8 @@ def _sack_blocks(tcb: Tcb) -> tuple[tuple[int, int], ...]:
     if tcb.dsack is not None:
         blocks.append((wrap(tcb.dsack[0]), wrap(tcb.dsack[1])))
         tcb.dsack = None
-    runs = reassembly.blocks(tcb)
-    for begin in tcb.sack_recent:
-        if begin in runs and len(blocks) < most:
-            blocks.append((wrap(begin), wrap(runs[begin])))
+    for begin, end in tcb.sacks[: most - len(blocks)]:
+        blocks.append((wrap(begin), wrap(end)))
     return tuple(blocks)
 
 
@@ -208,8 +206,8 @@ def fit_mss(tcb: Tcb) -> None:
     Linux tcp_current_mss.
     """
     room = 0
-    if tcb.sack_ok and (tcb.ooo or tcb.dsack is not None):
-        blocks = len(tcb.sack_recent) + (tcb.dsack is not None)
+    if tcb.sacks or tcb.dsack is not None:
+        blocks = len(tcb.sacks) + (tcb.dsack is not None)
         most = MAX_SACK_BLOCKS - (1 if tcb.ts_ok else 0)
         room = SACK_OPTION + 8 * min(blocks, most)
     tcb.mss += tcb.sack_room - room

@@ -65,7 +65,7 @@ def _write(tcb: Tcb, now: int, nagle: int) -> bool:
     """
     if tcb.no_route:  # nothing counts as sent (Linux ip_queue_xmit)
         return not tcb.inflight and bool(tcb.unsent)
-    if tcb.ooo or tcb.dsack is not None or tcb.sack_room:
+    if tcb.sacks or tcb.dsack is not None or tcb.sack_room:
         fit_mss(tcb)
     sent = limited = False
     largest = burst_max(tcb)

@@ -21,6 +21,8 @@ from halfopen.tcp.tcb import TCP_HEADER, TIMESTAMP_OPTION, Tcb
 Piece = tuple[int, int, bytes, bool]
 
 
+#: So many blocks of early text are remembered, to be reported (Linux TCP_NUM_SACKS).
+NUM_SACKS: Final = 4
 #: As much text as a copy takes at most: a page (Linux tcp_collapse).
 COPY_MAX: Final = PAGE - SHARED_INFO
 
@@ -126,7 +128,7 @@ def prune_early(tcb: Tcb, seq: int) -> None:
                 break
             goal = tcb.rcvbuf >> 3
     if pruned:
-        tcb.sack_recent.clear()
+        tcb.sacks.clear()
 
 
 def take(tcb: Tcb, size: int) -> bytes:
@@ -197,7 +199,7 @@ def insert(tcb: Tcb, seq: int, text: bytes, *, fin: bool) -> int:
         elif begin <= seq and edge <= tail:
             if tcb.sack_ok:
                 tcb.dsack = (seq, edge)
-            _remember(tcb, seq)
+            _report(tcb, seq, edge)
             return -1
         elif seq <= begin and tail <= edge:
             uncharge(tcb, cost(tcb, len(old)))
@@ -217,7 +219,7 @@ def insert(tcb: Tcb, seq: int, text: bytes, *, fin: bool) -> int:
         takes = cost(tcb, len(fresh))
     kept.sort(key=_begin)
     tcb.ooo = kept
-    _remember(tcb, seq)
+    _report(tcb, seq, edge)
     return takes
 
 
@@ -237,7 +239,7 @@ def join(tcb: Tcb) -> bool:
         if fin and tcb.rcv_nxt == end:
             tcb.fin_queued = not tcb.rcv_queued
             return True
-    tcb.sack_recent = [begin for begin in tcb.sack_recent if begin > tcb.rcv_nxt]
+    tcb.sacks = [block for block in tcb.sacks if block[0] > tcb.rcv_nxt]
     return False
 
 
@@ -258,30 +260,25 @@ def drop_early(tcb: Tcb) -> None:
     for _, _, text, _ in tcb.ooo:
         uncharge(tcb, cost(tcb, len(text)))
     tcb.ooo.clear()
-    tcb.sack_recent.clear()
+    tcb.sacks.clear()
     tcb.dsack = None
-
-
-def blocks(tcb: Tcb) -> dict[int, int]:
-    """Return the runs of the out-of-order queue, by where they begin: where they end."""
-    runs: dict[int, int] = {}
-    start = end = -1
-    for begin, stop, _, fin in tcb.ooo:
-        if begin != end:
-            start = begin
-        end = stop + fin
-        runs[start] = end
-    return runs
 
 
 def _begin(piece: Piece) -> int:
     return piece[0]
 
 
-def _remember(tcb: Tcb, seq: int) -> None:
-    """Put the block that holds ``seq`` first among the SACK blocks (RFC 2018 4)."""
-    runs = blocks(tcb)
-    chosen = max(begin for begin in runs if begin <= seq)
-    assert seq <= runs[chosen], "what was just inserted is in no block"
-    rest = [old for old in tcb.sack_recent if old in runs and old != chosen]
-    tcb.sack_recent = [chosen, *rest][:8]
+def _report(tcb: Tcb, seq: int, end: int) -> None:
+    """Put the SACK block that holds what came first, and forget the last one if they are too many.
+
+    RFC 2018 4; Linux tcp_sack_new_ofo_skb, tcp_sack_maybe_coalesce.
+    """
+    if not tcb.sack_ok:
+        return
+    others: list[tuple[int, int]] = []
+    for block in tcb.sacks:
+        if seq <= block[1] and block[0] <= end:
+            seq, end = min(seq, block[0]), max(end, block[1])
+        else:
+            others.append(block)
+    tcb.sacks = [(seq, end), *others][:NUM_SACKS]

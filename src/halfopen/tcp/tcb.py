@@ -172,9 +172,9 @@ class Tcb:
         "rtt_seq",
         "rttvar_us",
         "sack_ok",
-        "sack_recent",
         "sack_room",
         "sacked_out",
+        "sacks",
         "scaling_ratio",
         "sent_at",
         "set_aside",
@@ -299,7 +299,7 @@ class Tcb:
         self.ooo: list[
             tuple[int, int, bytes, bool]
         ] = []  # seq, end, text, FIN; sorted, not overlapping
-        self.sack_recent: list[int] = []  # where the blocks of ooo begin, latest first
+        self.sacks: list[tuple[int, int]] = []  # SACK blocks (Linux selective_acks), latest first
         self.dsack: tuple[int, int] | None = None
         self.rcvbuf = config.rmem_default
         self.rcvbuf_locked = False
@@ -475,6 +475,7 @@ def done(tcb: Tcb, now: int, *, why: str, error: int = 0) -> None:
     tcb.inflight.clear()
     tcb.snd_queued = 0
     tcb.ooo.clear()
+    tcb.sacks.clear()
     tcb.rcv_shutdown = True
     tcb.snd_shutdown = True
     tcb.xmit_at = tcb.delack_at = tcb.keepalive_at = tcb.msl_at = None

@@ -6,7 +6,7 @@
 from collections.abc import Iterator
 
 from halfopen.tcp.deadlines import next_deadline
-from halfopen.tcp.reassembly import blocks, cost
+from halfopen.tcp.reassembly import cost
 from halfopen.tcp.skb import LOST, RETRANS, SACKED
 from halfopen.tcp.states import State
 from halfopen.tcp.tcb import ACK_SCHED, Tcb
@@ -76,6 +76,15 @@ def _marks(tcb: Tcb) -> Iterator[str]:
         yield f"{tcb.in_flight} segments are in the network"
 
 
+def _runs(tcb: Tcb) -> list[tuple[int, int]]:
+    """The stretches of early text."""
+    runs: list[tuple[int, int]] = []
+    for begin, end, _, fin in tcb.ooo:
+        joins = runs and runs[-1][1] == begin
+        runs.append((runs.pop()[0] if joins else begin, end + fin))
+    return runs
+
+
 def _receive_queues(tcb: Tcb) -> Iterator[str]:
     octets = sum(map(len, tcb.ready)) - tcb.ready_offset
     if octets != tcb.rcv_queued:
@@ -93,10 +102,10 @@ def _receive_queues(tcb: Tcb) -> Iterator[str]:
     taken = sum(tcb.ready_costs) + sum(cost(tcb, len(text)) for _, _, text, _ in tcb.ooo)
     if taken != tcb.rmem:
         yield f"the receive queues take {taken}, and rmem is {tcb.rmem}"
-    runs = blocks(tcb)
-    strange = [begin for begin in tcb.sack_recent if begin not in runs]
-    if strange or len(set(tcb.sack_recent)) != len(tcb.sack_recent):
-        yield f"SACK blocks from {tcb.sack_recent}, and the runs are {runs}"
+    runs = _runs(tcb)
+    for left, right in tcb.sacks:
+        if not any(begin <= left < right <= end for begin, end in runs):
+            yield f"a SACK block from {left} to {right}, and the runs are {runs}"
 
 
 def _timers(tcb: Tcb, now: int) -> Iterator[str]:

@@ -9,6 +9,7 @@ from tests.unit.tcp.cells import (
     SACKING,
     STAMPED,
     Cell,
+    Step,
     Table,
     abort,
     case,
@@ -368,6 +369,73 @@ SACKS = (
     ),
 )
 
+#: Where six pieces of early text begin; each has 100 octets.
+PIECES: Final = range(100, 1_300, 200)
+#: Linux sends no more than three duplicate ACKs at once, and the others a little later.
+PAUSE: Final = wait(5 * MS)
+
+
+def piece(at: int) -> tuple[Step, ...]:
+    """100 octets of early text arrive."""
+    return seg(ACK, SEQ + at, NXT, bytes(100)), PAUSE
+
+
+def reports(*spans: tuple[int, int]) -> Sent:
+    """What is reported by SACK, counted from the next number."""
+    return sacks(HERE, *((SEQ + left, SEQ + right) for left, right in spans))
+
+
+UPWARDS: Final = tuple(step for at in PIECES for step in piece(at))
+DOWNWARDS: Final = tuple(step for at in reversed(PIECES) for step in piece(at))
+#: What is said on the way: the latest piece first, and four of them at most.
+GOING_UP: Final = tuple(
+    reports(*((at, at + 100) for at in range(last, max(last - 800, 0), -200))) for last in PIECES
+)
+GOING_DOWN: Final = tuple(
+    reports(*((at, at + 100) for at in range(last, min(last + 800, 1_300), 200)))
+    for last in reversed(PIECES)
+)
+
+#: A fifth block is forgotten (RFC 2018 4 lets us; Linux TCP_NUM_SACKS).
+MANY_SACKS = (
+    case(
+        "two of many pieces are joined: three are left",
+        (*UPWARDS, *piece(1_000)),
+        ESTABLISHED,
+        *GOING_UP,
+        reports((900, 1_200), (700, 800), (500, 600)),
+    ),
+    case(
+        "text beside a piece that was forgotten",
+        (*UPWARDS, *piece(200)),
+        ESTABLISHED,
+        *GOING_UP,
+        reports((200, 300), (1_100, 1_200), (900, 1_000), (700, 800)),
+    ),
+    case(
+        "RST behind a piece that was forgotten",
+        (*DOWNWARDS, seg(RST, SEQ + 1_200)),
+        ESTABLISHED,
+        *GOING_DOWN,
+        GOING_DOWN[-1],
+    ),
+    case(
+        "RST behind the last that is still reported",
+        (*DOWNWARDS, seg(RST, SEQ + 800)),
+        CLOSED,
+        *GOING_DOWN,
+        error=ECONNRESET,
+    ),
+    case(
+        "the first gap is filled",
+        (*UPWARDS, seg(ACK, SEQ, NXT, bytes(100))),
+        ESTABLISHED,
+        *GOING_UP,
+        sacks(got(200), *GOING_UP[-1].sack),
+        gives=bytes(200),
+    ),
+)
+
 #: What comes from the past, where SACK would report it.
 SACKS_STAMPED = (
     row("a SYN of the past is challenged", SYN, IRS, None, ESTABLISHED, HERE, ts=-5),
@@ -456,6 +524,7 @@ TABLES = (
     Table("accepted, timestamps", reach.accepted, PAWS[1:], STAMPED),
     Table("timestamps wrap", at_the_clocks_end, CLOCK_WRAPS, STAMPED),
     Table("SACK", reach.established, SACKS, SACKING),
+    Table("many SACKs", reach.established, MANY_SACKS, SACKING),
     Table(
         "SACK, timestamps",
         reach.established,

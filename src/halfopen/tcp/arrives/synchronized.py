@@ -115,14 +115,11 @@ def _resets_behind_fin(tcb: Tcb, seq: int) -> bool:
 
 
 def _resets_behind_sacked(tcb: Tcb, seq: int) -> bool:
-    """Whether an RST has the number behind all that we have reported by SACK.
+    """Whether an RST has the number behind all that we would report by SACK.
 
     Linux tcp_validate_incoming.
     """
-    if not tcb.sack_ok or not tcb.ooo:
-        return False
-    _, end, _, fin = tcb.ooo[-1]
-    return seq == end + fin
+    return bool(tcb.sacks) and seq == max([end for _, end in tcb.sacks])
 
 
 def reset(tcb: Tcb, now: int) -> None:
