@@ -128,6 +128,7 @@ class Options:
         tcb.syn_retries = self.syncnt or tcb.config.syn_retries
         tcb.linger2_ns = self.linger2_ns
         tcb.user_mss = self.maxseg
+        tcb.rcvlowat = self.rcvlowat
         tcb.oobinline = self.oobinline
         tcb.recverr = self.recverr_of(v6=is_v6(tcb.flow[0]))
         tcb.defer_accept = self.defer_accept

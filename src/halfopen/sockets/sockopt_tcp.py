@@ -114,6 +114,8 @@ def set_rcvlowat(sock: TcpSock, value: int) -> None:
     most = options.rcvbuf if options.rcvbuf_locked else sock.kernel.config.rmem_max
     least = min(value, most >> 1)
     options.rcvlowat = least or 1
+    if tcb is not None:
+        tcb.rcvlowat = options.rcvlowat
     sock.read_wait.wake()
     if options.rcvbuf_locked:
         return

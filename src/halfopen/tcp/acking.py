@@ -122,14 +122,17 @@ def _measure_mss(tcb: Tcb, octets: int, flags: int) -> None:
 def ack_if_due(tcb: Tcb, now: int) -> None:
     """After a segment was taken in: acknowledge now, or arm the timer.
 
-    Linux __tcp_ack_snd_check.
+    Linux __tcp_ack_snd_check, without its compressed ACKs: what came early is told at once.
     """
     if not tcb.ack_pending & ACK_SCHED:
         return
     if (
         (
             tcb.rcv_nxt - tcb.rcv_wup > tcb.rcv_mss
-            and (not tcb.rcv_queued or select_window(tcb) >= tcb.rcv_wnd)
+            and (
+                tcb.rcv_nxt - tcb.copied_seq < tcb.rcvlowat  # no reader whose ACK it could be
+                or select_window(tcb) >= tcb.rcv_wnd
+            )
         )
         or (tcb.quick_acks and not in_pingpong(tcb))
         or tcb.ack_pending & ACK_NOW

@@ -154,6 +154,7 @@ class Tcb:
         "rcv_wup",
         "rcvbuf",
         "rcvbuf_locked",
+        "rcvlowat",
         "rcvq_at",
         "rcvq_seq",
         "rcvq_space",
@@ -303,6 +304,7 @@ class Tcb:
         self.dsack: tuple[int, int] | None = None
         self.rcvbuf = config.rmem_default
         self.rcvbuf_locked = False
+        self.rcvlowat = 1  # so much must wait for the reader to be told (SO_RCVLOWAT)
         self.rmem = 0  # what the queued data costs
         self.set_aside = 0  # of whole pages taken for it: not used yet (Linux sk_forward_alloc)
         self.predicts = False  # header prediction is on (Linux pred_flags)

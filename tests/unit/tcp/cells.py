@@ -200,6 +200,15 @@ def abort(end: End) -> None:
     end.abort()
 
 
+def rcvlowat(octets: int) -> Step:
+    """A step: the user wants to be told of so much only."""
+
+    def sets(end: End) -> None:
+        end.rcvlowat(octets)
+
+    return sets
+
+
 def write_urgent(data: bytes) -> Step:
     """A step: the user sends, and the last octet is urgent."""
 

@@ -311,6 +311,10 @@ class End(ABC):
         """Set or clear TCP_CORK."""
 
     @abstractmethod
+    def rcvlowat(self, octets: int) -> None:
+        """Set SO_RCVLOWAT."""
+
+    @abstractmethod
     def syncnt(self, count: int) -> None:
         """Set TCP_SYNCNT on the listener."""
 
@@ -514,6 +518,9 @@ class Ours(End):
     def cork(self, *, on: bool) -> None:
         calls.set_cork(self.held(), self.now, on=on)
         self.settle()
+
+    def rcvlowat(self, octets: int) -> None:
+        self.held().rcvlowat = octets
 
     def syncnt(self, count: int) -> None:
         assert self.listening is not None, "nobody listens"

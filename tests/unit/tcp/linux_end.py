@@ -251,6 +251,9 @@ class LinuxEnd(End):
     def cork(self, *, on: bool) -> None:
         self.held().setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, on)
 
+    def rcvlowat(self, octets: int) -> None:
+        self.held().setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, octets)
+
     def syncnt(self, count: int) -> None:
         assert self.listener is not None, "nobody listens"
         self.listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_SYNCNT, count)

@@ -14,6 +14,7 @@ from tests.unit.tcp.cells import (
     case,
     cells,
     check,
+    rcvlowat,
     read,
     says,
     seg,
@@ -192,12 +193,36 @@ SMALL = (
     ),
 )
 
+#: Four full segments of a conversation, of which nothing is read; the buffer has no more room.
+UNREAD: Final = tuple(
+    seg(ACK, SEQ + 3 + number * 1_460, NXT + 6, bytes(1_460)) for number in range(4)
+)
+LITTLE_ROOM: Final[dict[str, int | str]] = {"net.ipv4.tcp_rmem": "4096 16384 16384"}
+ROOMLESS = (
+    case(
+        "where the window can't move, the ACK waits for the reader",
+        (*UNREAD, SOON),
+        ESTABLISHED,
+        got(2_923, 6),
+        gives=bytes(5_840),
+    ),
+    case(
+        "it does not where the reader waits for more",
+        (rcvlowat(8_000), *UNREAD, SOON),
+        ESTABLISHED,
+        got(2_923, 6),
+        got(5_843, 6),
+        gives=bytes(5_840),
+    ),
+)
+
 TABLES = (
     Table("connected", reach.established, FRESH),
     Table("accepted", reach.accepted, FRESH),
     Table("in a hurry", reach.established, HURRIED),
     Table("conversation", conversing, CONVERSATION),
     Table("tcp_pingpong_thresh 3", answered_twice, TWICE, sysctl=THREE),
+    Table("little room", conversing, ROOMLESS, sysctl=LITTLE_ROOM),
     Table("MSS 100", reach.established, SMALL, Options(mss=100)),
 )
 
