@@ -164,6 +164,7 @@ def become_minisock(tcb: Tcb, duration_ns: int, now: int) -> None:
     timers.clear_xmit(tcb)
     tcb.delack_at = tcb.keepalive_at = tcb.oow_ack_at = None
     tcb.ack_pending = 0
+    reassembly.drop_early(tcb)
     tcb.unsent.clear()
     tcb.inflight.clear()
     tcb.snd_queued = 0

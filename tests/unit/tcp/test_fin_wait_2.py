@@ -6,6 +6,7 @@ from typing import Final
 import pytest
 from tests.unit.tcp import reach
 from tests.unit.tcp.cells import (
+    SACKING,
     STAMPED,
     Cell,
     Table,
@@ -156,9 +157,25 @@ ENDING_WHOLE = (
     case("and no longer: RST", (wait(1_300 * MS),), CLOSED, says(RST | ACK, NXT, SEQ)),
 )
 
+
+def closed_behind_a_gap(end: End) -> None:
+    """Text came before its turn, and nobody will read it."""
+    reach.established(end)
+    end.arrives(ACK, SEQ + 9, ISS + 1, b"x")
+    end.close()
+    end.arrives(ACK, SEQ, NXT)
+
+
+#: Only numbers are left of a connection, and no SACK blocks.
+FORGETFUL = (
+    row("ACK one too early", ACK, IRS, NXT, FIN_WAIT_2, HERE),
+    row("FIN", FIN | ACK, SEQ, NXT, TIME_WAIT, got(1)),
+)
+
 TABLES = (
     Table("by shutdown", reach.fin_wait_2, READING),
     Table("by close", reach.fin_wait_2_closed, ORPHAN),
+    Table("by close, behind a gap", closed_behind_a_gap, FORGETFUL, SACKING),
     Table("TCP_LINGER2", waits_a_second, ENDING),
     Table("TCP_LINGER2, an old FIN", acknowledged_with_an_old_fin, ENDING_WHOLE),
     Table("by shutdown, timestamps", reach.fin_wait_2, PAWS, STAMPED),
