@@ -824,4 +824,25 @@ d connect fd00::1 1 -> ok, fd00::1 picked
 d connect ::ffff:127.0.0.1 1 -> ok, fd00::1 picked
 d connect ::ffff:0.0.0.0 1 -> ok, fd00::1 picked
 """,
+    "IPv6 from what a tied listener took that has had a connection of IPv4": """
+a tcp6 -> ok, :: 0
+b tcp6 -> ok, :: 0
+a connect ::ffff:127.0.0.2 1 -> ok, ::ffff:127.0.0.1 picked
+a dissolve -> ok, :: picked
+a bind fe80::1%eth1 1 -> ok, fe80::1%3 1
+a listen -> ok, fe80::1%3 1
+b connect fe80::1%eth1 1 -> ok, fe80::1%3 picked
+c accept a -> ok, fe80::1%3 1
+c dissolve -> ok, fe80::1%3 1
+c connect fd01::1 2 -> EHOSTUNREACH, fe80::1%3 picked
+d tcp6 -> ok, :: 0
+d connect ::ffff:127.0.0.2 2 -> ok, ::ffff:127.0.0.1 picked
+d dissolve -> ok, :: picked
+d bind fe80::1%eth1 2 -> ok, fe80::1%3 2
+d connect fd01::1 1 -> ok, fe80::1%3 2
+e tcp6 -> ok, :: 0
+e connect ::ffff:10.0.0.1 2 -> ok, ::ffff:10.0.0.1 picked
+e dissolve -> ok, :: picked
+e connect fe80::1%eth1 1 -> ok, fe80::1%3 picked
+""",
 }

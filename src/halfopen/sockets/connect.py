@@ -5,7 +5,7 @@ from typing import Final
 
 from halfopen.base.units import MS
 from halfopen.net.demux import arriving
-from halfopen.net.interfaces import LOOPBACK_ZONE
+from halfopen.net.interfaces import LOOPBACK, LOOPBACK_ZONE
 from halfopen.net.sysctl import integer
 from halfopen.sockets import constants as c
 from halfopen.sockets.errors import fail
@@ -248,10 +248,12 @@ def _tcp_connect(sock: TcpSock, address: Address, now: int) -> None:
     sent_as: Flow | None = None
     if sock.mapped:
         sent_as = _as_ipv4(sock, flow)
-        way4 = kernel.way_of(sock.bound_if, sent_as[2])
-        if way4 is None:
+        # To itself it goes by the loopback, whatever it is tied to.
+        way4 = kernel.way_of(0 if sock.peer4 == ANY else sock.bound_if, sent_as[2])
+        leaves = way4 is not None and way4.interface.index != LOOPBACK
+        if way4 is None or (leaves and is_loopback(sent_as[0])):
             _give_up(sock, source)
-            sock.error_soft = errno.ENETUNREACH
+            sock.error_soft = errno.ENETUNREACH if way4 is None else errno.EINVAL
             raise fail(errno.EHOSTUNREACH)
         way = way4
     if sock.v6 and not is_v6(host):

@@ -1,6 +1,6 @@
 """IPv6 on a socket that has had a connection of IPv4: Linux goes on sending IPv4 (ipv6_mapped)."""
 
-from errno import EAGAIN, ECONNRESET, EHOSTUNREACH, EINPROGRESS, ENETUNREACH
+from errno import EAGAIN, ECONNRESET, EHOSTUNREACH, EINPROGRESS, EINVAL, ENETUNREACH
 
 import pytest
 from tests.unit.sockets.hosts import HERE, NOWHERE, PEER, Program, alone, error
@@ -245,6 +245,24 @@ def test_what_its_listener_takes_of_ipv6_sends_to_nobody() -> None:
     calls.disconnect(program.table, child, program.now)
     assert connects(program, child, PEER6, 81) == EINPROGRESS
     assert program.leaves() == [], "nor does it itself, later"
+
+
+def test_what_its_tied_listener_takes_has_no_way_afterwards() -> None:
+    program = both()
+    listener = after_ipv4(program)
+    program.set(listener, c.SOL_SOCKET, c.SO_BINDTODEVICE, b"eth1")
+    binds(program, listener, HERE6, 80)
+    calls.listen(program.table, listener, 8, program.now)
+    flow = (PEER6, 9, HERE6, 80)
+    came(program, Segment(flow, 5_000, 0, SYN, 60_000))
+    (answer,) = program.leaves()
+    assert isinstance(answer.body, Segment)
+    came(program, Segment(flow, 5_001, answer.body.seq + 1, ACK, 60_000))
+    child = accepts(program, listener)
+    calls.disconnect(program.table, child, program.now)
+    program.get(child, c.SOL_SOCKET, c.SO_ERROR)
+    assert connects(program, child, PEER6) == EHOSTUNREACH
+    assert program.get(child, c.SOL_SOCKET, c.SO_ERROR) == EINVAL
 
 
 def test_what_its_listener_takes_of_ipv4_is_sound() -> None:
