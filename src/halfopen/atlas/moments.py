@@ -5,6 +5,7 @@ from typing import Final, Literal, TypeAlias
 
 from halfopen.atlas.annotate import Annotator, Seen
 from halfopen.atlas.phrases import AT_ONCE_NS, TELLING, call_name, show_call, show_result, show_wait
+from halfopen.atlas.written import show_written, written
 from halfopen.base.units import MS
 from halfopen.base.value import value
 from halfopen.record.events import (
@@ -82,7 +83,7 @@ class Reader:
 
     def moments(self) -> Iterator[Moment]:
         """Yield every moment of the run, and last the calls that never returned."""
-        for event in self._trace.events:
+        for event in written(self._trace.events):
             yield from self._read(event)
 
     def waiting(self) -> list[CallEntry]:
@@ -119,8 +120,8 @@ class Reader:
                 yield from self._started(event)
             case ProcessEnded():
                 yield from self._ended(event)
-            case Output(stream=1):  # a traceback on stderr is told by how the process ends
-                text = f"prints {event.text.strip()[:30]!r}"
+            case Output():
+                text = show_written(event)
                 yield Moment(t_ns=event.t_ns, kind="end", host=event.host, text=text)
             case _:
                 pass

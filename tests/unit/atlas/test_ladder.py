@@ -157,3 +157,52 @@ def test_three_hosts_are_a_list() -> None:
 
 def test_empty_run_has_a_header_only() -> None:
     assert len(ladder(Made().done(0))) == 1
+
+
+def test_what_a_program_writes_to_standard_error_is_shown_as_such() -> None:
+    made = Made()
+    made.prints("client", "out\n")
+    made.prints("client", "one\n", stream=2)
+    made.prints("client", "t", stream=2)
+    made.prints("client", "wo\n", stream=2)
+    assert ladder(made.done(S))[1:] == [
+        "  0.000 ms  prints 'out'",
+        "            prints to stderr 'one'",
+        "            prints to stderr 'two'",
+    ]
+
+
+def test_what_is_too_long_is_cut_off_with_a_mark() -> None:
+    made = Made()
+    made.prints("client", 48 * "a" + "\n")
+    made.prints("client", 49 * "b" + "\n")
+    assert [line.strip() for line in ladder(made.done(S))[2:]] == [f"prints '{47 * 'b'}…'"]
+    assert ladder(made.done(S))[1].endswith(f"prints '{48 * 'a'}'")
+
+
+def traceback(said: str) -> str:
+    return (
+        f'Traceback (most recent call last):\n  File "/shop.py", line 7, in ask\n    f()\n{said}\n'
+    )
+
+
+def test_of_a_traceback_the_last_line_is_shown_and_not_that_of_the_processs_end() -> None:
+    made = Made()
+    made.prints("client", "Exception in thread Thread-1 (ask):\n", stream=2)
+    for line in traceback("ValueError: too many").splitlines(keepends=True):
+        made.prints("client", line, stream=2)
+    made.call("client", "close", "", 0, until=0)
+    made.prints("client", traceback("socket.gaierror: no\n"), stream=2)
+    made.prints("client", traceback("server.Other: no"), stream=2)
+    made.end(0, "client", "uncaught gaierror: no")
+    made.prints("server", traceback("KeyError: 1"), stream=2)
+    made.end(0, "server", "exit 0")
+    assert [line.strip() for line in ladder(made.done(S))[1:]] == [
+        "0.000 ms  prints to stderr 'Exception in thread Thread-1 (ask):'",
+        "prints to stderr 'ValueError: too many'",
+        "close()",
+        "prints to stderr 'server.Other: no'",
+        "uncaught gaierror: no",
+        "prints to stderr 'KeyError: 1'",
+        "exit 0",
+    ]

@@ -114,9 +114,9 @@ class Made:
         """Let a fault happen."""
         self.trace.add(FaultFired(t_ns=at, fault=fault, effect=effect))
 
-    def prints(self, host: str, text: str) -> None:
+    def prints(self, host: str, text: str, *, stream: int = 1) -> None:
         """Let a process print."""
-        self.trace.add(Output(t_ns=0, host=host, process=host, stream=1, text=text))
+        self.trace.add(Output(t_ns=0, host=host, process=host, stream=stream, text=text))
 
     def end(self, at: int, host: str, how: str, process: str = "") -> None:
         """End a process."""
