@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any, Final, NoReturn
 
 from halfopen.guest import fence
+from halfopen.guest.refused import stop_if_refused
 
 
 def _refuse_popen(*_: object, **__: object) -> NoReturn:
@@ -74,8 +75,21 @@ def _holding(locks: tuple[str, ...], method: Callable[..., Any]) -> Callable[...
     return holding
 
 
+def _threading(module: ModuleType) -> None:
+    """Stop the world with a thread that ends for want of a module, as with a program."""
+    said = module.excepthook
+
+    @wraps(said)
+    def excepthook(args: Any, /) -> None:  # noqa: ANN401  threading.ExceptHookArgs of the guest
+        said(args)
+        stop_if_refused(args.exc_value)
+
+    vars(module).update(excepthook=excepthook, __excepthook__=excepthook)
+
+
 ADAPTED: Final[dict[str, Callable[[ModuleType], None]]] = {
     "platform": _platform,
     "socket": _socket,
     "subprocess": _subprocess,
+    "threading": _threading,
 }

@@ -82,12 +82,26 @@ def lifted() -> Iterator[None]:
 def refuse(what: str, advice: str = "") -> NoReturn:
     """Stop a guest at what is not simulated, and the world, even where the program catches it."""
     inside = _fence.inside
-    who = f" ({inside.name}, {inside.where() or 'in a library'})" if inside is not None else ""
-    text = f"{what} is not simulated{who}: nothing in a world may reach the real machine"
+    where = inside.where() if inside is not None else ""
+    text = f"{what} is not simulated{_who(where)}: nothing in a world may reach the real machine"
     error = FenceError(f"{text}; {advice}" if advice else text)
-    if inside is not None and _fence.hit is None:
-        _fence.hit = error
+    _note(error)
     raise error
+
+
+def stop(text: str, where: str) -> None:
+    """Stop the world when the guest comes back: it ended, in this line, at what it can't have."""
+    _note(FenceError(f"{text}{_who(where)}"))
+
+
+def _who(where: str) -> str:
+    inside = _fence.inside
+    return f" ({inside.name}, {where or 'in a library'})" if inside is not None else ""
+
+
+def _note(error: FenceError) -> None:
+    if _fence.inside is not None and _fence.hit is None:
+        _fence.hit = error
 
 
 def _audit(event: str, args: tuple[object, ...]) -> None:

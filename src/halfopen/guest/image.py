@@ -11,6 +11,7 @@ from halfopen.base.rng import Rng
 from halfopen.guest import fence, modules, places, stdio, tasks
 from halfopen.guest.libc.etc import Etc
 from halfopen.guest.libc.state import Libc
+from halfopen.guest.refused import stop_if_refused
 from halfopen.guest.standins import STANDINS
 from halfopen.guest.standins.signal import Signals
 from halfopen.guest.standins.thread import Handle, Lock
@@ -190,6 +191,7 @@ class Image:
             sys.excepthook(type(error), error, error.__traceback__)
             self.last_error = error
             self._note_end(error)
+            stop_if_refused(error)
             return 1, f"uncaught {type(error).__name__}: {error}"[:_TEXT_MAX]
         return 0, ""
 

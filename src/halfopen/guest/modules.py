@@ -29,6 +29,7 @@ from typing import Final
 
 from halfopen.guest import fence
 from halfopen.guest.adapted import ADAPTED
+from halfopen.guest.refused import Refused
 
 #: C modules without state that matters to a world.
 _C: Final = (
@@ -136,10 +137,6 @@ def is_shared(name: str) -> bool:
     if root == "halfopen":
         return name not in OWN_FRESH and not name.startswith("halfopen.scenario.notes.")
     return name in SHARED_C or root in SHARED_PURE or root in SHARED_TOOLS
-
-
-class Refused(ModuleNotFoundError):
-    """A module that can't be had in a world: an ImportError, for which programs have fallbacks."""
 
 
 class StandinLoader(Loader):

@@ -3,6 +3,7 @@
 
 import importlib
 import os
+import re
 import sys
 import threading
 import time
@@ -112,6 +113,44 @@ def test_what_reaches_the_machine_is_not_imported(name: str) -> None:
         pytest.importorskip(name)
     text = alone(imports, name, "").output("imports")
     assert text.startswith(f"{name!r} can't be imported in a world")
+
+
+def needs(name: str, how: str) -> None:
+    import _thread
+
+    def load() -> None:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            if how == "says so":
+                raise RuntimeError("a module is missing") from error
+            raise
+
+    if how == "in a thread":
+        threading.Thread(target=load).start()
+    elif how == "in a raw thread":
+        _thread.start_new_thread(load, ())
+        time.sleep(1)
+    else:
+        load()
+
+
+@pytest.mark.parametrize("how", ["by itself", "says so", "in a thread", "in a raw thread"])
+def test_a_program_that_ends_for_want_of_a_module_stops_the_world(how: str) -> None:
+    text = refused(needs, "_ctypes", how)
+    assert text.startswith("'_ctypes' can't be imported in a world: an extension module (")
+    assert re.search(r" has no stand-in \(needs, test_fence\.py:\d+\)$", text)
+
+
+def fails_without(name: str) -> None:
+    try:
+        importlib.import_module(name)
+    except ImportError:
+        raise KeyError(name) from None
+
+
+def test_a_program_that_goes_on_without_a_module_may_fail_by_itself() -> None:
+    assert alone(fails_without, "_ctypes").end("fails_without") == "uncaught KeyError: '_ctypes'"
 
 
 def test_an_extension_module_is_not_even_opened(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Final, NoReturn, SupportsFloat, SupportsIndex
 
 from halfopen.guest import tasks
+from halfopen.guest.refused import stop_if_refused
 from halfopen.guest.standins.assemble import assemble
 from halfopen.guest.standins.local import Local
 from halfopen.guest.standins.numbers import to_ns
@@ -353,6 +354,7 @@ def _run(
     except BaseException as error:  # noqa: BLE001  the end of the thread: CPython shows every error here
         print(f"Exception ignored in thread started by: {function!r}", file=sys.stderr)  # noqa: T201
         sys.excepthook(type(error), error, error.__traceback__)
+        stop_if_refused(error)
 
 
 def make(image: "Image") -> ModuleType:
