@@ -10,7 +10,8 @@ from types import FunctionType, ModuleType
 from typing import Final, TypeVar
 
 from halfopen.base.errors import HalfopenError, MisuseError, NotPossibleHereError
-from halfopen.guest import places
+from halfopen.guest import fence, places
+from halfopen.guest.fence import FenceError
 from halfopen.guest.modules import is_shared
 from halfopen.guest.public import World
 from halfopen.guest.stage import Stage
@@ -33,7 +34,7 @@ def build(target: str, seed: int | None) -> Stage:
     module = _loaded(target, path)
     function = _function(module, path, name)
     where = f"{path}:{name}"
-    made = _guarded(function, f"{where} can't build its world")
+    made = _offline(function, where)
     if not isinstance(made, World):
         given = "nothing" if made is None else f"{type(made).__name__} {made!r:.40}"
         raise MisuseError(
@@ -125,11 +126,24 @@ def _function(module: ModuleType, path: str, name: str) -> Callable[[], object]:
     return function
 
 
+def _offline(function: Callable[[], object], where: str) -> object:
+    """Call a function that is to describe a world: it may be a program, named by mistake."""
+    try:
+        with fence.offline():
+            return _guarded(function, f"{where} can't build its world")
+    except FenceError as refused:
+        raise MisuseError(
+            f"{where} {refused} while it made its world{_place(refused)}.\n"
+            "  Name a function that returns a halfopen.World; programs start on its hosts, as in: "
+            "client.start(main)"
+        ) from refused
+
+
 def _guarded(call: Callable[[], T], what: str) -> T:
     """Run code of the user's outside every world; say in one line what it raised, and where."""
     try:
         return call()
-    except (KeyboardInterrupt, NotPossibleHereError):
+    except (KeyboardInterrupt, NotPossibleHereError, FenceError):
         raise
     except HalfopenError as error:
         raise MisuseError(f"{what}:\n  {error}{_place(error)}") from error

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import get_ident
+from types import FrameType
 from typing import Final, NoReturn, Protocol, TypeAlias
 
 from halfopen.base.errors import NotPossibleHereError
@@ -43,6 +44,7 @@ class _Fence:
         self.os_thread = 0  # in which it runs; the interpreter may have others
         self.hit: FenceError | None = None
         self.installed = False
+        self.offline = False  # the user's own code describes a world
 
 
 _fence: Final = _Fence()
@@ -50,9 +52,7 @@ _fence: Final = _Fence()
 
 def enter(guest: Fenced) -> None:
     """Begin to watch: from now on what happens is done by this guest."""
-    if not _fence.installed:
-        _fence.installed = True
-        sys.addaudithook(_audit)
+    _install()
     _fence.inside = guest
     _fence.os_thread = get_ident()
 
@@ -104,7 +104,49 @@ def _note(error: FenceError) -> None:
         _fence.hit = error
 
 
+@contextmanager
+def offline() -> Iterator[None]:
+    """Let code of the user's run outside every world, but for real sockets and lookups of names.
+
+    What it imports may try what the machine has, as libraries do. Raises FenceError, also where
+    the code catches it, or does so in a thread.
+    """
+    _install()
+    _fence.offline, _fence.hit = True, None
+    try:
+        yield
+    finally:
+        _fence.offline = False
+        hit, _fence.hit = _fence.hit, None
+    if hit is not None:
+        raise hit
+
+
+def _install() -> None:
+    if not _fence.installed:
+        _fence.installed = True
+        sys.addaudithook(_audit)
+
+
+def _look_offline(event: str) -> None:
+    """Refuse what goes out on the real network, unless it is a module's that is being loaded."""
+    what = _GOES_OUT.get(event)
+    if what is None:
+        return
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001  the one way to the frames
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return
+        frame = frame.f_back
+    error = FenceError(what)
+    if _fence.hit is None:
+        _fence.hit = error
+    raise error
+
+
 def _audit(event: str, args: tuple[object, ...]) -> None:
+    if _fence.inside is None and _fence.offline:
+        _look_offline(event)
     if _fence.inside is None or _fence.os_thread != get_ident():
         return
     if event in _looks:
@@ -177,5 +219,13 @@ _REFUSED: Final = (
     "os.truncate",
     "os.utime",
 )
+#: What is refused to code that describes a world.
+_GOES_OUT: Final = {
+    "socket.__new__": "opened a socket",
+    "socket.getaddrinfo": "looked up a name",
+    "socket.gethostbyname": "looked up a name",
+    "socket.gethostbyaddr": "looked up an address",
+    "socket.getnameinfo": "looked up an address",
+}
 #: Decided once for each name of an event.
 _looks: Final[dict[str, Look]] = {"open": _look_at_open}

@@ -1,5 +1,6 @@
 """A target that can't be loaded says what is wrong, where, and what to do next."""
 
+import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,6 +111,52 @@ def test_what_is_no_target_says_so(case: str, text: str, target: str, said: str)
     with pytest.raises(MisuseError, match=f"(?s){said}"):
         build(target, None)
     assert case
+
+
+SERVES = """
+import socket, threading
+
+def serve():
+    socket.create_server(("127.0.0.1", 0)).accept()
+
+def ask():
+    socket.create_connection(("localhost", 1))
+
+def swallows():
+    try:
+        ask()
+    except BaseException:
+        pass
+
+def in_a_thread():
+    thread = threading.Thread(target=swallows)
+    thread.start()
+    thread.join()
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("serve", r"opened a socket while it made its world \(shop\.py:5\)\."),
+        ("ask", r"looked up a name while it made its world \(shop\.py:8\)\."),
+        ("swallows", r"looked up a name while it made its world \(shop\.py:8\)\."),
+        ("in_a_thread", r"looked up a name while it made its world \(shop\.py:8\)\."),
+    ],
+)
+def test_a_program_named_instead_of_a_world_reaches_no_network(name: str, said: str) -> None:
+    write(SERVES)
+    said += r"\n  Name a function that returns a halfopen\.World"
+    with pytest.raises(MisuseError, match=f"(?s)^shop\\.py:{name} {said}"):
+        build(f"shop.py:{name}", None)
+    with socket.socket() as sock:  # afterwards everything is allowed again
+        sock.bind(("127.0.0.1", 0))
+
+
+def test_what_a_world_imports_may_try_what_the_machine_has() -> None:
+    write("import socket\nsocket.socket().close()", "probing.py")
+    write(GOOD.replace("    world = ", "    import probing\n    world = "))
+    assert build("shop.py", None).world.hosts
 
 
 @pytest.mark.parametrize("name", ["select.py", "threading.py", "json.py"])
