@@ -89,6 +89,14 @@ def refuse(what: str, advice: str = "") -> NoReturn:
     raise error
 
 
+def gap(text: str) -> NoReturn:
+    """Stop a guest where the world has a gap; the text says that it is not simulated."""
+    inside = _fence.inside
+    error = FenceError(f"{text}{_who(inside.where() if inside is not None else '')}")
+    _note(error)
+    raise error
+
+
 def stop(text: str, where: str) -> None:
     """Stop the world when the guest comes back: it ended, in this line, at what it can't have."""
     _note(FenceError(f"{text}{_who(where)}"))

@@ -216,8 +216,8 @@ class Thread:
                 self.leave_if_over()
         except OSError:
             raise
-        except NotSimulatedError as gap:
-            fence.refuse(str(gap))
+        except NotSimulatedError as error:
+            fence.gap(str(error))
         except BUGS as bug:
             self.carry(bug)
 

@@ -88,7 +88,9 @@ def opens(family: str) -> None:
 
 @pytest.mark.parametrize("family", ["AF_UNIX"])
 def test_a_kind_of_socket_that_is_not_simulated_is_refused(family: str) -> None:
-    assert refused(opens, family).startswith(f"{family} sockets are not simulated")
+    text = refused(opens, family)
+    said = f"{family} sockets are not simulated; AF_INET and AF_INET6 are"
+    assert re.fullmatch(rf"{said} \(opens, test_fence\.py:\d+\)", text)
 
 
 # Second: what can't be imported.

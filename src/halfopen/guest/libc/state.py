@@ -56,8 +56,8 @@ class Libc:
         if ident not in self._threads:
             try:
                 self._threads[ident] = Res(self)
-            except NotSimulatedError as gap:
-                fence.refuse(str(gap))
+            except NotSimulatedError as error:
+                fence.gap(str(error))
         return self._threads[ident]
 
     def turn(self, count: int) -> int:

@@ -246,8 +246,8 @@ def simulated(look: Callable[[], T]) -> T:
     """Look up; what is not simulated stops the world."""
     try:
         return look()
-    except NotSimulatedError as gap:
-        fence.refuse(str(gap))
+    except NotSimulatedError as error:
+        fence.gap(str(error))
 
 
 def _text(name: object, call: str) -> str:
