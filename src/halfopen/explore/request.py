@@ -62,7 +62,7 @@ def write_token(replay: Replay) -> str:
         "run": replay.digest,
     }
     text = json.dumps(body, sort_keys=True, separators=(",", ":"))
-    return base64.urlsafe_b64encode(zlib.compress(text.encode())).decode().rstrip("=")
+    return _as_word(zlib.compress(text.encode()))
 
 
 def read_token(token: str) -> Replay:
@@ -71,8 +71,7 @@ def read_token(token: str) -> Replay:
     Raises MisuseError where it is damaged, or written by another version.
     """
     try:
-        raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
-        body = json.loads(zlib.decompress(raw))
+        body = json.loads(_unpacked(token))
         if body["v"] != TOKEN_VERSION:
             msg = f"the token was written by another version of halfopen ({body['v']})"
             raise MisuseError(msg)
@@ -89,5 +88,19 @@ def read_token(token: str) -> Replay:
             digest=body["run"],
         )
     except (binascii.Error, zlib.error, ValueError, KeyError, TypeError) as error:
-        msg = f"not a replay token, or one that was cut short: {token[:20]}..."
+        msg = f"not a replay token, or one that was changed or cut short: {token[:20]}..."
         raise MisuseError(msg) from error
+
+
+def _as_word(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def _unpacked(token: str) -> bytes:
+    """Take a word apart; nothing may stand in it or behind it that has no meaning."""
+    raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+    packed = zlib.decompressobj()
+    text = packed.decompress(raw)
+    if not packed.eof or packed.unused_data or _as_word(raw) != token:
+        raise ValueError("not as it was written")
+    return text

@@ -54,3 +54,12 @@ def test_a_token_that_was_cut_short_is_a_mistake() -> None:
     for end in range(1, len(token), 7):
         with pytest.raises(MisuseError):
             read_token(token[:-end])
+
+
+@pytest.mark.parametrize("added", ["x", "xx", "AAAA", "=", ".", " ", "\n", "x" * 20])
+def test_a_token_with_something_added_is_a_mistake(added: str) -> None:
+    for word in ("a", "ab", "abc", "abcd"):  # of every length, as base64 counts
+        token = write_token(Replay(request=REQUEST, point=1, fault=None, digest=word))
+        for damaged in (token + added, f"{token[:9]}{added}{token[9:]}"):
+            with pytest.raises(MisuseError, match="not a replay token"):
+                read_token(damaged)
