@@ -157,7 +157,7 @@ def _finding(finding: Finding) -> list[str]:
         lines += _others(finding)
     else:
         lines += _outcome(finding.outcome)
-    lines += _hung(f"{_points(finding)}; smallest: {finding.point.number}", 2)
+    lines += _hung(f"{_points(finding)}; shown: point {finding.point.number}", 2)
     if finding.trace:
         drawn = ladder(loads(finding.trace), forever=finding.verdict == "hang")
         lines += ["", *_shortened(drawn), ""]

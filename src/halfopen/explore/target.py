@@ -114,8 +114,7 @@ def _function(module: ModuleType, path: str, name: str) -> Callable[[], object]:
         there = f"It has: {', '.join(own)}." if own else "It has none."
         raise MisuseError(
             f"{path} has no function {name!r}. {f'Nearest: {near[0]}.' if near else there}\n"
-            "  Write one that returns a halfopen.World, or name yours: "
-            f"halfopen explore {path}:NAME"
+            f"  Write one that returns a halfopen.World, or name yours, as in: {path}:NAME"
         )
     if not callable(found):
         raise MisuseError(

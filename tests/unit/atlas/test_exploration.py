@@ -140,6 +140,7 @@ def test_counts_come_first_then_what_waits_what_helps_and_how_to_see_it_again() 
     ]
     assert "  client:ask waits in recv for data since 301 µs" in lines
     assert "  nothing is pending: no timer, no probe, no unacknowledged data" in lines
+    assert "  17 points of power off: server, 1 point of cable out: client-server; shown:" in lines
     assert any("POWER OFF" in line for line in lines)
     assert lines[-3:] == [
         "  would have been noticed: sock.settimeout(10): TimeoutError at 10 s",

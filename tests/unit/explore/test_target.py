@@ -79,7 +79,7 @@ def test_its_directory_is_searched_for_its_imports(tmp_path: Path) -> None:
             "no function",
             "def f(): 0",
             "shop.py",
-            r"no function 'world'. It has: f.\n.*shop.py:NAME",
+            r"no function 'world'. It has: f.\n.* name yours, as in: shop.py:NAME$",
         ),
         ("misspelt", "def world(): 0", "shop.py:wrold", r"no function 'wrold'. Nearest: world."),
         ("nothing there", "", "shop.py", r"no function 'world'. It has none."),
