@@ -49,6 +49,7 @@ def _prune(tcb: Tcb, seq: int) -> bool:
     clamp_to_memory(tcb)
     if tcb.rmem <= tcb.rcvbuf:
         return True
+    reassembly.collapse_early(tcb)
     reassembly.collapse(tcb)
     if tcb.rmem <= tcb.rcvbuf:
         return True

@@ -17,8 +17,9 @@ from halfopen.tcp.buffers import (
 )
 from halfopen.tcp.tcb import TCP_HEADER, TIMESTAMP_OPTION, Tcb
 
-#: A piece of the out-of-order queue: where it begins and ends, its text, and whether FIN follows.
-Piece = tuple[int, int, bytes, bool]
+#: A piece of the out-of-order queue: where it begins and ends, its text, and whether FIN follows;
+#: what it takes of SO_RCVBUF, and what still fits into its block.
+Piece = tuple[int, int, bytes, bool, int, int]
 
 
 #: So many blocks of early text are remembered, to be reported (Linux TCP_NUM_SACKS).
@@ -37,10 +38,11 @@ def cost(tcb: Tcb, octets: int) -> int:
     return truesize(packet_size(tcb, octets))
 
 
-def append(tcb: Tcb, text: bytes) -> None:
+def append(tcb: Tcb, text: bytes, takes: int = -1, room: int = 0) -> None:
     """Give text to the reader. Requires: it begins at RCV.NXT.
 
     What fits into the memory of the segment before it costs nothing (Linux tcp_try_coalesce).
+    Else it takes so much and leaves so much room, if that is known.
     """
     size = len(text)
     ready = tcb.ready
@@ -50,10 +52,12 @@ def append(tcb: Tcb, text: bytes) -> None:
         ready[-1] += text
         tcb.ready_tailroom -= size
         return
-    takes = cost(tcb, size)
+    if takes < 0:
+        takes = cost(tcb, size)
+        room = tailroom(packet_size(tcb, size))
     ready.append(text)
     tcb.ready_costs.append(takes)
-    tcb.ready_tailroom = tailroom(packet_size(tcb, size))
+    tcb.ready_tailroom = room
     charge(tcb, takes)
 
 
@@ -111,6 +115,57 @@ def collapse(tcb: Tcb) -> None:
     tcb.set_aside = (tcb.set_aside + old - new) % PAGE
 
 
+def collapse_early(tcb: Tcb) -> None:
+    """Copy what came early closely together, each stretch without a gap for itself.
+
+    A small piece alone is left as it is, and once such have an eighth of the buffer, so is all that
+    lies behind. Linux tcp_collapse_ofo_queue.
+    """
+    pieces = tcb.ooo
+    kept: list[Piece] = []
+    alone = at = 0
+    while at < len(pieces):
+        begin, end, _, fin, memory, _ = pieces[at]
+        stop = at + 1
+        while stop < len(pieces) and pieces[stop][0] == end + fin:
+            _, end, _, fin, _, _ = pieces[stop]
+            stop += 1
+        if stop - at > 1 or end + fin - begin >= COPY_MAX:
+            kept += _collapsed(tcb, pieces[at:stop])
+        else:
+            kept.append(pieces[at])
+            alone += memory
+            if alone > tcb.rcvbuf >> 3:
+                kept += pieces[stop:]
+                break
+        at = stop
+    tcb.ooo = kept
+
+
+def _collapsed(tcb: Tcb, run: list[Piece]) -> list[Piece]:
+    """Copy pieces without a gap, from the first wasteful one on, to where a FIN is."""
+    first = 0
+    while first < len(run) and (
+        run[first][3] or window_from_space(tcb, run[first][4]) <= len(run[first][2])
+    ):
+        first += 1
+    stop = first
+    while stop < len(run) and not run[stop][3]:
+        stop += 1
+    text = b"".join([piece[2] for piece in run[first:stop]])
+    given = sum([piece[4] for piece in run[first:stop]])
+    copies: list[Piece] = []
+    for at in range(0, len(text), COPY_MAX):
+        part = text[at : at + COPY_MAX]
+        memory = copy_truesize(len(part))
+        begin = run[first][0] + at
+        copies.append((begin, begin + len(part), part, False, memory, copy_tailroom(len(part))))
+        given -= memory
+    tcb.rmem -= given
+    tcb.set_aside = (tcb.set_aside + given) % PAGE
+    return run[:first] + copies + run[stop:]
+
+
 def prune_early(tcb: Tcb, seq: int) -> None:
     """Forget what came early, the farthest first, until an eighth of the buffer is free again.
 
@@ -119,7 +174,7 @@ def prune_early(tcb: Tcb, seq: int) -> None:
     goal = tcb.rcvbuf >> 3
     pruned = False
     while tcb.ooo and tcb.ooo[-1][0] >= seq:
-        memory = cost(tcb, len(tcb.ooo.pop()[2]))
+        memory = tcb.ooo.pop()[4]
         uncharge(tcb, memory)
         pruned = True
         goal -= memory
@@ -187,14 +242,20 @@ def insert(tcb: Tcb, seq: int, text: bytes, *, fin: bool) -> int:
 
     Charging it is left to the caller. -1: it brought nothing, and is not kept.
     What it repeats becomes the D-SACK of the next ACK (RFC 2883 4; Linux tcp_data_queue_ofo).
+    Where it fits into the memory of the piece before it, it takes nothing, and what it repeats of
+    others is not looked for (tcp_ooo_try_coalesce).
     """
-    edge = seq + len(text) + fin  # a FIN takes a number
+    size = len(text)
+    edge = seq + size + fin  # a FIN takes a number
     at, stop = seq, edge
     kept: list[Piece] = []
+    host = -1  # the piece whose memory takes it too
     for piece in tcb.ooo:
-        begin, finish, old, old_fin = piece
+        begin, finish, _, old_fin, memory, room = piece
         tail = finish + old_fin
         if tail <= seq or begin >= edge:
+            if finish == seq and not old_fin and size <= room:
+                host = len(kept)
             kept.append(piece)
         elif begin <= seq and edge <= tail:
             if tcb.sack_ok:
@@ -202,8 +263,9 @@ def insert(tcb: Tcb, seq: int, text: bytes, *, fin: bool) -> int:
             _report(tcb, seq, edge)
             return -1
         elif seq <= begin and tail <= edge:
-            uncharge(tcb, cost(tcb, len(old)))
-            _came_twice(tcb, begin, tail)
+            uncharge(tcb, memory)
+            if host < 0:
+                _came_twice(tcb, begin, tail)
         elif begin < seq:  # its end overlaps our beginning
             kept.append(piece)
             at = tail
@@ -211,12 +273,18 @@ def insert(tcb: Tcb, seq: int, text: bytes, *, fin: bool) -> int:
         else:  # its beginning overlaps our end
             kept.append(piece)
             stop = begin
-            _came_twice(tcb, begin, edge)
+            if host < 0:
+                _came_twice(tcb, begin, edge)
     takes = 0
     if at < stop:
         fresh = text[at - seq : stop - seq]
-        kept.append((at, at + len(fresh), fresh, fin and stop == edge))
-        takes = cost(tcb, len(fresh))
+        end, ends = at + len(fresh), fin and stop == edge
+        if host >= 0:
+            begin, _, old, _, memory, room = kept[host]
+            kept[host] = (begin, end, old + fresh, ends, memory, room - size)
+        else:
+            takes = cost(tcb, size)
+            kept.append((at, end, fresh, ends, takes, tailroom(packet_size(tcb, size))))
     kept.sort(key=_begin)
     tcb.ooo = kept
     _report(tcb, seq, edge)
@@ -230,12 +298,13 @@ def join(tcb: Tcb) -> bool:
     """
     brought = tcb.rcv_nxt
     while tcb.ooo and tcb.ooo[0][0] <= tcb.rcv_nxt:
-        start, end, text, fin = tcb.ooo.pop(0)
-        uncharge(tcb, cost(tcb, len(text)))
+        start, end, text, fin, memory, room = tcb.ooo.pop(0)
+        uncharge(tcb, memory)
         if start < brought:
             _came_twice(tcb, start, min(end + fin, brought))
         if end > tcb.rcv_nxt:
-            append(tcb, text[tcb.rcv_nxt - start :] if start < tcb.rcv_nxt else text)
+            fresh = text[tcb.rcv_nxt - start :] if start < tcb.rcv_nxt else text
+            append(tcb, fresh, memory, room)
         if fin and tcb.rcv_nxt == end:
             tcb.fin_queued = not tcb.rcv_queued
             return True
@@ -257,8 +326,8 @@ def _came_twice(tcb: Tcb, seq: int, end: int) -> None:
 
 def drop_early(tcb: Tcb) -> None:
     """Forget what lies beyond the end, and what was to be said of it (Linux tcp_sack_reset)."""
-    for _, _, text, _ in tcb.ooo:
-        uncharge(tcb, cost(tcb, len(text)))
+    for piece in tcb.ooo:
+        uncharge(tcb, piece[4])
     tcb.ooo.clear()
     tcb.sacks.clear()
     tcb.dsack = None

@@ -298,8 +298,8 @@ class Tcb:
         self.ready_tailroom = 0  # what fits into the block of the last of ``ready``
         self.rcv_queued = 0
         self.ooo: list[
-            tuple[int, int, bytes, bool]
-        ] = []  # seq, end, text, FIN; sorted, not overlapping
+            tuple[int, int, bytes, bool, int, int]
+        ] = []  # the pieces of reassembly; sorted, not overlapping
         self.sacks: list[tuple[int, int]] = []  # SACK blocks (Linux selective_acks), latest first
         self.dsack: tuple[int, int] | None = None
         self.rcvbuf = config.rmem_default

@@ -6,7 +6,6 @@
 from collections.abc import Iterator
 
 from halfopen.tcp.deadlines import next_deadline
-from halfopen.tcp.reassembly import cost
 from halfopen.tcp.skb import LOST, RETRANS, SACKED
 from halfopen.tcp.states import State
 from halfopen.tcp.tcb import ACK_SCHED, Tcb
@@ -79,7 +78,7 @@ def _marks(tcb: Tcb) -> Iterator[str]:
 def _runs(tcb: Tcb) -> list[tuple[int, int]]:
     """The stretches of early text."""
     runs: list[tuple[int, int]] = []
-    for begin, end, _, fin in tcb.ooo:
+    for begin, end, _, fin, _, _ in tcb.ooo:
         joins = runs and runs[-1][1] == begin
         runs.append((runs.pop()[0] if joins else begin, end + fin))
     return runs
@@ -95,11 +94,19 @@ def _receive_queues(tcb: Tcb) -> Iterator[str]:
     if beyond < tcb.fin_received or (beyond and not tcb.fin_received):  # a peer may have two FINs
         yield f"read up to {tcb.copied_seq}, {octets} queued, RCV.NXT {tcb.rcv_nxt}"
     at = tcb.rcv_nxt
-    for begin, end, text, fin in tcb.ooo:
-        if begin <= tcb.rcv_nxt or begin < at or end - begin != len(text) or end + fin <= begin:
+    for begin, end, text, fin, _, room in tcb.ooo:
+        if (
+            begin <= tcb.rcv_nxt
+            or begin < at
+            or end - begin != len(text)
+            or end + fin <= begin
+            or room < 0
+        ):
             yield f"early text from {begin} to {end} ({len(text)} octets) behind {at}"
+        if room < 0:
+            yield f"early text from {begin} to {end} is larger than its block"
         at = end + fin
-    taken = sum(tcb.ready_costs) + sum(cost(tcb, len(text)) for _, _, text, _ in tcb.ooo)
+    taken = sum(tcb.ready_costs) + sum(piece[4] for piece in tcb.ooo)
     if taken != tcb.rmem:
         yield f"the receive queues take {taken}, and rmem is {tcb.rmem}"
     runs = _runs(tcb)
