@@ -79,7 +79,7 @@ def _accept(file: TcpSock | UdpSock, wait: Wait, now: int) -> TcpSock | Blocked:
         if expired(limit, now):
             raise fail(errno.EAGAIN)
         return Blocked((file.read_wait,), limit, "a connection", exclusive=True)
-    child = listening.ready.popleft().user
+    child = listening.accept().user
     assert isinstance(child, TcpSock), "a connection that is ready has a socket"
     child.ss = SS_CONNECTED
     return child

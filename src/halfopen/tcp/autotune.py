@@ -27,13 +27,15 @@ def user_reads(tcb: Tcb, octets: int, now: int) -> None:
     unread = tcb.rcv_nxt - copied_seq
     copied = copied_seq - tcb.rcvq_seq - unread
     if copied > tcb.rcvq_space:
-        _grow(tcb, copied)
+        grow(tcb, copied)
     tcb.rcvq_seq = copied_seq
     tcb.rcvq_at = now
 
 
-def _grow(tcb: Tcb, copied: int) -> None:
+def grow(tcb: Tcb, copied: int) -> None:
     """Make room for twice of it, and more where it has grown: the sender is in slow start.
+
+    What came early, and the gaps in it, has room beside that.
 
     Linux tcp_rcvbuf_grow.
     """
@@ -45,7 +47,8 @@ def _grow(tcb: Tcb, copied: int) -> None:
     window = 2 * copied
     window += window * (copied - before) // before << 1
     if tcb.ooo:
-        window += tcb.ooo[-1][1] - tcb.rcv_nxt
+        last = tcb.ooo[-1]
+        window += last[1] + last[3] - tcb.rcv_nxt
     rcvbuf = min(space_from_window(tcb, window), config.rmem_max)
     if rcvbuf > tcb.rcvbuf:
         tcb.rcvbuf = rcvbuf

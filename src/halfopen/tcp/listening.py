@@ -120,6 +120,12 @@ class Listening:
         self.ready.append(tcb)
         self.effects.ready.append(self)
 
+    def accept(self) -> Tcb:
+        """Hand out who has waited longest. Requires: somebody waits."""
+        tcb = self.ready.popleft()
+        tcb.listening = None
+        return tcb
+
     def forget(self, tcb: Tcb) -> None:
         """Take an embryo out of the SYN queue."""
         del self.embryos[tcb]

@@ -404,7 +404,7 @@ class Tcb:
         # an orphan in FIN-WAIT-2, and TIME-WAIT, keep next to nothing (Linux inet_timewait_sock)
         self.minisock = False
         self.embryo = False  # in a listener's SYN queue (Linux request_sock)
-        self.listening: Listening | None = None  # whom it came to, while an embryo
+        self.listening: Listening | None = None  # whom it came to, until accept
         self.acked = False  # its SYN,ACK was, and is waited for text (Linux inet_rsk acked)
 
     @property

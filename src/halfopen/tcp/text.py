@@ -126,6 +126,8 @@ def _early(tcb: Tcb, seg: Segment, *, seq: int) -> None:
     tcb.predicts = False
     takes = reassembly.insert(tcb, seq, seg.text, fin=bool(seg.flags & FIN))
     early_received(tcb, len(seg.text), seg.flags, takes=takes)
+    if not tcb.orphan and tcb.listening is None:  # somebody holds it
+        autotune.grow(tcb, tcb.rcvq_space)
 
 
 def check_fin(tcb: Tcb, now: int) -> None:

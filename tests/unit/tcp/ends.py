@@ -311,6 +311,10 @@ class End(ABC):
         """Set or clear TCP_CORK."""
 
     @abstractmethod
+    def rcvbuf(self) -> int:
+        """Ask for SO_RCVBUF."""
+
+    @abstractmethod
     def rcvlowat(self, octets: int) -> None:
         """Set SO_RCVLOWAT."""
 
@@ -427,7 +431,7 @@ class Ours(End):
 
     def accept(self) -> None:
         assert self.listening is not None, "accept without listen"
-        self.tcb = self.listening.ready.popleft()
+        self.tcb = self.listening.accept()
         self.stop_listening()
 
     def stop_listening(self) -> None:
@@ -518,6 +522,9 @@ class Ours(End):
     def cork(self, *, on: bool) -> None:
         calls.set_cork(self.held(), self.now, on=on)
         self.settle()
+
+    def rcvbuf(self) -> int:
+        return self.held().rcvbuf
 
     def rcvlowat(self, octets: int) -> None:
         self.held().rcvlowat = octets

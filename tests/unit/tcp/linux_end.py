@@ -17,7 +17,7 @@ from contextlib import suppress
 from random import Random
 from typing import Final
 
-from tests.unit.tcp import reach, test_syncookies, walks
+from tests.unit.tcp import reach, test_memory, test_syncookies, walks
 from tests.unit.tcp.cells import Cell, Observed, Table, observe, promised, row
 from tests.unit.tcp.ends import HERE, IRS, PEER, End, Options, Ours
 
@@ -251,6 +251,9 @@ class LinuxEnd(End):
     def cork(self, *, on: bool) -> None:
         self.held().setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, on)
 
+    def rcvbuf(self) -> int:
+        return self.held().getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+
     def rcvlowat(self, octets: int) -> None:
         self.held().setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, octets)
 
@@ -364,6 +367,18 @@ def crosses_of_the_past(machine: Machine) -> list[list[str]]:
         end.vanish()
 
 
+def grown_by_early_text(machine: Machine) -> list[int]:
+    """Return the receive buffers after much early text."""
+    sizes = []
+    for taken in (True, False):
+        end = LinuxEnd(machine, Options())
+        try:
+            sizes.append(test_memory.grown_by_early_text(end, taken=taken))
+        finally:
+            end.vanish()
+    return sizes
+
+
 def time_wait_lasts(machine: Machine) -> int:
     """Return how long a TIME-WAIT that has just begun will last, in ns."""
     end = LinuxEnd(machine, Options())
@@ -412,6 +427,7 @@ def main() -> None:
         "walks": [trail for trail in trails if trail],
         "TIME-WAIT": time_wait_lasts(machine),
         "ISS": iss_clock(machine),
+        "early text": grown_by_early_text(machine),
         "crossing SYNs": crosses_of_the_past(machine),
         "SYN cookies": cookies(machine),
         "a wrong row": judge_row(machine, Table("", reach.syn_sent, ()), WRONG),

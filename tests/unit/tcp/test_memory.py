@@ -4,7 +4,7 @@ from typing import Final
 
 import pytest
 from tests.unit.tcp import reach
-from tests.unit.tcp.ends import IRS, ISS, Options, Ours
+from tests.unit.tcp.ends import IRS, ISS, End, Options, Ours
 
 from halfopen.base.units import MS, S
 from halfopen.tcp import calls
@@ -466,3 +466,25 @@ def test_reading_what_is_left_of_a_connection_opens_no_window(flags: int) -> Non
     end.sent()
     assert len(end.read()) == at
     assert end.sent() == []
+
+
+def grown_by_early_text(end: End, *, taken: bool) -> int:
+    """The receive buffer after much text that came before its turn, and was taken by accept.
+
+    Before it came, or afterwards.
+    """
+    reach.ready(end)
+    if taken:
+        end.accept()
+    for number in range(1, 40):
+        end.arrives(ACK, SEQ + number * 1_448, NXT, bytes(1_448))
+    end.arrives(FIN | ACK, SEQ + 40 * 1_448, NXT)
+    if not taken:
+        end.accept()
+    return end.rcvbuf()
+
+
+def test_early_text_makes_the_buffer_grow_once_somebody_holds_the_connection() -> None:
+    """Linux tcp_data_queue_ofo: tcp_rcvbuf_grow; witnessed in test_on_linux."""
+    assert grown_by_early_text(Ours(), taken=True) > 131_072
+    assert grown_by_early_text(Ours(), taken=False) == 131_072

@@ -13,7 +13,7 @@ from functools import cache
 from typing import Final, TypedDict
 
 import pytest
-from tests.unit.tcp import test_syn_sent, test_syncookies
+from tests.unit.tcp import test_memory, test_syn_sent, test_syncookies
 from tests.unit.tcp.ends import Ours
 from tests.unit.tcp.tables import TABLES
 
@@ -45,6 +45,7 @@ Verdict = TypedDict(
         "walks": list[list[str]],
         "TIME-WAIT": int,
         "ISS": tuple[int, int, int],
+        "early text": list[int],
         "crossing SYNs": list[list[str]],
         "SYN cookies": list[list[object]],
         "a wrong row": str,
@@ -96,6 +97,11 @@ def test_the_clock_of_initial_sequence_numbers_ticks_every_64_ns() -> None:
     assert least <= moved << 6 <= most + 64
     secret, flow = Secret(Rng(0)), ("10.0.0.1", 1, "10.0.0.2", 2)
     assert wrap(secret.iss(flow, moved << 6) - secret.iss(flow, 0)) == moved
+
+
+def test_early_text_makes_the_buffer_grow() -> None:
+    ours = [test_memory.grown_by_early_text(Ours(), taken=taken) for taken in (True, False)]
+    assert verdict()["early text"] == ours
 
 
 def test_a_syn_from_before_a_time_wait_does_not_cross_ours() -> None:
