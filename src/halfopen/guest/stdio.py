@@ -37,6 +37,7 @@ class Stream(io.RawIOBase):
     def write(self, data: "Buffer") -> int:
         """Write to the trace."""
         text = bytes(data)
+        self._image.libc.wrote()
         self._image.output(self._number, text.decode("utf-8", "backslashreplace"))
         return len(text)
 

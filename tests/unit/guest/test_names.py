@@ -1,19 +1,26 @@
 """The pieces of the C library that look names up, each by itself."""
 
+import json
+import re
+import socket
 from typing import Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.property import naming as lookups
 from tests.unit.guest.guests import alone
 
 from halfopen.base.errors import MisuseError, NotPossibleHereError
+from halfopen.base.units import S
+from halfopen.guest.arm import run_variant
 from halfopen.guest.libc import destinations, digits, hosts, message, nss, resolvconf, tables
 from halfopen.guest.libc.destinations import Destination
 from halfopen.guest.libc.etc import Etc
 from halfopen.guest.libc.message import MalformedError
 from halfopen.guest.libc.nssdns import reverse_name
 from halfopen.guest.public import World
+from halfopen.record.events import Output
 from halfopen.scenario import zones
 from halfopen.scenario.etc import (
     HOST_CONF,
@@ -24,6 +31,7 @@ from halfopen.scenario.etc import (
     SERVICES,
     etc_of,
 )
+from halfopen.scenario.notes import naming
 from halfopen.sockets.waiting import NotSimulatedError
 
 
@@ -468,3 +476,18 @@ def test_the_resolvers_environment_is_not_simulated() -> None:
     world.host("a").start(sets_an_option)
     with pytest.raises(NotPossibleHereError, match="RES_OPTIONS in the environment"):
         world.run()
+
+
+def test_a_write_forgets_errno() -> None:
+    """CPython clears it (_Py_write_impl): without that the second name would be EAI_NODATA."""
+    settings = "timeout:1 attempts:1 no-tld-query"
+    files: dict[str, str | None] = {NSSWITCH: "hosts: dns\n"}
+    files |= naming.resolv_conf(naming.SERVER_ADDRESS, options=settings, search="example.org. sub")
+    asked = [("gethostbyname", ["client"]), ("gethostbyname", ["x.y.z.example.org"])]
+    calls = {"calls": json.dumps(asked)}
+    variant = naming.variant(
+        calls, client=lookups.asks, server=lookups.serve, files=files, horizon_ns=6 * S
+    )
+    told = [each.text for each in run_variant(variant).events if isinstance(each, Output)]
+    codes = [int(code) for code in re.findall(r"gaierror (-\d)", "".join(told))]
+    assert codes == [socket.EAI_AGAIN, socket.EAI_NONAME]

@@ -60,6 +60,13 @@ class Libc:
                 fence.gap(str(error))
         return self._threads[ident]
 
+    def wrote(self) -> None:
+        """Forget the thread's errno: CPython clears it before each write (_Py_write_impl)."""
+        thread = tasks.running_or_none()
+        res = None if thread is None else self._threads.get(thread.ident)
+        if res is not None:
+            res.errno = 0
+
     def turn(self, count: int) -> int:
         """Say which server of so many is asked first, with ``options rotate``."""
         self.rotation = self.chance.below(1 << 31) if self.rotation is None else self.rotation + 1
