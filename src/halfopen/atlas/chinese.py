@@ -35,6 +35,7 @@ class Chinese:
     unanswered = "还没有场景回答它。"
     calls = "调用："
     also = "另见："
+    candidates = "可能相关的条目，最接近的在前："
     see = "参看："
     heading = "套接字笔记：由运行给出的答案"
     contents = "目录"
@@ -43,6 +44,10 @@ class Chinese:
     colon = "："
     semicolon = "；"
     stop = "。"
+
+    def unknown(self, words: Sequence[str]) -> str:
+        """Say which words no row knows."""
+        return f"没有条目提到 {'、'.join(words)}。"
 
     def section(self, line: Line) -> str:
         """Name the section of a row."""

@@ -27,6 +27,7 @@ class English:
     unanswered = "No scenario answers it yet."
     calls = "Calls:"
     also = "Also:"
+    candidates = "These rows know something of it, the nearest first:"
     see = "See: "
     heading = "Notes on sockets, answered by runs"
     contents = "Contents"
@@ -35,6 +36,10 @@ class English:
     colon = ": "
     semicolon = "; "
     stop = "."
+
+    def unknown(self, words: Sequence[str]) -> str:
+        """Say which words no row knows."""
+        return f"No row knows {' or '.join(map(repr, words))}."
 
     def section(self, line: Line) -> str:
         """Name the section of a row."""

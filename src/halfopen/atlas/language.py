@@ -38,6 +38,7 @@ class Language(Protocol):
     unanswered: str
     calls: str  # heads the list of a run's calls
     also: str  # heads further rows
+    candidates: str  # heads the rows that some words may mean
     see: str  # leads the commands that show more
     heading: str  # of a document
     contents: str  # heads a document's list of rows
@@ -46,6 +47,9 @@ class Language(Protocol):
     colon: str
     semicolon: str
     stop: str
+
+    def unknown(self, words: Sequence[str]) -> str:
+        """Say which words no row knows."""
 
     def section(self, line: Line) -> str:
         """Name the section of a row."""

@@ -1,11 +1,11 @@
-"""Finds the row that somebody means: by its id, or by words of its question or answer."""
+"""Reads what somebody asks for: rows by id, a state, and what lies near to what is neither."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
-from math import log2
 from typing import Final
 
+from halfopen.atlas.terms import ALIKE, STOP, canonical, words_of
 from halfopen.scenario.lines import Line
 from halfopen.scenario.model import Note
 from halfopen.scenario.notes import catalogue
@@ -16,60 +16,6 @@ _SEGMENT: Final = re.compile(r"^(SYN|FIN|RST|ACK)([,-](SYN|FIN|RST|ACK))*$")
 _WORD: Final = re.compile(r"[a-z0-9_]+")
 #: Chinese has no blanks between words: any two characters in a row may be one.
 _CHINESE: Final = re.compile(r"(?=([\u4e00-\u9fff]{2}))")
-_STOP: Final = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "are",
-        "at",
-        "be",
-        "by",
-        "do",
-        "does",
-        "for",
-        "from",
-        "how",
-        "i",
-        "if",
-        "in",
-        "is",
-        "it",
-        "my",
-        "of",
-        "on",
-        "or",
-        "so",
-        "that",
-        "the",
-        "then",
-        "this",
-        "to",
-        "was",
-        "what",
-        "when",
-        "while",
-        "why",
-        "with",
-        "you",
-    ]
-)
-#: What people say, beside what the notes say.
-_SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
-    "cut": ("off", "pulled", "power"),
-    "died": ("crash", "crashes", "killed"),
-    "dies": ("crash", "crashes", "killed"),
-    "kill": ("killed", "crash"),
-    "recv": ("read",),
-    "read": ("recv",),
-    "refused": ("econnrefused",),
-    "reset": ("rst", "econnreset"),
-    "send": ("write",),
-    "write": ("send",),
-    "timeout": ("etimedout",),
-    "unplugged": ("cable", "pulled"),
-    "wire": ("cable",),
-}
 _NEAREST: Final = 3
 _STATES: Final = (
     "CLOSED",
@@ -85,7 +31,7 @@ _STATES: Final = (
     "TIME_WAIT",
 )
 #: How alike a word must be to one of a row's to be that word, misspelt: ``nodely``.
-_WORD_ALIKE: Final = 0.75
+_WORD_ALIKE: Final = 0.8
 #: How alike a name must be to a state to be that state misspelt; one that was cut short (``ESTAB``)
 #: is so from so many letters on.
 _STATE_ALIKE: Final = 0.75
@@ -106,7 +52,7 @@ def state_first(text: str) -> str:
 
     What else is said must be names of segments alone: ``poll in CLOSE_WAIT`` is about a call.
     """
-    words = [word for word in text.split() if word.lower() not in _STOP]
+    words = [word for word in text.split() if word.lower() not in STOP]
     states = [word for word in words if is_state(word)]
     others = [word for word in words if word not in states]
     if len(states) != 1 or not all(_SEGMENT.match(word) for word in others):
@@ -176,29 +122,10 @@ def is_chinese(text: str) -> bool:
     return bool(_CHINESE.search(text))
 
 
-def search(words: str, notes: Mapping[str, Note]) -> list[Line]:
-    """Find rows by words, best first; empty where no word is known anywhere.
-
-    A word counts the more the fewer rows know it.
-    """
-    wanted = dict.fromkeys(word for word in _words(words) if word not in _STOP)
-    lines = catalogue()
-    scores = dict.fromkeys(lines, 0.0)
-    for word in wanted:
-        stands = {id_: _stands(word, line, notes.get(id_)) for id_, line in lines.items()}
-        knowing = sum(each > 0 for each in stands.values())
-        for id_, strength in stands.items():
-            scores[id_] += strength and strength * log2(1 + len(lines) / knowing)
-    scored = [(scores[id_], line) for id_, line in lines.items()]
-    best = max(score for score, _ in scored)
-    found = [(score, line) for score, line in scored if score and score * 2 >= best]
-    return [line for _, line in sorted(found, key=lambda pair: (-pair[0], pair[1].id))]
-
-
 def variants_with(words: str, names: Sequence[str]) -> list[int]:
     """Find the variants whose names have most of the words, counted from 1; none where none has."""
-    wanted = [word for word in _words(words) if word not in _STOP]
-    hits = [_hits(wanted, name) for name in names]
+    wanted = words_of(canonical(words))
+    hits = [sum(_strength(word, name) for word in wanted) for name in names]
     return [number for number, hit in enumerate(hits, 1) if hit and hit == max(hits)]
 
 
@@ -231,8 +158,8 @@ def _alike(a: str, b: str) -> float:
 
 
 def _alike_words(text: str, line: Line) -> float:
-    theirs = _words(f"{line.title} {line.note}")
-    mine = [word for word in _words(text) if word not in _STOP]
+    theirs = words_of(f"{line.title} {line.note}")
+    mine = words_of(canonical(text))
     return max((_alike(one, word) for one in mine for word in theirs), default=0.0)
 
 
@@ -243,30 +170,11 @@ def _words(text: str) -> list[str]:
     return words + _CHINESE.findall(text)
 
 
-def _stands(word: str, line: Line, note: Note | None) -> int:
-    """Say how well a word stands for a row: where, and how exactly."""
-    if not word.isascii():
-        asked = f"{line.title_zh} {note.question_zh if note is not None else ''}"
-        return max(4 * _strength(word, asked), 2 * _strength(word, line.note_zh))
-    title = f"{line.id} {line.title}"
-    words = settings = ""
-    if note is not None:
-        title += f" {note.question}"
-        words = " ".join(note.words)
-        settings = " ".join(dict.fromkeys(s for v in note.variants for s in v.settings.values()))
-    weights = ((title, 4), (words, 3), (settings, 2), (line.note, 2))
-    return max(weight * _strength(word, text) for text, weight in weights)
-
-
-def _hits(wanted: Iterable[str], text: str) -> int:
-    return sum(_strength(word, text) for word in wanted)
-
-
 def _strength(word: str, text: str) -> int:
     """Say how well a word stands in a text: 4 as it is, 3 as a beginning, 2 by another name."""
-    theirs = _words(text)
+    theirs = words_of(text)
     if word in theirs:
         return 4
-    if len(word) >= 4 and any(one.startswith(word) or word.startswith(one + "s") for one in theirs):
+    if len(word) >= 4 and any(one.startswith(word) for one in theirs):
         return 3
-    return 2 if any(other in theirs for other in _SYNONYMS.get(word, ())) else 0
+    return 2 if any(other in theirs for other in ALIKE.get(word, ())) else 0

@@ -12,6 +12,7 @@ from halfopen.atlas.chinese import CHINESE
 from halfopen.atlas.english import ENGLISH
 from halfopen.atlas.language import Language
 from halfopen.atlas.runs import Arms, RowRun
+from halfopen.atlas.searching import Index
 from halfopen.atlas.words import (
     is_chinese,
     is_state,
@@ -19,17 +20,17 @@ from halfopen.atlas.words import (
     near_states,
     nearest,
     parse_rows,
-    search,
     state_first,
 )
 from halfopen.base.errors import MisuseError
+from halfopen.base.value import value
 from halfopen.cli.console import progress, show
 from halfopen.cli.leaving import EXPECTED, FINDING, leaves_with_status
 from halfopen.scenario.lines import Line
 from halfopen.scenario.notes import all_notes, catalogue, load
 
 SEED: Final = 1
-_ALSO_MAX: Final = 5
+_ALSO_MAX: Final = 6
 _DOCUMENTS: Final = ("--markdown", "--vimhelp")
 
 
@@ -75,9 +76,13 @@ def ask(  # noqa: PLR0913  each is an option of the command
             raise MisuseError("a state is shown as text, in English: the options are for rows")
         show(_cells(asked))
         return EXPECTED
-    found = _rows(texts)
-    one_row = len(found) == 1 or (texts and parse_rows(texts) is None)
-    wanted = found[:1] if one_row else found
+    found = _find(texts)
+    if not found.sure:
+        if form or pcap is not None or variant is not None:
+            raise _ambiguous(asked, found)
+        _show_candidates(found, language)
+        return EXPECTED
+    wanted = found.wanted
     if variant is not None:
         if form in _DOCUMENTS:
             raise MisuseError(f"{form} writes rows as a whole, without --variant")
@@ -87,9 +92,9 @@ def ask(  # noqa: PLR0913  each is an option of the command
         _write_captures(rows, variant, pcap, quiet=bool(form))
     if form:
         _write(form, rows, language)
-    elif one_row:
+    elif len(rows) == 1:
         _show_row(rows[0], variant, asked, language)
-        _show_also(found[1:], language)
+        _show_also(found, language)
     else:
         _show_sheet(rows, cpu_s, language)
     return FINDING if any(map(_is_finding, rows)) else EXPECTED
@@ -119,9 +124,9 @@ def _cells(asked: str) -> list[str]:
     try:
         return lookup(asked.split())
     except MisuseError as error:
-        notes = all_notes()
+        index = Index(all_notes())
         _, _, called = asked.partition(" ")
-        rows = search(asked, notes)[:1] if search(called, notes) else []
+        rows = index.search(asked).rows[:1] if index.search(called).rows else ()
         lines = [f"  Or the row: halfopen ask {line.id}  ({line.title})" for line in rows]
         raise MisuseError("\n".join([str(error), *lines])) from None
 
@@ -151,29 +156,47 @@ def _write(form: str, rows: Sequence[RowRun], language: Language) -> None:
             print(json.dumps(rows_json(rows, language), indent=1))
 
 
-def _rows(texts: Sequence[str]) -> list[Line]:
+@value
+class _Asked:
+    """The rows that are asked for, and those that may be; ``sure``: that these are wanted."""
+
+    wanted: Sequence[Line]
+    others: Sequence[Line] = ()
+    sure: bool = True
+    unknown: Sequence[str] = ()  # words that no row knows
+
+
+def _find(texts: Sequence[str]) -> _Asked:
     """Find the rows that are meant.
 
     Raises MisuseError, naming the nearest, where there are none.
     """
     if not texts:
-        return list(catalogue().values())
+        return _Asked(wanted=list(catalogue().values()))
     asked = " ".join(texts)
     ids = parse_rows(texts) or parse_rows(asked.split())
     if ids:
         for id_ in ids:
             if id_ not in catalogue():
                 raise MisuseError(f"no row {id_}. Nearest: {nearest(id_)}.")
-        return [catalogue()[id_] for id_ in ids]
+        return _Asked(wanted=[catalogue()[id_] for id_ in ids])
     notes = all_notes()
     if states := near_states(asked, notes):
         from halfopen.atlas.cells import unknown_state  # with the stack below it
 
         raise unknown_state(asked.split(), states)
-    found = search(asked, notes)
-    if not found:
+    found = Index(notes).search(asked)
+    if not found.rows:
         raise _unknown(asked)
-    return found
+    first, *others = found.rows
+    return _Asked(wanted=[first], others=others, sure=found.sure, unknown=found.unknown)
+
+
+def _ambiguous(asked: str, found: _Asked) -> MisuseError:
+    """Say that a document, a variant or a capture needs to know which row is meant."""
+    rows = [*found.wanted, *found.others][:_ALSO_MAX]
+    named = [f"  {line.id}  {line.title}" for line in rows]
+    return MisuseError("\n".join([f"{asked!r} may mean several rows; name one by its id:", *named]))
 
 
 def _unknown(asked: str) -> MisuseError:
@@ -234,10 +257,23 @@ def _show_row(row: RowRun, variant: int | None, asked: str, language: Language) 
     show(row_page(row, variant=variant, asked=asked, language=language))
 
 
-def _show_also(lines: Sequence[Line], language: Language) -> None:
-    if lines:
-        named = [f"  {line.id}  {language.title(line, None)}" for line in lines[:_ALSO_MAX]]
-        show(["", language.also, *named])
+def _show_also(found: _Asked, language: Language) -> None:
+    unknown = [language.unknown(found.unknown)] if found.unknown else []
+    also = [language.also, *_named(found.others, language)] if found.others else []
+    if unknown or also:
+        show(["", *unknown, *also])
+
+
+def _show_candidates(found: _Asked, language: Language) -> None:
+    """Name the rows that may be meant, where none of them is it for sure."""
+    unknown = [language.unknown(found.unknown)] if found.unknown else []
+    rows = _named([*found.wanted, *found.others], language)
+    see = f"{language.see}halfopen ask {found.wanted[0].id}{language.option}"
+    show([*unknown, language.candidates, *rows, "", see])
+
+
+def _named(lines: Sequence[Line], language: Language) -> list[str]:
+    return [f"  {line.id}  {language.title(line, None)}" for line in lines[:_ALSO_MAX]]
 
 
 def _show_sheet(rows: Sequence[RowRun], cpu_s: float, language: Language) -> None:

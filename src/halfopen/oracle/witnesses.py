@@ -6,6 +6,8 @@ them, packed by gzip without a time or a name: the same runs give the same bytes
 """
 
 import gzip
+import re
+from collections import Counter
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -18,6 +20,7 @@ from halfopen.record.trace import Trace, loads_all
 _FOLDER: Final = "recorded"
 _SUFFIX: Final = ".jsonl.gz"
 _STDERR: Final = 2
+_ERROR: Final = re.compile(r'"errno": "(E[A-Z0-9]+)"')
 
 
 def recorded(note_id: str, *, folder: Path | None = None) -> dict[str, Trace]:
@@ -25,19 +28,30 @@ def recorded(note_id: str, *, folder: Path | None = None) -> dict[str, Trace]:
 
     Empty where nobody has looked yet. Raises MisuseError where the file is damaged.
     """
-    path = _path(note_id, folder)
-    if not path.is_file():
-        return {}
-    try:
-        text = gzip.decompress(path.read_bytes()).decode("ascii")
-    except (OSError, EOFError, ValueError) as error:
-        msg = f"the recorded witnesses of {note_id} are damaged: {error}"
-        raise MisuseError(msg) from error
     found = {}
-    for trace in loads_all(text):
+    for trace in loads_all(_text(note_id, folder)):
         trace.meta["recorded"] = True
         found[str(trace.meta["variant"])] = trace
     return found
+
+
+def errors_recorded(note_id: str, *, folder: Path | None = None) -> Counter[str]:
+    """Count the errors that calls returned in a line's runs, without reading the runs as such.
+
+    Empty where nobody has looked yet. Raises MisuseError where the file is damaged.
+    """
+    return Counter(_ERROR.findall(_text(note_id, folder)))
+
+
+def _text(note_id: str, folder: Path | None) -> str:
+    path = _path(note_id, folder)
+    if not path.is_file():
+        return ""
+    try:
+        return gzip.decompress(path.read_bytes()).decode("ascii")
+    except (OSError, EOFError, ValueError) as error:
+        msg = f"the recorded witnesses of {note_id} are damaged: {error}"
+        raise MisuseError(msg) from error
 
 
 def record(note_id: str, runs: Mapping[str, Trace], *, folder: Path | None = None) -> Path:

@@ -74,7 +74,7 @@ class TestAsk:
         assert done.stdout.startswith("N18  ")
 
     def test_words_choose_the_variant_that_is_drawn(self) -> None:
-        done = halfopen("ask", "bound only closed port")
+        done = halfopen("ask", "closed port, connect refused, bound only")
         assert "Variant 3: server=bound only connect=blocking" in done.stdout
 
     def test_variant_is_drawn_with_both_arms(self) -> None:
@@ -103,8 +103,39 @@ class TestAsk:
         assert done.stdout.startswith("N18  connect to a port")
 
     def test_further_rows_come_in_chinese_too(self) -> None:
+        done = halfopen("ask", "connect closed port", "--lang", "zh")
+        assert "\n另见：\n  N" in done.stdout
+
+    def test_where_several_rows_may_be_meant_they_are_named(self) -> None:
+        done = halfopen("ask", "getsockname getaddrinfo xyzzy")
+        assert done.exit_code == 0
+        assert done.stdout.splitlines() == [
+            "No row knows 'xyzzy'.",
+            "These rows know something of it, the nearest first:",
+            "  N38  getaddrinfo",
+            "  N28  getsockname and getpeername",
+            "",
+            "See: halfopen ask N38",
+        ]
         done = halfopen("ask", "getsockname getaddrinfo", "--lang", "zh")
-        assert "\n另见：\n  N38  getaddrinfo\n" in done.stdout
+        assert done.stdout.endswith("\n\n参看：halfopen ask N38 --lang zh\n")
+
+    @pytest.mark.parametrize("option", [["--json"], ["--variant", "1"], ["--pcap", "out"]])
+    def test_where_one_row_is_needed_several_are_misuse(self, option: list[str]) -> None:
+        done = halfopen("ask", "getsockname getaddrinfo", *option)
+        assert done.exit_code == 2
+        assert done.stderr.splitlines() == [
+            "halfopen: 'getsockname getaddrinfo' may mean several rows; name one by its id:",
+            "  N38  getaddrinfo",
+            "  N28  getsockname and getpeername",
+        ]
+
+    def test_words_that_no_row_knows_are_named_behind_the_answer(self) -> None:
+        done = halfopen("ask", "closed port qzx")
+        assert done.stdout.startswith("N18  ")
+        assert "\nNo row knows 'qzx'.\n" in done.stdout
+        done = halfopen("ask", "closed port qzx", "--lang", "zh")
+        assert "\n没有条目提到 qzx。\n" in done.stdout
 
     def test_json_in_chinese_keeps_the_schema(self) -> None:
         done = halfopen("ask", "N18", "--json", "--lang", "zh")

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from halfopen.base.errors import MisuseError
-from halfopen.oracle.witnesses import lines_recorded, record, recorded
-from halfopen.record.events import Mark, Output
+from halfopen.oracle.witnesses import errors_recorded, lines_recorded, record, recorded
+from halfopen.record.events import CallReturn, Mark, Output
 from halfopen.record.trace import Trace
 from halfopen.scenario.notes import catalogue, load
 
@@ -96,3 +96,13 @@ def test_the_package_s_witnesses_are_of_variants_that_there_are(line: str) -> No
     for trace in witnesses.values():
         assert {"release", "date", "hz", "python"} <= set(trace.meta)
         assert "-" not in str(trace.meta["release"]), "what a distribution appends is left out"
+
+
+def test_errors_are_counted_as_they_stand_in_the_runs(tmp_path: Path) -> None:
+    assert errors_recorded("N07", folder=tmp_path) == {}
+    failed = run("a")
+    failed.add(CallReturn(t_ns=2, call_id=1, result=None, errno="EPIPE"))
+    failed.add(CallReturn(t_ns=3, call_id=2, result=None, errno="EPIPE"))
+    failed.add(CallReturn(t_ns=4, call_id=3, result={"fd": 3}, errno=None))
+    record("N07", {"x": failed}, folder=tmp_path)
+    assert errors_recorded("N07", folder=tmp_path) == {"EPIPE": 2}

@@ -263,6 +263,7 @@ NOTE: Final = Note(
         "SIGSTOP",
         "frozen",
         "half-open",
+        "dead peer",
         "recv",
     ),
 )

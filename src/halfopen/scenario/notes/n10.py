@@ -387,6 +387,7 @@ NOTE: Final = Note(
         "unplugged",
         "carrier",
         "half-open",
+        "dead peer",
         "reboot",
         "ETIMEDOUT",
         "tcp_retries2",

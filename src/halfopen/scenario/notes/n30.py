@@ -491,7 +491,15 @@ NOTE: Final = Note(
         "Linux tcp_check_req",
         "RFC 4987 3.6",
     ),
-    words=("listen", "backlog", "somaxconn", "queue", "overflow", "SYN cookies", "SYN flood"),
+    words=(
+        "listen",
+        "backlog",
+        "somaxconn",
+        "accept queue",
+        "overflow",
+        "SYN cookies",
+        "SYN flood",
+    ),
     question_zh="listen 设定队列的大小：如今最大是多少，超过了会怎样？",
     tells=(
         ("server", "TCP_INFO"),

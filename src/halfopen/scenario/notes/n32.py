@@ -187,5 +187,15 @@ NOTE: Final = Note(
         "Linux tcp_fin",
         "Linux tcp_rcv_state_process",
     ),
-    words=("FIN", "write", "send", "half-close", "CLOSE_WAIT", "EPIPE", "shutdown", "close"),
+    words=(
+        "FIN",
+        "write",
+        "send",
+        "send after the peer closed",
+        "half-close",
+        "CLOSE_WAIT",
+        "EPIPE",
+        "shutdown",
+        "close",
+    ),
 )

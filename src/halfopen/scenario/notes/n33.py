@@ -227,5 +227,14 @@ NOTE: Final = Note(
         "Linux sk_stream_error",
         "Linux tcp_validate_incoming",
     ),
-    words=("RST", "SIGPIPE", "EPIPE", "ECONNRESET", "MSG_NOSIGNAL", "broken pipe", "write", "send"),
+    words=(
+        "RST",
+        "SIGPIPE",
+        "EPIPE",
+        "ECONNRESET",
+        "MSG_NOSIGNAL",
+        "broken pipe",
+        "write",
+        "send after a reset",
+    ),
 )

@@ -643,5 +643,6 @@ NOTE: Final = Note(
         "EHOSTUNREACH",
         "probe",
         "half-open",
+        "dead peer detection",
     ),
 )
