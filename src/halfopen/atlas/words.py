@@ -113,6 +113,11 @@ def parse_rows(texts: Sequence[str]) -> list[str] | None:
     return list(dict.fromkeys(found))
 
 
+def named_rows(words: Sequence[str]) -> list[str]:
+    """Pick those words that are rows, and nothing else in any sentence: ``N07``, ``n7-n9``."""
+    return [word for word in words if word[:1] in {"n", "N"} and parse_rows([word])]
+
+
 def _id(digits: str) -> str:
     return f"N{int(digits):02d}"
 

@@ -1,6 +1,7 @@
 """``halfopen ask``: the answer sheet, one row in full, or the row that some words mean."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
@@ -16,6 +17,7 @@ from halfopen.atlas.searching import Index
 from halfopen.atlas.words import (
     is_chinese,
     is_state,
+    named_rows,
     near_rows,
     near_states,
     nearest,
@@ -32,6 +34,8 @@ from halfopen.scenario.notes import all_notes, catalogue, load
 SEED: Final = 1
 _ALSO_MAX: Final = 6
 _DOCUMENTS: Final = ("--markdown", "--vimhelp")
+#: How the name of a file ends that somebody wants a document in.
+_FILE: Final = re.compile(r"\S+\.(md|markdown|txt|json)")
 
 
 #: The languages of the sheet: that of the project, and that of the notes.
@@ -70,6 +74,7 @@ def ask(  # noqa: PLR0913  each is an option of the command
     texts = words or []
     language = _language(lang, " ".join(texts))
     form = _form({"--json": as_json, "--markdown": as_markdown, "--vimhelp": as_vimhelp})
+    _check_no_file(texts, form)
     asked = state_first(" ".join(texts))
     if is_state(asked):
         if form or pcap is not None or variant is not None or language is not ENGLISH:
@@ -98,6 +103,13 @@ def ask(  # noqa: PLR0913  each is an option of the command
     else:
         _show_sheet(rows, cpu_s, language)
     return FINDING if any(map(_is_finding, rows)) else EXPECTED
+
+
+def _check_no_file(texts: Sequence[str], form: str) -> None:
+    """Raise MisuseError where a form of output is given a file, as if it took one."""
+    for text in texts:
+        if form and _FILE.fullmatch(text):
+            raise MisuseError(f"{form} takes no file; write it with: > {text}")
 
 
 def _language(code: str | None, text: str) -> Language:
@@ -180,6 +192,8 @@ def _find(texts: Sequence[str]) -> _Asked:
             if id_ not in catalogue():
                 raise MisuseError(f"no row {id_}. Nearest: {nearest(id_)}.")
         return _Asked(wanted=[catalogue()[id_] for id_ in ids])
+    if rows := named_rows(asked.split()):
+        raise _mixed(asked.split(), rows)
     notes = all_notes()
     if states := near_states(asked, notes):
         from halfopen.atlas.cells import unknown_state  # with the stack below it
@@ -190,6 +204,16 @@ def _find(texts: Sequence[str]) -> _Asked:
         raise _unknown(asked)
     first, *others = found.rows
     return _Asked(wanted=[first], others=others, sure=found.sure, unknown=found.unknown)
+
+
+def _mixed(words: Sequence[str], rows: Sequence[str]) -> MisuseError:
+    """Say that rows are asked for, and something that is none beside them."""
+    rest = " ".join(word for word in words if word not in rows)
+    said = f"{' and '.join(rows)} {'are rows' if len(rows) > 1 else 'is a row'}"
+    return MisuseError(
+        f"{said}, but {rest!r} is none: rows or words, one at a time.\n"
+        f"  Try: halfopen ask {' '.join(rows)}"
+    )
 
 
 def _ambiguous(asked: str, found: _Asked) -> MisuseError:

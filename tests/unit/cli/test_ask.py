@@ -217,6 +217,37 @@ class TestAsk:
                 ],
             ),
             (
+                ["N18", "--markdown", "out/x.md"],
+                ["halfopen: --markdown takes no file; write it with: > out/x.md"],
+            ),
+            (
+                ["--markdown", "x.md"],
+                ["halfopen: --markdown takes no file; write it with: > x.md"],
+            ),
+            (
+                ["--vimhelp", "halfopen.txt"],
+                ["halfopen: --vimhelp takes no file; write it with: > halfopen.txt"],
+            ),
+            (
+                ["all", "--json", "x.json"],
+                ["halfopen: --json takes no file; write it with: > x.json"],
+            ),
+            (
+                ["N18", "banana"],
+                [
+                    "halfopen: N18 is a row, but 'banana' is none: rows or words, one at a time.",
+                    "  Try: halfopen ask N18",
+                ],
+            ),
+            (
+                ["n7 is", "it", "N20"],
+                [
+                    "halfopen: n7 and N20 are rows, but 'is it' is none: rows or words, one at a",
+                    "  time.",
+                    "  Try: halfopen ask n7 N20",
+                ],
+            ),
+            (
                 ["LISTEN", "qzx"],
                 [
                     "halfopen: nothing that happens in LISTEN is called 'qzx'. What happens: RST,",
