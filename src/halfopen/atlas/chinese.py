@@ -5,7 +5,7 @@ from typing import Final
 
 from halfopen.atlas.language import Counted, Language
 from halfopen.atlas.runs import RowRun
-from halfopen.scenario.lines import Line
+from halfopen.scenario.lines import ASKED_SINCE, Line
 from halfopen.scenario.model import Note
 
 _HOW: Final = "`halfopen compare all` 在这里运行"
@@ -71,7 +71,8 @@ class Chinese:
 
     def notes(self, line: Line) -> tuple[tuple[str, str], ...]:
         """Give what the line says in each language, behind what leads it; the reader's first."""
-        return ("原文", line.note_zh), ("英文", line.note)
+        lead = "提问" if line.section == ASKED_SINCE else "原文"
+        return (lead, line.note_zh), ("英文", line.note)
 
     def verdict(self, name: str) -> str:
         """Name a verdict."""

@@ -5,7 +5,7 @@ from typing import Final
 
 from halfopen.atlas.language import Counted, Language
 from halfopen.atlas.runs import RowRun
-from halfopen.scenario.lines import Line
+from halfopen.scenario.lines import ASKED_SINCE, Line
 from halfopen.scenario.model import Note
 
 _HOW: Final = "`halfopen compare all` runs it here"
@@ -63,7 +63,8 @@ class English:
 
     def notes(self, line: Line) -> tuple[tuple[str, str], ...]:
         """Give what the line says in each language, behind what leads it; the reader's first."""
-        return ("The note", line.note), ("In Chinese", line.note_zh)
+        lead = "Asked" if line.section == ASKED_SINCE else "The note"
+        return (lead, line.note), ("In Chinese", line.note_zh)
 
     def verdict(self, name: str) -> str:
         """Name a verdict."""

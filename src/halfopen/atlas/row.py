@@ -16,6 +16,7 @@ from halfopen.atlas.phrases import show_outcome
 from halfopen.atlas.runs import RowRun, VariantRun, is_recorded, kernel_name, short_release
 from halfopen.atlas.table import NOT_RUN, SAME, variants_table
 from halfopen.record.query import calls
+from halfopen.scenario.lines import ASKED_SINCE
 
 _WIDTH: Final = 80
 _CALLS_MAX: Final = 30
@@ -35,7 +36,8 @@ def row_page(
     lines += fold(language.answer(row), _WIDTH)
     if more := language.more(row):
         lines += ["", *fold(more, _WIDTH)]
-    lines += ["", *fold(language.colon.join(language.notes(row.line)[0]), _WIDTH)]
+    if row.line.section != ASKED_SINCE:  # else it is what the title asks
+        lines += ["", *fold(language.colon.join(language.notes(row.line)[0]), _WIDTH)]
     lines += ["", *_variants(row, language)]
     number, most = (variant, "") if variant is not None else choose(row.runs, asked, row.note.tells)
     drawn = row.runs[number - 1]

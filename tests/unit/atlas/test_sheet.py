@@ -67,6 +67,15 @@ def test_what_the_notes_do_not_ask_is_counted_for_itself() -> None:
     assert "\nasked since: 1 open\n" in "\n".join(sheet([later()], cpu_s=0))
 
 
+def test_a_question_that_the_notes_do_not_ask_has_no_note() -> None:
+    asked = replace(later().line, title="And now?", note="And on a stream?")
+    shown = run_row(asked, note(), MadeArms(), seed=1)
+    assert "note" not in page(shown)
+    assert "And on a stream?" not in page(shown)
+    assert ENGLISH.notes(asked) == (("Asked", "And on a stream?"), ("In Chinese", "？"))
+    assert CHINESE.notes(asked) == (("提问", "？"), ("英文", "And on a stream?"))
+
+
 def test_answered_row_says_verdict_and_how_well_it_is_known() -> None:
     lines = sheet([row()], cpu_s=0)
     assert lines[4:6] == [

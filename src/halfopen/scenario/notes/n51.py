@@ -159,10 +159,10 @@ def _marked(trace: Trace, word: str) -> list[str]:
 LINE: Final = asked_since(
     id_="N51",
     title="recv, buffer too small: is the rest lost?",
-    note="Question: recv is called with a buffer too small for what has come: is the rest lost?"
+    note="recv is called with a buffer too small for what has come: is the rest lost?"
     " On a stream, and of a datagram.",
     title_zh="recv 的缓冲区太小：剩下的会丢吗？",
-    note_zh="问：调用 recv 时缓冲区比到来的数据小，剩下的会丢吗？流和数据报各怎样？",
+    note_zh="调用 recv 时缓冲区比到来的数据小，剩下的会丢吗？流和数据报各怎样？",
 )
 
 NOTE: Final = Note(
