@@ -149,9 +149,9 @@ NAMES: Final = {
 }
 
 
-@pytest.mark.parametrize("function", ["world", "working"])
-def test_every_hang_is_found_and_no_other(function: str) -> None:
-    tally = gather(Request(target=f"{TARGETS}/asking.py:{function}"))
+@pytest.mark.parametrize("target", ["asking.py:world", "asking.py:working", "looping.py:world"])
+def test_every_hang_is_found_and_no_other(target: str) -> None:
+    tally = gather(Request(target=f"{TARGETS}/{target}"))
     first = tally.undisturbed
     found = {
         (run.point, NAMES[run.fault], waits.host)

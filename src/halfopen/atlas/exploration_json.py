@@ -74,6 +74,7 @@ def _waits(waits: Waiting) -> dict[str, Json]:
         "host": waits.host,
         "process": waits.process,
         "thread": waits.thread,
+        "task": waits.task or None,
         "where": waits.where,
         "line": waits.line,
         "call": waits.call,

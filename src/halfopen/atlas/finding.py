@@ -162,6 +162,8 @@ def _finding(finding: Finding) -> list[str]:
         drawn = ladder(loads(finding.trace), forever=finding.verdict == "hang")
         lines += ["", *_shortened(drawn), ""]
     lines += [line for said in _advice(finding.advice) for line in _hung(said, 2)]
+    if finding.waits is not None and finding.waits.task:
+        lines += [f"  not tried: asyncio.timeout({TIMEOUT_NS // S}) around the await"]
     return [*lines, f"  again: halfopen replay {finding.token}"]
 
 
@@ -243,6 +245,8 @@ def _waiting(waits: Waiting, *, forever: bool) -> list[str]:
     who = f"{waits.host}:{waits.process}"
     if waits.thread not in {"main", "MainThread"}:
         who += f"/{waits.thread}"
+    if waits.task:
+        who += f"/{waits.task}"
     since = f"{who} waits in {waits.call} for {waits.what} since {show_duration(waits.since_ns)}"
     return [
         *_hung(f"{stands:<{_PLACE}}  {ending}", 2),

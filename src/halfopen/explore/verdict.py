@@ -1,20 +1,21 @@
 """What a disturbed run came to, beside the undisturbed one.
 
-``hang``: a thread waits that did not wait so at the end of the undisturbed run, and nothing is
-pending, or everything pending only repeats itself; this is exact. ``stuck``: such a thread waits,
-and something else is still pending at the horizon. ``wrong``: a check of the user's own
-objects. ``crash``: a program ended by an exception that the user did not name. ``spin``: calls or
-events without end at one instant, or computing without a call for too long (a bound). ``broken``:
-the run itself failed, or met what is not simulated. ``clean``: none of these.
+``hang``: a thread, or a task of asyncio's, waits that did not wait so at the end of the undisturbed
+run, and nothing is pending, or everything pending only repeats itself; this is exact. ``stuck``:
+such a one waits, and something else is still pending at the horizon. ``wrong``: a check of the
+user's own objects. ``crash``: a program ended by an exception that the user did not name. ``spin``:
+calls or events without end at one instant, or computing without a call for too long (a bound).
+``broken``: the run itself failed, or met what is not simulated. ``clean``: none of these.
 """
 
 import linecache
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final, Literal, TypeAlias
 
 from halfopen.base.value import value
 from halfopen.explore.repeats import only_repeats
-from halfopen.guest import places
+from halfopen.guest import loops, places
 from halfopen.guest.image import Image
 from halfopen.record.faults import Fault
 from halfopen.record.trace import Trace
@@ -93,7 +94,7 @@ def place(waits: Waiting) -> Place:
 
 def read_baseline(world: World, *, wrong: str) -> Baseline:
     """Read what the undisturbed run came to."""
-    waiting = world.waiting()
+    waiting = loops.waiting(world)
     return Baseline(
         places=tuple(place(waits) for waits in waiting),
         waiting=waiting,
@@ -106,7 +107,7 @@ def read_baseline(world: World, *, wrong: str) -> Baseline:
 def judge(world: World, trace: Trace, baseline: Baseline, expected: Iterable[str]) -> Outcome:
     """Reach the verdict on a run that has come to rest, or to its horizon."""
     names = tuple(expected)
-    waiting = tuple(waits for waits in world.waiting() if place(waits) not in baseline.places)
+    waiting = tuple(_beyond(loops.waiting(world), baseline))
     crashed = tuple(
         crash
         for crash in crashes(world)
@@ -128,6 +129,15 @@ def judge(world: World, trace: Trace, baseline: Baseline, expected: Iterable[str
         pending=tuple(event.describe() for _, event in pending) if waiting else (),
         repeats=repeats,
     )
+
+
+def _beyond(waiting: Iterable[Waiting], baseline: Baseline) -> Iterator[Waiting]:
+    """Leave out who waits as in the undisturbed run, as many times as somebody does there."""
+    known = Counter(baseline.places)
+    for waits in waiting:
+        known[place(waits)] -= 1
+        if known[place(waits)] < 0:
+            yield waits
 
 
 def is_expected(crash: Crash, names: tuple[str, ...]) -> bool:

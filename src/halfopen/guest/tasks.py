@@ -17,6 +17,7 @@ import os
 import sys
 from collections.abc import Callable
 from errno import EINTR
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from greenlet import getcurrent, greenlet
@@ -136,7 +137,7 @@ class Thread:
         waiting = self.waiting
         if waiting is None or self.over:
             return None
-        frame = self._greenlet.gr_frame
+        frame = self.frame()
         path, number = places.innermost(frame)
         own = bool(path)
         if not own:
@@ -153,6 +154,10 @@ class Thread:
             until_ns=waiting.deadline,
             own=own,
         )
+
+    def frame(self) -> FrameType | None:
+        """Its innermost frame while it waits."""
+        return self._greenlet.gr_frame
 
     @property
     def name(self) -> str:

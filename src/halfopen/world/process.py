@@ -36,6 +36,7 @@ class Waiting:
     since_ns: int
     until_ns: int | None  # its deadline, if it has one
     own: bool = True  # whether ``where`` is a line of the program: a pool's idle thread has none
+    task: str = ""  # the asyncio task in this thread's loop that waits, as it is named
 
 
 class Task(Protocol):

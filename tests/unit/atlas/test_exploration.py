@@ -197,6 +197,21 @@ def test_others_at_the_same_line_are_counted(others: tuple[Who, ...], said: str)
     assert not any("more" in line for line in report_lines(report(finding()), took_s=1))
 
 
+def test_a_task_that_waits_is_named_and_a_timeout_around_its_await_is_left_to_the_reader() -> None:
+    waits = replace(WAITS, call="epoll_wait", task="Task-4")
+    shown = finding(waits=waits, advice=(Advice(means="SO_KEEPALIVE", at_ns=S, errno=None),))
+    lines = report_lines(report(shown), took_s=1)
+    assert "  client:ask/Task-4 waits in epoll_wait for data since 301 µs" in lines
+    assert lines[-3:-1] == [
+        "  would have been noticed: SO_KEEPALIVE with system defaults: it returns at 1 s",
+        "  not tried: asyncio.timeout(10) around the await",
+    ]
+    whole = document(shown)
+    validate(whole)
+    assert whole["findings"][0]["waits"]["task"] == "Task-4"
+    assert document(finding())["findings"][0]["waits"]["task"] is None
+
+
 @pytest.mark.parametrize(
     ("classes", "hinted"),
     [
