@@ -168,29 +168,29 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             f"its connections, and recv returns {span(at_once)} after the crash, without a write "
             "and without SO_KEEPALIVE. The claim holds for a host without power: who only reads "
             f"never knows (watched for a day); with SO_KEEPALIVE it is told {slow[0]} after "
-            f"{slow[1]}, and who writes {writer[0]} after {writer[1]}. Of a frozen process "
-            "(SIGSTOP) nothing tells at all."
+            f"{slow[1]} ({_KEEPALIVE} by its options; the kernel rounds long timers up), and who "
+            f"writes {writer[0]} after {writer[1]}. Of a frozen process (SIGSTOP) nothing tells at "
+            "all."
         ),
         zh=(
             "程序崩溃时，另一端立即就知道：死去程序的内核会关闭它的连接，recv 在崩溃后 "
             f"{span_zh(at_once)} 返回，不需要 write，也不需要 SO_KEEPALIVE。原文的说法对断电的主机"
             f"成立：只读的一端永远不会知道（等了一天也没有）；打开 SO_KEEPALIVE 时 {slow[1]} 后得"
-            f"到 {slow[0]}，写的一端 {writer[1]} 后得到 {writer[0]}。进程被冻结（SIGSTOP）时什么迹"
-            "象也没有。"
+            f"到 {slow[0]}（按选项是 {_KEEPALIVE}；内核把长定时器向上取整），"
+            f"写的一端 {writer[1]} 后得到 {writer[0]}。进程被冻结（SIGSTOP）时什么迹象也没有。"
         ),
         more=(
             f"Who waits in a read was told in {len(at_once)} runs; who is in no call is told "
             f"by its next read, or by a write that fails ({len(later)} runs). By default "
-            f"SO_KEEPALIVE waits for 7200 s and 9 times 75 s, {_KEEPALIVE}; the kernel rounds long "
-            f"timers up. With 1 s and 3 times 1 s it is {fast[0]} after {fast[1]}. The kernel of a "
-            f"frozen process acknowledges what is written, and answers keepalive's probes ({alive} "
-            "times)."
+            "SO_KEEPALIVE waits for 7200 s and 9 times 75 s. With 1 s and 3 times 1 s it is "
+            f"{fast[0]} after {fast[1]}. The kernel of a frozen process acknowledges what is "
+            f"written, and answers keepalive's probes ({alive} times)."
         ),
         more_zh=(
             f"等在读操作里的程序在 {len(at_once)} 次运行中立即得知；不在任何调用里的程序，"
             f"由下一次 read，或者由一次失败的 write 得知（{len(later)} 次运行）。SO_KEEPALIVE 默认"
-            f"等待 7200 s 加 9 次 75 s，即 {_KEEPALIVE}；内核会把长定时器向上取整。用 1 s 和 3 次 "
-            f"1 s 时，{fast[1]} 后得到 {fast[0]}。进程被冻结时，它的内核照样确认写来的数据，并回应"
+            "等待 7200 s 加 9 次 75 s。用 1 s 和 3 次 1 s 时，"
+            f"{fast[1]} 后得到 {fast[0]}。进程被冻结时，它的内核照样确认写来的数据，并回应"
             f"保活探测（{alive} 次）。"
         ),
     )

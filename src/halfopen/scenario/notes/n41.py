@@ -400,6 +400,8 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
     _check_changes(runs)
     resent = _check_unanswered(runs[_UNANSWERED.name])
     one = [_since(runs, told, v) for v in _FATES if v.settings["fate"] in SILENT]
+    in_all = (defaults["TCP_KEEPIDLE"] + defaults["TCP_KEEPCNT"] * defaults["TCP_KEEPINTVL"]) * S
+    assert off > in_all, "the kernel rounds long timers up"
     return Answer(
         verdict="answered",
         text=(
@@ -408,20 +410,22 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             f"({defaults['TCP_KEEPINTVL']} s). A living host's kernel answers, also for a frozen "
             f"process, and nobody is told. After TCP_KEEPCNT ({defaults['TCP_KEEPCNT']}) without "
             "an answer the next call, or who waits in one, is told ETIMEDOUT: "
-            f"{show_duration(off)} after the last word by default, {span(one)} with 1 s, 1 s and 1 "
-            "probe. A host that has booted again answers the first probe with an RST: ECONNRESET."
+            f"{show_duration(off)} after the last word by default ({show_duration(in_all)}, but "
+            f"the kernel rounds long timers up), {span(one)} with 1 s, 1 s and 1 probe. A rebooted "
+            "host answers the first probe with an RST: ECONNRESET."
         ),
         zh=(
             f"默认关闭。打开后，若 TCP_KEEPIDLE（{defaults['TCP_KEEPIDLE']} s）内没有收到任何东西，"
             f"内核就发送探测，以后每隔 TCP_KEEPINTVL（{defaults['TCP_KEEPINTVL']} s）一次。活着的主"
             "机的内核会应答，进程被冻结时也一样，谁也不会被告知。"
             f"TCP_KEEPCNT（{defaults['TCP_KEEPCNT']}）次没有应答之后，正在等待的调用或下一个调用得"
-            f"到 ETIMEDOUT：默认在最后一次收到之后 {show_duration(off)}，设为 1 s、1 s、1 次时 "
+            f"到 ETIMEDOUT：默认在最后一次收到之后 {show_duration(off)}"
+            f"（算来是 {show_duration(in_all)}，但内核把长定时器向上取整），设为 1 s、1 s、1 次时 "
             f"{span_zh(one)}。重启过的主机用 RST 应答第一次探测：ECONNRESET。"
         ),
         more=(
             f"A probe is an empty segment with an old sequence number ({lives} were answered). "
-            "Long timers are rounded up; with TCP_KEEPCNT 2 the end came after "
+            "With TCP_KEEPCNT 2 the end came after "
             f"{show_duration(two)}, with an RST, and it is told once. From a booted host "
             f"ECONNRESET came by default after {show_duration(back)}. What a router says about a "
             "probe is not looked at (ETIMEDOUT); EHOSTUNREACH comes only if a router refused an "
@@ -432,7 +436,7 @@ def answer(runs: Mapping[str, Trace]) -> Answer:
             f"({show_duration(resent)} with tcp_retries2 = 3). Limits: {limits}; else EINVAL."
         ),
         more_zh=(
-            f"探测是序列号陈旧的空报文段（{lives} 次得到应答）。长定时器向上取整；TCP_KEEPCNT 为 2 "
+            f"探测是序列号陈旧的空报文段（{lives} 次得到应答）。TCP_KEEPCNT 为 2 "
             f"时在 {show_duration(two)} 后结束，同时发出 RST，错误只报告一次。重启过的主机，默"
             f"认在 {show_duration(back)} 后得到 ECONNRESET。路由器关于探测的 ICMP 不被理会"
             "（ETIMEDOUT）；只有它先前拒绝转发过一个 ACK，才得到 EHOSTUNREACH。这些选项可以在 "
