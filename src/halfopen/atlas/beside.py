@@ -8,13 +8,12 @@ from typing import Final, TypeAlias
 
 from halfopen.atlas.moments import Moment, Reader
 from halfopen.atlas.phrases import show_instant
-from halfopen.atlas.runs import short_release
+from halfopen.atlas.runs import PROFILE, short_release
 from halfopen.base.value import value
 from halfopen.compare.rules import ALLOWED, LOOKS_MAX
 from halfopen.record.trace import Trace
 
-#: The kernel that the world follows, and how often its tick comes.
-PROFILE: Final = "6.18"
+#: How often the tick comes of the kernel that the world follows.
 PROFILE_HZ: Final = 250
 
 _WIDTH: Final = 80

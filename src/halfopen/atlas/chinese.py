@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from halfopen.atlas.language import Counted, Language
-from halfopen.atlas.runs import RowRun
+from halfopen.atlas.runs import PROFILE, RowRun
 from halfopen.scenario.lines import ASKED_SINCE, Line
 from halfopen.scenario.model import Note
 
@@ -26,7 +26,7 @@ class Chinese:
     option = " --lang zh"
     legend = (
         "模拟：已运行/全部变体；内核：其中 Linux 运行过的，有多少一致；"
-        "一行的全部内容：halfopen ask N07 --lang zh"
+        f"默认值都是 Linux {PROFILE} 的；一行的全部内容：halfopen ask N07 --lang zh"
     )
     world = "模拟"
     open = VERDICTS["open"]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from halfopen.atlas.language import Counted, Language
-from halfopen.atlas.runs import RowRun
+from halfopen.atlas.runs import PROFILE, RowRun
 from halfopen.scenario.lines import ASKED_SINCE, Line
 from halfopen.scenario.model import Note
 
@@ -17,8 +17,8 @@ class English:
     code = "en"
     option = ""
     legend = (
-        "world: variants run/in all; kernel: how many of those that Linux has run agree; a row in"
-        " full, with its runs: halfopen ask N07"
+        "world: variants run/in all; kernel: how many of those that Linux has run agree; defaults"
+        f" are Linux {PROFILE}'s; a row in full, with its runs: halfopen ask N07"
     )
     world = "world"
     open = "open"

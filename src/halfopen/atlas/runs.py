@@ -9,6 +9,8 @@ from halfopen.record.trace import Trace
 from halfopen.scenario.lines import Line
 from halfopen.scenario.model import Answer, Note, Variant
 
+#: The kernel that the world follows, and whose defaults it has.
+PROFILE: Final = "6.18"
 #: What a scenario that breaks may raise: its row shows ``failed``, and the others go on.
 BREAKS: Final = (
     HalfopenError,

@@ -78,7 +78,7 @@ def test_a_question_that_the_notes_do_not_ask_has_no_note() -> None:
 
 def test_answered_row_says_verdict_and_how_well_it_is_known() -> None:
     lines = sheet([row()], cpu_s=0)
-    assert lines[4:6] == [
+    assert lines[5:7] == [
         "N18  connect to a port where nobody listens             4/4     4 agree",
         "     confirmed  ECONNREFUSED in 4 runs.",
     ]
@@ -94,9 +94,10 @@ def test_what_is_said_beside_an_answer_stands_on_the_page_of_its_row_alone() -> 
 
 def test_sheet_explains_its_columns_before_them() -> None:
     lines = sheet([row()], cpu_s=0)
-    assert lines[:4] == [
+    assert lines[:5] == [
         "world: variants run/in all; kernel: how many of those that Linux has run agree;",
-        "a row in full, with its runs: halfopen ask N07; a link takes 10 ms one way",
+        "defaults are Linux 6.18's; a row in full, with its runs: halfopen ask N07; a",
+        "link takes 10 ms one way",
         "",
         f"{BY_ID['N18'].section:<56}world   kernel 6.18",
     ]
