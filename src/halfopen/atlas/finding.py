@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from textwrap import wrap
 from typing import Final
 
-from halfopen.atlas.ladder import ladder
+from halfopen.atlas.ladder import excerpt, ladder
 from halfopen.atlas.phrases import show_call
 from halfopen.base.units import S, show_duration
 from halfopen.explore.advice import TIMEOUT_NS, Advice
@@ -159,8 +159,9 @@ def _finding(finding: Finding) -> list[str]:
         lines += _outcome(finding.outcome)
     lines += _hung(f"{_points(finding)}; shown: point {finding.point.number}", 2)
     if finding.trace:
-        drawn = ladder(loads(finding.trace), forever=finding.verdict == "hang")
-        lines += ["", *_shortened(drawn), ""]
+        forever = finding.verdict == "hang"
+        shown = excerpt(loads(finding.trace), lines_max=_LADDER_MAX, forever=forever)
+        lines += ["", *shown, ""]
     lines += [line for said in _advice(finding.advice) for line in _hung(said, 2)]
     if finding.waits is not None and finding.waits.task:
         lines += [f"  not tried: asyncio.timeout({TIMEOUT_NS // S}) around the await"]
@@ -273,13 +274,3 @@ def _pending(outcome: Outcome) -> list[str]:
 
 def _hung(text: str, indent: int) -> list[str]:
     return wrap(text, _WIDTH, initial_indent=" " * indent, subsequent_indent=" " * (indent + 2))
-
-
-def _shortened(drawn: list[str]) -> list[str]:
-    if len(drawn) <= _LADDER_MAX:
-        return drawn
-    return [
-        drawn[0],
-        f"{'':>12}... {len(drawn) - _LADDER_MAX} lines before ...",
-        *drawn[2 - _LADDER_MAX :],
-    ]

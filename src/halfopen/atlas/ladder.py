@@ -9,6 +9,7 @@ from textwrap import wrap
 from typing import Final
 
 from halfopen.atlas.annotate import Seen
+from halfopen.atlas.excerpt import Line, counted, shortened, without_repeats
 from halfopen.atlas.moments import Moment, Reader
 from halfopen.atlas.phrases import call_name, show_instant
 from halfopen.base.units import S, show_duration
@@ -38,15 +39,29 @@ def ladder(trace: Trace, *, forever: bool = False) -> list[str]:
 
     ``forever``: it is known that what still waits at the end will never go on.
     """
+    return [line for _, line in _drawn(trace, forever=forever, folds_again=False)]
+
+
+def excerpt(trace: Trace, *, lines_max: int, forever: bool = False) -> list[str]:
+    """Draw of a run what a fault is about in so many lines: what it struck, and the end."""
+    return shortened(_drawn(trace, forever=forever, folds_again=True), lines_max)
+
+
+def _drawn(trace: Trace, *, forever: bool, folds_again: bool) -> list[Line]:
+    """Draw a run; ``folds_again``: of a segment that is sent again and again two are enough."""
     reader = Reader(trace)
-    moments = _with_silences(_folded(_with_states(reader.moments())), trace.ended_ns)
+    moments = _folded(counted(_with_states(reader.moments())))
+    moments = _with_silences(moments, trace.ended_ns)
     hosts = _hosts(trace, moments)
+    if folds_again:
+        moments = without_repeats(moments)
     tail = _tail(reader, trace, forever=forever)
+    lines: list[Line]
     if len(hosts) > 2:
-        lines = [*_list_lines(moments, hosts), *tail_lines(tail)]
+        lines = [*_list_lines(moments, hosts), *_tail_lines(tail)]
     else:
         lines = list(_Columns(hosts, _addresses(moments)).lines([*moments, *tail]))
-    return [line.rstrip() for line in lines]
+    return [(moment, line.rstrip()) for moment, line in lines]
 
 
 class _Columns:
@@ -59,22 +74,22 @@ class _Columns:
         self._calls: dict[int, str] = {}
         self._shown_at = ""
 
-    def lines(self, moments: list[Moment]) -> Iterator[str]:
+    def lines(self, moments: list[Moment]) -> Iterator[Line]:
         """Lay moments out; a state goes into the line of what its host does with it."""
-        yield self._header()
+        yield None, self._header()
         pending: Moment | None = None
         for moment in moments:
             if pending is not None and not _goes_with(pending, moment):
-                yield from self._host_line(pending)
+                yield from _lines_for(pending, self._host_line(pending))
                 pending = None
             if moment.kind == "state":
                 pending = moment
                 continue
             state = pending.text if pending is not None else ""
             pending = None
-            yield from self._lines_of(moment, state)
+            yield from _lines_for(moment, self._lines_of(moment, state))
         if pending is not None:
-            yield from self._host_line(pending)
+            yield from _lines_for(pending, self._host_line(pending))
 
     def _lines_of(self, moment: Moment, state: str) -> Iterator[str]:
         if moment.kind == "silence":
@@ -158,6 +173,10 @@ class _Columns:
         yield self._row(time, band=" " * (begin - _BAND) + band, right=right)
         if state and lost:
             yield self._row("", right=lost)
+
+
+def _lines_for(moment: Moment, lines: Iterator[str]) -> Iterator[Line]:
+    return ((moment, line) for line in lines)
 
 
 def _arrow(seen: Seen, room: int, *, to_right: bool, lost: bool) -> str:
@@ -283,13 +302,14 @@ def _tail(reader: Reader, trace: Trace, *, forever: bool) -> list[Moment]:
     ]
 
 
-def _list_lines(moments: list[Moment], hosts: list[str]) -> Iterator[str]:
+def _list_lines(moments: list[Moment], hosts: list[str]) -> Iterator[Line]:
     who = max(map(len, hosts))
-    yield f"{'time':>{_TIME - 2}}  {'host':<{who}}  what"
+    yield None, f"{'time':>{_TIME - 2}}  {'host':<{who}}  what"
     shown_at = ""
     for moment in moments:
         time = show_instant(moment.t_ns)
-        yield from _list_line("" if time == shown_at else time, moment, who)
+        lines = _list_line("" if time == shown_at else time, moment, who)
+        yield from _lines_for(moment, lines)
         shown_at = time
 
 
@@ -317,7 +337,7 @@ def _list_line(time: str, moment: Moment, who: int) -> Iterator[str]:
         yield f"{time if number == 0 else '':>{_TIME - 2}}  {host:<{who}}  {piece}"
 
 
-def tail_lines(tail: list[Moment]) -> Iterator[str]:
+def _tail_lines(tail: list[Moment]) -> Iterator[Line]:
     """Write what still waits, as a list."""
     for moment in tail:
-        yield f"{'':>{_TIME}}{moment.host}: {moment.text}"
+        yield moment, f"{'':>{_TIME}}{moment.host}: {moment.text}"
