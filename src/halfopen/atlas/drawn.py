@@ -12,6 +12,7 @@ from halfopen.atlas.words import variants_with
 #: What an ending is not: how long the call waited, and which call it was.
 _WAITED: Final = re.compile(r" after .+?(?=, then |; |$)")
 _CALL: Final = re.compile(r"\w+ (?:-> |(?=waits on))")
+_TOLD: Final = re.compile(r"(\w+) (?:-> |waits on)")
 #: Endings that tell nothing: a call that never returned, and one that looked and saw nothing.
 _NOTHING: Final = re.compile(r"waits on|nothing ready|0 ready(, 0 ready)*")
 
@@ -21,12 +22,15 @@ def choose(
 ) -> tuple[int, str]:
     """Give the number of the run to draw, and the end that it shares with most; "" if words chose.
 
-    Most runs of a row end in few ways. The first of those that end as most do shows what the row is
+    Where a call is asked for by its name, it is one of the runs that end by that call. Most runs of
+    a row end in few ways. The first of those that end as most do shows what the row is
     about: the ETIMEDOUT of a silent peer. Where nobody was told anything there is little to see,
     and such a run is drawn only where there is no other.
     """
     asked = variants_with(words, [run.variant.name for run in runs])
     wanted = [run for run in runs if not asked or run.number in asked]
+    named = [run for run in wanted if _has_call(run, words, tells)]
+    wanted = named or wanted
     endings = {run.number: _ending(run, tells) for run in wanted if run.world is not None}
     told = {number: end for number, end in endings.items() if not _NOTHING.fullmatch(end)}
     endings = told or endings
@@ -35,7 +39,15 @@ def choose(
     counts = Counter(endings.values())
     most = max(counts, key=lambda ending: counts[ending])  # of equals the first
     chosen = next(number for number, ending in endings.items() if ending == most)
-    return chosen, "" if asked or len(runs) == 1 else most
+    return chosen, "" if asked or named or len(runs) == 1 else most
+
+
+def _has_call(run: VariantRun, words: str, tells: Sequence[tuple[str, str]]) -> bool:
+    """Whether what a run came to is what a call was told that is asked for by its name."""
+    if run.world is None:
+        return False
+    told = _TOLD.findall(outcome(run.world, run.variant.tells or tells))
+    return not set(told).isdisjoint(re.findall(r"\w+", words.lower()))
 
 
 def _ending(run: VariantRun, tells: Sequence[tuple[str, str]]) -> str:

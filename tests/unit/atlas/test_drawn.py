@@ -61,6 +61,21 @@ def test_words_choose_first() -> None:
     assert choose(row, "writes twice") == (3, "")
 
 
+def test_a_call_that_is_asked_for_is_the_one_that_is_told() -> None:
+    row = runs(
+        {
+            "reads": told("ETIMEDOUT"),
+            "writes": told("ETIMEDOUT"),
+            "writes twice": told("EPIPE", call="sendall"),
+        }
+    )
+    assert choose(row, "silent peer in sendall") == (3, "")
+    assert choose(row, "N10") == (1, "ETIMEDOUT")
+    assert choose([*runs({"broken": None}), *row[1:]], "recv") == (2, "")
+    waiting = runs({"a": told("EPIPE", call="sendall"), "b": told()})
+    assert choose(waiting, "power cut in recv") == (2, "")
+
+
 def test_what_broke_is_drawn_only_where_all_did() -> None:
     assert choose(runs({"a": None, "b": refused()}), "N18")[0] == 2
     assert choose(runs({"a": None, "b": None}), "N18") == (1, "")
