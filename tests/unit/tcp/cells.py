@@ -200,6 +200,15 @@ def abort(end: End) -> None:
     end.abort()
 
 
+def fix_rcvbuf(octets: int) -> Step:
+    """A step: the user sets SO_RCVBUF."""
+
+    def sets(end: End) -> None:
+        end.fix_rcvbuf(octets)
+
+    return sets
+
+
 def rcvlowat(octets: int) -> Step:
     """A step: the user wants to be told of so much only."""
 

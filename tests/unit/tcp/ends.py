@@ -315,6 +315,10 @@ class End(ABC):
         """Ask for SO_RCVBUF."""
 
     @abstractmethod
+    def fix_rcvbuf(self, octets: int) -> None:
+        """Set SO_RCVBUF; the kernel doubles it."""
+
+    @abstractmethod
     def rcvlowat(self, octets: int) -> None:
         """Set SO_RCVLOWAT."""
 
@@ -525,6 +529,10 @@ class Ours(End):
 
     def rcvbuf(self) -> int:
         return self.held().rcvbuf
+
+    def fix_rcvbuf(self, octets: int) -> None:
+        tcb = self.held()
+        tcb.rcvbuf, tcb.rcvbuf_locked = 2 * octets, True
 
     def rcvlowat(self, octets: int) -> None:
         self.held().rcvlowat = octets

@@ -254,6 +254,9 @@ class LinuxEnd(End):
     def rcvbuf(self) -> int:
         return self.held().getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
 
+    def fix_rcvbuf(self, octets: int) -> None:
+        self.held().setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, octets)
+
     def rcvlowat(self, octets: int) -> None:
         self.held().setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, octets)
 

@@ -16,6 +16,7 @@ from tests.unit.tcp.cells import (
     case,
     cells,
     check,
+    fix_rcvbuf,
     read,
     sacked,
     says,
@@ -123,6 +124,24 @@ GAPS = (
         *[HERE] * 399,
         got(3),
         gives=b"abx",
+    ),
+)
+
+#: Of 59 pieces 17 are left, which the gaps between them show as they are filled.
+SHRUNK = (
+    case(
+        "a buffer made smaller forgets the farthest, whatever that takes",
+        (
+            *(seg(ACK, SEQ + 2 * n, NXT, b"x") for n in range(1, 60)),
+            fix_rcvbuf(8_000),
+            seg(ACK, SEQ, NXT, b"ab"),
+            *(seg(ACK, SEQ + 2 * n + 1, NXT, b"a") for n in range(1, 25)),
+        ),
+        ESTABLISHED,
+        *[HERE] * 59,
+        *(got(2 * n + 1) for n in range(1, 18)),
+        *[got(36)] * 7,
+        gives=b"ab" + b"xa" * 17,
     ),
 )
 
@@ -235,6 +254,14 @@ OVERLAPS = (
         gives=ALPHABET[:9],
     ),
     case(
+        "one is covered by two others that have no room for more",
+        tuple(seg(ACK, SEQ + at, NXT, bytes(100)) for at in (100, 200, 150, 0)),
+        ESTABLISHED,
+        *[HERE] * 3,
+        got(300),
+        gives=bytes(300),
+    ),
+    case(
         "a gap stays",
         (early(3, 5), early(8, 10), early(0, 3)),
         ESTABLISHED,
@@ -335,6 +362,12 @@ OVERLAPS_SACKING = sacked(
             octets((3, 11)),
             (),
         ),
+        "one is covered by two others that have no room for more": (
+            octets((100, 200)),
+            octets((100, 300)),
+            octets((150, 250), (100, 300)),
+            (),
+        ),
         "a gap stays": (octets((3, 5)), octets((8, 10), (3, 5)), octets((8, 10))),
         "text in order covers all that is early": (
             octets((2, 4)),
@@ -354,6 +387,7 @@ TABLES = (
     Table("overlaps", reach.established, OVERLAPS),
     Table("overlaps, SACK", reach.established, OVERLAPS_SACKING, SACKING),
     Table("memory", reach.established, GAPS),
+    Table("SO_RCVBUF", reach.established, SHRUNK),
     Table(
         "16 KB",
         reach.established,
