@@ -12,6 +12,7 @@ from halfopen.atlas.language import Language
 from halfopen.atlas.runs import RowRun, is_recorded, kernel_name
 from halfopen.base.units import HOUR, show_duration
 from halfopen.scenario.lines import ASKED_SINCE
+from halfopen.scenario.model import Variant
 
 _WIDTH: Final = 80
 _WORLD: Final = 56  # the world's column begins here
@@ -23,7 +24,18 @@ _VERDICTS: Final = ("confirmed", "refuted", "qualified", "answered", "failed", "
 
 def sheet(rows: Sequence[RowRun], *, cpu_s: float, language: Language = ENGLISH) -> list[str]:
     """Write the sheet; the runs took ``cpu_s`` seconds of CPU time."""
-    lines = fold(language.semicolon.join([language.legend, *_links(rows, language)]), _WIDTH)
+    variants = [run.variant for row in rows for run in row.runs]
+    return [*sheet_head(variants, language), *sheet_body(rows, cpu_s=cpu_s, language=language)]
+
+
+def sheet_head(variants: Sequence[Variant], language: Language) -> list[str]:
+    """Explain the sheet's columns, which needs no run."""
+    return fold(language.semicolon.join([language.legend, *_links(variants, language)]), _WIDTH)
+
+
+def sheet_body(rows: Sequence[RowRun], *, cpu_s: float, language: Language) -> list[str]:
+    """Write what follows the head: the rows by section, and how many came to what."""
+    lines: list[str] = []
     section = ""
     kernel = kernel_name(rows)
     for row in rows:
@@ -35,9 +47,8 @@ def sheet(rows: Sequence[RowRun], *, cpu_s: float, language: Language = ENGLISH)
     return [*lines, "", *_summary(rows, cpu_s, language)]
 
 
-def _links(rows: Sequence[RowRun], language: Language) -> list[str]:
+def _links(variants: Sequence[Variant], language: Language) -> list[str]:
     """Say how long a link of the variants takes; nothing where none has one."""
-    variants = [run.variant for row in rows for run in row.runs]
     delays = Counter(link.delay_ns for variant in variants for link in variant.links)
     delays.update(lan.delay_ns for variant in variants for lan in variant.lans)
     if not delays:

@@ -29,6 +29,7 @@ from halfopen.base.value import value
 from halfopen.cli.console import progress, show
 from halfopen.cli.leaving import EXPECTED, FINDING, leaves_with_status
 from halfopen.scenario.lines import Line
+from halfopen.scenario.model import Note
 from halfopen.scenario.notes import all_notes, catalogue, load
 
 SEED: Final = 1
@@ -89,10 +90,12 @@ def ask(  # noqa: PLR0913  each is an option of the command
         return EXPECTED
     wanted = found.wanted
     if variant is not None:
-        if form in _DOCUMENTS:
-            raise MisuseError(f"{form} writes rows as a whole, without --variant")
-        _check_variant(wanted, variant)
-    rows, cpu_s = _run(wanted, seed=seed)
+        _check_variant(wanted, variant, form)
+    notes = {line.id: load(line.id) for line in wanted}
+    begins = len(wanted) > 1 and not form and pcap is None
+    if begins:  # the runs take a while; captures are written before anything is shown
+        _show_head(notes, language)
+    rows, cpu_s = _run(wanted, notes, seed=seed)
     if pcap is not None:
         _write_captures(rows, variant, pcap, quiet=bool(form))
     if form:
@@ -101,7 +104,7 @@ def ask(  # noqa: PLR0913  each is an option of the command
         _show_row(rows[0], variant, asked, language)
         _show_also(found, language)
     else:
-        _show_sheet(rows, cpu_s, language)
+        _show_sheet(rows, cpu_s, language, begun=begins)
     return FINDING if any(map(_is_finding, rows)) else EXPECTED
 
 
@@ -237,11 +240,12 @@ def _unknown(asked: str) -> MisuseError:
     )
 
 
-def _run(lines: Sequence[Line], *, seed: int) -> tuple[list[RowRun], float]:
+def _run(
+    lines: Sequence[Line], notes: Mapping[str, Note | None], *, seed: int
+) -> tuple[list[RowRun], float]:
     """Run rows, and count the CPU time that it took."""
     from halfopen.cli.workers import run_rows  # needs a moment
 
-    notes = {line.id: load(line.id) for line in lines}
     total = sum(len(note.variants) for note in notes.values() if note is not None)
     before = _cpu_s()
     arms = _arms() if total else None
@@ -265,7 +269,9 @@ def _is_finding(row: RowRun) -> bool:
     return bool(row.failed) or any(run.agrees is False for run in row.runs)
 
 
-def _check_variant(lines: Sequence[Line], variant: int) -> None:
+def _check_variant(lines: Sequence[Line], variant: int, form: str) -> None:
+    if form in _DOCUMENTS:
+        raise MisuseError(f"{form} writes rows as a whole, without --variant")
     if len(lines) != 1:
         raise MisuseError("--variant needs one row, as in: halfopen ask N07 --variant 3")
     note = load(lines[0].id)
@@ -300,10 +306,17 @@ def _named(lines: Sequence[Line], language: Language) -> list[str]:
     return [f"  {line.id}  {language.title(line, None)}" for line in lines[:_ALSO_MAX]]
 
 
-def _show_sheet(rows: Sequence[RowRun], cpu_s: float, language: Language) -> None:
-    from halfopen.atlas.sheet import sheet
+def _show_head(notes: Mapping[str, Note | None], language: Language) -> None:
+    from halfopen.atlas.sheet import sheet_head
 
-    show(sheet(rows, cpu_s=cpu_s, language=language))
+    variants = [variant for note in notes.values() if note is not None for variant in note.variants]
+    show(sheet_head(variants, language))
+
+
+def _show_sheet(rows: Sequence[RowRun], cpu_s: float, language: Language, *, begun: bool) -> None:
+    from halfopen.atlas.sheet import sheet, sheet_body
+
+    show((sheet_body if begun else sheet)(rows, cpu_s=cpu_s, language=language))
 
 
 def _write_captures(

@@ -173,6 +173,15 @@ class TestAsk:
         ]
         assert done.stdout.startswith(f"4 captures written to {folder}/")
 
+    def test_captures_of_a_sheet_are_written_before_it(self, tmp_path: Path) -> None:
+        done = halfopen("ask", "N17-N18", "--pcap", str(tmp_path))
+        first, blank, head, *_ = done.stdout.splitlines()
+        assert first.startswith("4 captures written to ")
+        assert blank == ""
+        assert head.startswith("world: variants run")
+        assert done.stdout.count("world: variants run") == 1
+        assert halfopen("ask", "N17-N18").stdout.count("world: variants run") == 1
+
     def test_one_capture_for_one_variant(self, tmp_path: Path) -> None:
         done = halfopen("ask", "N18", "--variant", "3", "--json", "--pcap", str(tmp_path))
         json.loads(done.stdout)
@@ -304,5 +313,7 @@ def test_interrupt_leaves_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(ask, "_arms", interrupted)
     done = halfopen("ask")
+    assert done.stdout.startswith("world: variants run"), "the head comes before the runs"
+    assert "N01" not in done.stdout
     assert done.exit_code == 130
     assert "Traceback" not in done.output
