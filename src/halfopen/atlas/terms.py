@@ -123,8 +123,8 @@ def words_of(text: str, known: Container[str] = ()) -> list[str]:
     """
     found: list[str] = []
     for match in _WORD.findall(text.lower()):
-        parts = [stem(part) for part in _JOINT.split(match) if part not in STOP]
-        whole = "".join(parts)
+        named = [part for part in _JOINT.split(match) if part not in STOP]
+        parts, whole = [stem(part) for part in named], stem("".join(named))
         found += parts if len(parts) == 1 else [whole] if whole in known else [whole, *parts]
     return [word for word in found if word] + [
         two for two in _CHINESE.findall(text) if two not in STOP
@@ -138,7 +138,7 @@ def pairs_of(text: str) -> list[str]:
         words = [part for match in _WORD.findall(phrase) for part in _JOINT.split(match)]
         for one, other in pairwise(words):
             if one not in STOP and other not in STOP:
-                found.append(stem(one) + stem(other))
+                found.append(stem(one + other))
     return found
 
 

@@ -30,9 +30,11 @@ def test_a_name_is_known_as_a_whole_and_by_its_parts() -> None:
 
 
 def test_neighbours_are_joined_but_not_across_what_says_nothing() -> None:
+    assert pairs_of("time out") == words_of("timeout")
+    assert pairs_of("keep alive") == words_of("keepalive")
     assert pairs_of("half open connections") == ["halfopen", "openconnection"]
     assert pairs_of("open the door") == []
-    assert pairs_of("it is open. Doors close") == ["doorclos"]
+    assert pairs_of("it is open. Doors close") == ["doorsclos"]
 
 
 @pytest.mark.parametrize(
