@@ -32,7 +32,7 @@ _UNKNOWN: Final = 3
 #: A row is shown by itself where it knows so much of what was asked, and so much better than the
 #: next; else those are named that know at least so much of what the best does.
 _KNOWS: Final = 0.5
-_BETTER: Final = 1.12
+_BETTER: Final = 1.18
 _NEAR: Final = 0.5
 
 

@@ -53,7 +53,10 @@ def test_a_row_that_knows_it_best_by_far_is_meant_for_sure(words: str) -> None:
     assert asked(words).unknown == ()
 
 
-@pytest.mark.parametrize("words", ["kill -9", "dead peer", "half open connection", "SO_LINGER"])
+@pytest.mark.parametrize(
+    "words",
+    ["kill -9", "how do I detect a dead peer", "half open connection", "SO_LINGER", "time out"],
+)
 def test_where_several_rows_know_it_alike_none_is_sure(words: str) -> None:
     assert not asked(words).sure
     assert len(ids(words)) > 1
