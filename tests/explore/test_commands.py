@@ -219,6 +219,16 @@ def test_run_draws_the_undisturbed_run() -> None:
     )
 
 
+def test_run_lists_the_tasks_behind_a_loops_poll() -> None:
+    done = halfopen("run", "looping.py")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(
+        r"1 task waits for work:\n  server:serve/Task-1  looping\.py:\d+  "
+        r"await server\.serve_forever\(\)  for a\n    connection\n$",
+        done.stdout,
+    )
+
+
 FAILS: Final = """
 import socket
 from halfopen import World

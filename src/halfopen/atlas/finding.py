@@ -34,6 +34,9 @@ _PLACE: Final = 44
 #: A server that has nothing to do waits in these.
 _AT_REST: Final = frozenset({"accept", "select", "poll", "epoll_wait"})
 
+#: What a task waits for that waits for a peer that is there already.
+_FOR_A_PEER: Final = frozenset({"data", "room"})
+
 #: How the kinds of points are counted out.
 _AT: Final = {
     CALL: "at a call's entry",
@@ -91,9 +94,14 @@ def run_lines(replayed: Replayed) -> tuple[list[str], bool]:
         call for call in calls(trace) if call.returned_ns is None and not _is_over(call, trace)
     ]
     lines = ladder(trace)
+    tasks = [waits for waits in replayed.waiting if waits.task]
+    polls = {(waits.host, waits.process, waits.thread) for waits in tasks}
+    waiting = [call for call in waiting if (call.host, call.process, call.thread) not in polls]
     at_rest = all(call.call in _AT_REST for call in waiting)
-    if waiting:
-        who = "1 thread waits" if len(waiting) == 1 else f"{len(waiting)} threads wait"
+    at_rest = at_rest and all(waits.what not in _FOR_A_PEER for waits in tasks)
+    if waiting or tasks:
+        who = " and ".join(_counted(len(waiting), "thread") + _counted(len(tasks), "task"))
+        who += " waits" if len(waiting) + len(tasks) == 1 else " wait"
         ended = show_duration(trace.ended_ns)
         head = f"The world can never move again at {ended}, and {who}:"
         lines += ["", f"At rest since {ended}; {who} for work:" if at_rest else head]
@@ -102,6 +110,9 @@ def run_lines(replayed: Replayed) -> tuple[list[str], bool]:
         since = show_duration(call.t_ns)
         where = call.where or "in a library"
         lines += _hung(f"{call.host}:{call.process}  {where}  {shown}  since {since}", 2)
+    for waits in tasks:
+        who = f"{waits.host}:{waits.process}/{waits.task}"
+        lines += _hung(f"{who}  {waits.where}  {waits.line}  for {waits.what}", 2)
     if crashed := replayed.crashes:
         lines += [
             "",
@@ -109,6 +120,10 @@ def run_lines(replayed: Replayed) -> tuple[list[str], bool]:
         ]
         lines += [line for crash in crashed for line in _crashed(crash)]
     return lines, at_rest and not crashed
+
+
+def _counted(number: int, what: str) -> list[str]:
+    return [f"{number} {what}{'' if number == 1 else 's'}"] if number else []
 
 
 def _is_over(call: Call, trace: Trace) -> bool:

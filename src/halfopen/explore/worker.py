@@ -32,9 +32,10 @@ from halfopen.explore.verdict import (
     crashes,
     read_baseline,
 )
-from halfopen.guest import modules
+from halfopen.guest import loops, modules
 from halfopen.record.events import ProcessStarted
 from halfopen.record.faults import CableOut, Fault, Kill, PowerOff
+from halfopen.world.process import Waiting
 
 
 @value
@@ -57,6 +58,7 @@ class Replayed:
     trace: str
     digest: str
     crashes: tuple[Crash, ...] = ()  # every one, those too that are not due to the fault
+    waiting: tuple[Waiting, ...] = ()  # likewise
 
 
 @value
@@ -234,4 +236,5 @@ def _replay(replay: Replay, baseline: Baseline) -> Replayed:
         trace=running.trace.dumps(),
         digest=digest_of(running.trace),
         crashes=tuple(crashes(running.world)),
+        waiting=loops.waiting(running.world),
     )

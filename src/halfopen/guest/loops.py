@@ -26,6 +26,16 @@ _FUTURES: Final = os.path.join(_ASYNCIO, "futures.py")
 _GROUPS: Final = os.path.join(_ASYNCIO, "taskgroups.py")
 _TASKS: Final = os.path.join(_ASYNCIO, "tasks.py")
 _SLEEP: Final = "sleep"
+#: What a task waits for, by the function of asyncio's that it waits in.
+_FOR: Final = {
+    "_wait_for_data": "data",
+    "sock_recv": "data",
+    "_drain_helper": "room",
+    "sock_sendall": "room",
+    "serve_forever": "a connection",
+    "sock_accept": "a connection",
+    "sleep": "time",
+}
 _TASK: Final = "Task"
 _GATHERED: Final = "_GatheringFuture"
 
@@ -78,6 +88,7 @@ def _waits(task: Any, thread: Waiting) -> Waiting:  # noqa: ANN401  the guest's 
     return replace(
         thread,
         task=task.get_name(),
+        what=_what(task) or thread.what,
         where=places.show(path, number),
         line=linecache.getline(path, number).strip(),
         own=own,
@@ -89,13 +100,22 @@ def _waits_for_tasks(task: Any) -> bool:  # noqa: ANN401  as above
     waiter = type(task._fut_waiter).__name__  # noqa: SLF001  all that tells
     if waiter in {_TASK, _GATHERED}:
         return True
-    frames = [frame.f_code for frame in _frames(task.get_coro())]
-    paths = [code for code in frames if code.co_filename != _FUTURES]
-    innermost = paths[-1] if paths else None
-    return innermost is not None and (
-        innermost.co_filename == _GROUPS
-        or (innermost.co_filename == _TASKS and innermost.co_name != _SLEEP)
-    )
+    path, name = _innermost(task)
+    return path == _GROUPS or (path == _TASKS and name != _SLEEP)
+
+
+def _what(task: Any) -> str:  # noqa: ANN401  as above
+    """Say what it waits for where asyncio knows; "" where only the program does."""
+    path, name = _innermost(task)
+    return _FOR.get(name, "") if path.startswith(_ASYNCIO) else ""
+
+
+def _innermost(task: Any) -> tuple[str, str]:  # noqa: ANN401  as above
+    """Name the file and the function in which it waits for its future."""
+    found = ("", "")
+    for frame in _frames(task.get_coro()):
+        found = frame.f_code.co_filename, frame.f_code.co_name
+    return found
 
 
 def _frames(awaited: object) -> Iterator[FrameType]:
@@ -109,6 +129,6 @@ def _frames(awaited: object) -> Iterator[FrameType]:
                 frame, awaited = awaited.gi_frame, awaited.gi_yieldfrom
             case _:
                 return
-        if frame is None:
-            return
+        if frame is None or frame.f_code.co_filename == _FUTURES:
+            return  # where every wait ends
         yield frame

@@ -276,6 +276,56 @@ def test_a_run_is_as_expected_where_servers_wait_for_work_and_nobody_crashed(
     assert any(line.startswith("  client.py:7  print(prices[name])") for line in lines) is crashed
 
 
+@pytest.mark.parametrize(
+    ("tasks", "head", "well"),
+    [
+        (("a connection",), "At rest since 0.009 µs; 1 task waits for work:", True),
+        (("a connection", "an event"), "At rest since 0.009 µs; 2 tasks wait for work:", True),
+        (("data",), "The world can never move again at 0.009 µs, and 1 task waits:", False),
+        (
+            ("a connection", "room"),
+            "The world can never move again at 0.009 µs, and 2 tasks wait:",
+            False,
+        ),
+    ],
+)
+def test_tasks_stand_in_place_of_the_poll_of_their_loop(
+    tasks: tuple[str, ...], head: str, *, well: bool
+) -> None:
+    made = Made()
+    made.call("server", "epoll_wait", "-1, 2", 0)
+    waits = [replace(WAITS, host="server", process="server", task="T", what=what) for what in tasks]
+    run = Replayed(
+        outcome=Outcome(verdict="clean", ended_ns=1),
+        point=None,
+        trace=made.done(9).dumps(),
+        digest="",
+        waiting=(*waits, WAITS),
+    )
+    lines, as_expected = run_lines(run)
+    assert lines[lines.index(head) + 1 :] == [
+        f"  server:server/T  client.py:31  reply = sock.recv(4096)  for {what}" for what in tasks
+    ]
+    assert as_expected is well
+
+
+def test_threads_and_tasks_are_counted_apart() -> None:
+    made = Made()
+    made.call("server", "epoll_wait", "-1, 2", 0)
+    made.call("client", "accept", "", 0)
+    task = replace(WAITS, host="server", process="server", task="T", what="a connection")
+    run = Replayed(
+        outcome=Outcome(verdict="clean", ended_ns=1),
+        point=None,
+        trace=made.done(9).dumps(),
+        digest="",
+        waiting=(task,),
+    )
+    lines, as_expected = run_lines(run)
+    assert "At rest since 0.009 µs; 1 thread and 1 task wait for work:" in lines
+    assert as_expected
+
+
 def validate(what: object) -> None:
     Draft202012Validator(json.loads(schema())).validate(what)
 

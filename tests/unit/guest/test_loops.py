@@ -152,7 +152,48 @@ def test_a_loop_without_tasks_is_its_thread() -> None:
 def test_a_task_without_a_line_of_the_program_is_shown_in_the_library() -> None:
     (waits,) = told(library)
     assert (waits.task, waits.own) == ("Task-1", False)
-    assert waits.where.startswith("futures.py:")
+    assert waits.where.startswith("locks.py:")
+
+
+async def answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readline()
+    writer.close()
+
+
+async def serves() -> None:
+    server = await asyncio.start_server(answers, "127.0.0.1", 80)
+    reader, writer = await asyncio.open_connection("127.0.0.1", 80)
+    for_data = asyncio.create_task(reader.read(1), name="reads")
+    await server.serve_forever()
+    await for_data
+    writer.close()
+
+
+def serving() -> None:
+    asyncio.run(serves())
+
+
+async def fills() -> None:
+    listener = socket.create_server(("127.0.0.1", 81))
+    _, writer = await asyncio.open_connection("127.0.0.1", 81)
+    writer.write(bytes(10_000_000))
+    await writer.drain()
+    listener.close()
+
+
+def filling() -> None:
+    asyncio.run(fills())
+
+
+def test_what_asyncio_knows_of_a_wait_is_told() -> None:
+    assert [(each.line, each.what) for each in told(serving)] == [
+        ("await self._waiter", "data"),
+        ("await reader.readline()", "data"),
+        ("await server.serve_forever()", "a connection"),
+    ]
+    (waits,) = told(filling, until_ns=S)
+    assert (waits.line, waits.what) == ("await writer.drain()", "room")
+    assert {each.what for each in told(gathering)} == {"an event"}
 
 
 async def blocks() -> None:
