@@ -195,7 +195,10 @@ def test_a_check_that_objects_is_a_finding(tmp_path: Path) -> None:
         (("explore", "nowhere.py"), "halfopen: no file 'nowhere.py'"),
         (("explore", "asking.py:nothing"), "has no function 'nothing'"),
         (("run", "asking.py:ask"), "asking.py:ask looked up a name while it made its world"),
-        (("run", "aprogram.py:loop"), "aprogram.py:loop opened a socket while it made its world"),
+        (
+            ("run", "program_alone.py:loop"),
+            "program_alone.py:loop opened a socket while it made its world",
+        ),
         (("replay", "eJx"), "halfopen: not a replay token"),
         (("explore", "asking.py", "--jobs", "0"), "Invalid value for '--jobs'"),
         (("explore", "asking.py", "--horizon", "-1"), "--horizon must be positive, and finite: -1"),
