@@ -2,6 +2,7 @@
 
 import os
 import select
+import signal
 import time
 from typing import Final
 
@@ -17,6 +18,7 @@ from halfopen.scenario.model import Process, Variant
 from halfopen.wire.ethernet import mac_of
 
 _READY_WITHIN_NS: Final = 30 * S
+_ERRORS_MAX: Final = 65536
 
 
 class Bench:
@@ -100,9 +102,9 @@ class Bench:
     def stop(self) -> None:
         """End every process; namespaces and interfaces go with the conductor."""
         for child in self._everyone():
-            if child.popen.poll() is None:
-                child.popen.kill()
-                child.popen.wait()
+            if not child.ended:
+                os.kill(child.pid, signal.SIGKILL)  # not waited for yet: the pid is its own
+                os.waitpid(child.pid, 0)
 
     def _everyone(self) -> list[Child]:
         return self.children + [child for again in self.reborn.values() for child in again]
@@ -118,7 +120,8 @@ def _await_ready(child: Child) -> None:
         assert ready, f"{child.process.name} is ready in time"
         part = os.read(child.events_fd, 1)
         if not part:
-            errors = child.popen.stderr.read() if child.popen.stderr else None
-            msg = f"{child.process.name} can't start: {(errors or b'').decode()}"
+            os.waitpid(child.pid, 0)  # then it has said all
+            errors = os.read(child.errors_fd, _ERRORS_MAX).decode()
+            msg = f"{child.process.name} can't start: {errors}"
             raise RuntimeError(msg)
         line += part

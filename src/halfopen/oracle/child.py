@@ -1,8 +1,9 @@
 """Runs one program of a scenario as a real process in its host's namespace, its calls recorded.
 
-``python -m halfopen.oracle.child PARENT EVENTS`` reads its task as JSON, one line, from standard
-input, says that it is ready, waits for one line more, and begins. Events go to the descriptor
-EVENTS at once, a line each: what a killed process did is known to the last call that it entered.
+The process is forked from its conductor, which has loaded all of Python that both need; of the
+conductor's descriptors it keeps none. It says that it is ready, waits for a line of standard input,
+and begins. Events go to a descriptor of their own at once, a line each: what a killed process did
+is known to the last call that it entered.
 """
 
 import atexit
@@ -15,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Final
+from typing import Final, NamedTuple
 
 from halfopen.oracle import etc, namespaces, recording
 from halfopen.record.events import Json
@@ -23,6 +24,31 @@ from halfopen.record.events import Json
 #: A write to a pipe up to this length is never mixed with another thread's (PIPE_BUF).
 _LINE_MAX: Final = 4096
 _TEXT_MAX: Final = 1000
+
+
+class Task(NamedTuple):
+    """What a process is to do; ``program`` is ``module:name``, ``etc`` the files of its host."""
+
+    program: str
+    settings: Mapping[str, str]
+    privileged: bool
+    addresses: Mapping[str, str]
+    etc: Mapping[str, str]
+    nodename: str
+
+
+class Born(BaseException):
+    """This process is a new one, a program's. It ends all that its conductor was about.
+
+    ``conductor`` is that one's pid. ``pipes`` are to be this one's input, output and errors, and
+    its way to tell events.
+    """
+
+    def __init__(self, conductor: int, task: Task, pipes: tuple[int, int, int, int]) -> None:
+        super().__init__()
+        self.conductor = conductor
+        self.task = task
+        *self.standard, self.events_fd = pipes
 
 
 class Events:
@@ -69,33 +95,44 @@ def load(reference: str) -> Callable[[KernelLab], None]:
     return program
 
 
-def main(parent: int, events_fd: int) -> None:
-    """Be ready, wait for the word, run the program."""
+def run(born: Born) -> None:
+    """Be ready, wait for the word, run the program.
+
+    Requires: nothing of the conductor's is left that would close a descriptor.
+    """
+    task, parent = born.task, born.conductor
     namespaces.die_with_parent(parent)
+    _keep(born)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    os.set_inheritable(events_fd, False)
     namespaces.run_later()
-    task = json.loads(sys.stdin.readline())
-    etc.enter(task["etc"], task["nodename"])
-    events = Events(events_fd)
+    etc.enter(task.etc, task.nodename)
+    events = Events(born.events_fd)
     # What the interpreter does with open sockets when it ends is no call of the program: the first
     # function registered is the last to be called.
     atexit.register(recording.install(events.write))
-    program = load(task["program"])
+    program = load(task.program)
     namespaces.run_soon()
     namespaces.wake_on_time(namespaces.PROGRAM)
-    if not task["privileged"]:
+    if not task.privileged:
         namespaces.give_up_privileges(parent)
     events.write("ready", {})
     if not sys.stdin.readline():
         return  # the run is over before this program began
     _tell_uncaught(events)
     try:
-        program(KernelLab(task["settings"], task["addresses"], events))
+        program(KernelLab(task.settings, task.addresses, events))
     finally:
         events.write("returned", {"t_ns": time.monotonic_ns()})
         namespaces.wait_ones_turn()
+
+
+def _keep(born: Born) -> None:
+    """Have the pipes that are this process's, and no other descriptor."""
+    for number, fd in enumerate(born.standard):
+        os.dup2(fd, number)
+    os.closerange(len(born.standard), born.events_fd)
+    os.closerange(born.events_fd + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
 
 def _tell_uncaught(events: Events) -> None:
@@ -107,7 +144,3 @@ def _tell_uncaught(events: Events) -> None:
         show(kind, error, trace)
 
     sys.excepthook = tell
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))

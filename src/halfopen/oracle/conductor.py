@@ -3,12 +3,12 @@
 ``python -m halfopen.oracle.conductor PARENT`` reads variants, pickled with their seeds, from
 standard input, one after another, and writes a status and a trace to standard output for each. A
 run is a process of its own because it moves between namespaces; whatever it made hangs on its
-descriptors, and goes when it goes. It is forked, so that only the first has to load Python.
+descriptors, and goes when it goes. It is forked, and so are the processes of its programs: only the
+first has to load Python.
 """
 
 import heapq
 import os
-import pickle
 import platform
 import select
 import signal
@@ -23,8 +23,9 @@ from typing import Final, TypeAlias
 from halfopen.base.errors import NotPossibleHereError
 from halfopen.base.rng import Rng
 from halfopen.base.units import S
-from halfopen.oracle import namespaces
+from halfopen.oracle import namespaces, tasks
 from halfopen.oracle.bench import Bench
+from halfopen.oracle.child import Born, run
 from halfopen.oracle.machines import Child
 from halfopen.oracle.striking import strike
 from halfopen.oracle.telling import Telling
@@ -123,7 +124,7 @@ class Conductor:
         child.ended = True
         for fd in self.telling.open_pipes(child):
             self.bench.heard += self.telling.read(child, fd, now)
-        status = child.popen.wait()
+        status = os.waitstatus_to_exitcode(os.waitpid(child.pid, 0)[1])
         if child.powered_off_at is not None:
             return
         if status < 0:
@@ -189,8 +190,11 @@ def _fits(when: OnMark | OnExit, event: Mark | ProcessEnded) -> bool:
     return isinstance(event, Mark) and event.name == when.name
 
 
-def serve(parent: int) -> None:
-    """Conduct one variant after another, each in a process of its own, until there are no more."""
+def serve(parent: int) -> Born | None:
+    """Conduct one variant after another, each in a process of its own, until there are no more.
+
+    In the process of a program it returns what that is to do.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
     namespaces.die_with_parent(parent)
     here = os.getpid()
@@ -200,19 +204,25 @@ def serve(parent: int) -> None:
         pid = os.fork()
         if pid == 0:
             os.close(ours)
-            os._exit(_conduct(here, task, theirs))
+            try:
+                os._exit(_conduct(here, task, theirs))
+            except Born as born:
+                return born.with_traceback(None)
         os.close(theirs)
         with open(ours, "rb") as pipe:
             said = pipe.read()
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         sys.stdout.buffer.write(RESULT.pack(status, len(said)) + said)
         sys.stdout.buffer.flush()
+    return None
 
 
 def _conduct(parent: int, task: bytes, fd: int) -> int:
     """Run a pickled variant; write its trace, or why there is none; give the exit status."""
     try:
         said, status = _run(parent, task), 0
+    except Born:
+        raise  # this process is a program's
     except NotPossibleHereError as error:
         said, status = str(error), NOT_POSSIBLE
     except BaseException:  # noqa: BLE001  whatever it is, the other side tells it
@@ -227,10 +237,10 @@ def _run(parent: int, task: bytes) -> str:
     if reason is not None:
         raise NotPossibleHereError(reason)
     namespaces.die_with_parent(parent)
-    conductor = Conductor(*pickle.loads(task))
+    conductor = Conductor(*tasks.loads(task))
+    namespaces.run_later()
+    conductor.bench.prepare()
     try:
-        namespaces.run_later()
-        conductor.bench.prepare()
         namespaces.run_soon()
         namespaces.wake_on_time(namespaces.WIRE)
         conductor.run()
@@ -240,4 +250,6 @@ def _run(parent: int, task: bytes) -> str:
 
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]))
+    born = serve(int(sys.argv[1]))
+    if born is not None:
+        run(born)

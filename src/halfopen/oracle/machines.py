@@ -1,15 +1,13 @@
 """The hosts of a variant as network namespaces, and its programs as processes in them."""
 
 import ipaddress
-import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 from halfopen.oracle import namespaces, netlink
+from halfopen.oracle.child import Born, Task
 from halfopen.scenario.etc import etc_of, nodename_of
 from halfopen.scenario.model import Host, Lan, Link, Process, Variant
 from halfopen.wire.address import at_interface, at_link, is_v6
@@ -137,15 +135,18 @@ class Machine:
 
 
 class Child:
-    """A program's process, ready to begin; ``pidfd`` is readable once it has ended."""
+    """A program's process, ready to begin; ``pidfd`` is readable once it has ended.
+
+    ``pipes``: what it writes (output, errors, events), and its input.
+    """
 
     def __init__(
-        self, process: Process, popen: "subprocess.Popen[bytes]", events_fd: int, number: int
+        self, process: Process, pid: int, pipes: tuple[int, int, int, int], number: int
     ) -> None:
         self.process = process
-        self.popen = popen
-        self.pidfd = os.pidfd_open(popen.pid)
-        self.events_fd = events_fd
+        self.pid = pid
+        self.pidfd = os.pidfd_open(pid)
+        self.output_fd, self.errors_fd, self.events_fd, self._input_fd = pipes
         self.number = number
         self.unfinished = b""  # a line of events that has not come whole
         self.uncaught: str | None = None
@@ -157,43 +158,38 @@ class Child:
 
     def begin(self) -> None:
         """Let the program run."""
-        assert self.popen.stdin is not None, "a child is started with a pipe to it"
-        self.popen.stdin.write(b"go\n")
-        self.popen.stdin.flush()
+        os.write(self._input_fd, b"go\n")
         self.started = True
 
 
 def start_child(process: Process, variant: Variant, machine: Machine, number: int) -> Child:
-    """Start a process in its host's namespace, up to the point where its program would begin."""
+    """Start a process in its host's namespace, up to the point where its program would begin.
+
+    In the new process this raises ``Born``, which nobody may catch but who began the conductor.
+    """
     namespaces.setns(machine.namespace)
-    ours, theirs = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-    os.set_blocking(theirs, True)
-    popen = subprocess.Popen(
-        [sys.executable, "-m", "halfopen.oracle.child", str(os.getpid()), str(theirs)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        pass_fds=(theirs,),
-    )
-    os.close(theirs)
-    assert popen.stdin is not None, "asked for above"
     program = process.program
     addresses = {host.name: host.addresses for host in variant.hosts}
     files = etc_of(machine.host.name, addresses, machine.host.files)
-    task = {
-        "program": f"{program.__module__}:{program.__qualname__}",
-        "settings": dict(variant.settings),
-        "privileged": process.privileged,
-        "addresses": {host.name: host.addresses[0] for host in variant.hosts},
-        "etc": files,
-        "nodename": nodename_of(machine.host.name, files),
-    }
-    popen.stdin.write(json.dumps(task).encode() + b"\n")
-    popen.stdin.flush()
-    for stream in (popen.stdout, popen.stderr):
-        assert stream is not None, "asked for above"
-        os.set_blocking(stream.fileno(), False)
-    return Child(process, popen, ours, number)
+    task = Task(
+        program=f"{program.__module__}:{program.__qualname__}",
+        settings=dict(variant.settings),
+        privileged=process.privileged,
+        addresses={host.name: host.addresses[0] for host in variant.hosts},
+        etc=files,
+        nodename=nodename_of(machine.host.name, files),
+    )
+    (its_input, our_input), *written = (os.pipe() for _ in range(4))
+    (our_output, its_output), (our_errors, its_errors), (our_events, its_events) = written
+    conductor = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        raise Born(conductor, task, (its_input, its_output, its_errors, its_events))
+    for fd in (its_input, its_output, its_errors, its_events):
+        os.close(fd)
+    for fd in (our_output, our_errors, our_events):
+        os.set_blocking(fd, False)
+    return Child(process, pid, (our_output, our_errors, our_events, our_input), number)
 
 
 def _configure(host: Host, interface: str, own: tuple[str, ...], near: str) -> list[str]:

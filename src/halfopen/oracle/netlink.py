@@ -1,7 +1,7 @@
 """Configures interfaces of the present namespace by rtnetlink(7)."""
 
+import _socket  # ``socket`` is for the programs to load, once their calls are recorded
 import os
-import socket
 import struct
 from typing import Final
 
@@ -41,21 +41,21 @@ REFUSALS: Final = {"blackhole": 6, "unreachable": 7, "prohibit": 8}
 
 def set_up(interface: str, *, mtu: int | None = None) -> None:
     """Bring an interface up, with an MTU of one's choice."""
-    index = socket.if_nametoindex(interface)
+    index = _socket.if_nametoindex(interface)
     attributes = b"" if mtu is None else _attribute(IFLA_MTU, struct.pack("=I", mtu))
     _request(RTM_NEWLINK, 0, struct.pack("=BxHiII", 0, 0, index, IFF_UP, IFF_UP) + attributes)
 
 
 def set_down(interface: str) -> None:
     """Take an interface down."""
-    index = socket.if_nametoindex(interface)
+    index = _socket.if_nametoindex(interface)
     _request(RTM_NEWLINK, 0, struct.pack("=BxHiII", 0, 0, index, 0, IFF_UP))
 
 
 def remove_address(interface: str, address: str) -> None:
     """Take an address from an interface."""
     family, octets = _octets(address)
-    head = struct.pack("=BBBBi", family, 8 * len(octets), 0, 0, socket.if_nametoindex(interface))
+    head = struct.pack("=BBBBi", family, 8 * len(octets), 0, 0, _socket.if_nametoindex(interface))
     _request(RTM_DELADDR, 0, head + _attribute(IFA_LOCAL, octets))
 
 
@@ -66,14 +66,14 @@ def add_address(interface: str, address: str, *, length: int | None = None) -> N
     """
     family, octets = _octets(address)
     bits = 8 * len(octets) if length is None else length
-    head = struct.pack("=BBBBi", family, bits, IFA_F_NODAD, 0, socket.if_nametoindex(interface))
+    head = struct.pack("=BBBBi", family, bits, IFA_F_NODAD, 0, _socket.if_nametoindex(interface))
     attributes = _attribute(IFA_LOCAL, octets) + _attribute(IFA_ADDRESS, octets)
     _request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, head + attributes)
 
 
 def set_mac(interface: str, mac: str) -> None:
     """Give an interface a hardware address."""
-    index = socket.if_nametoindex(interface)
+    index = _socket.if_nametoindex(interface)
     octets = bytes.fromhex(mac.replace(":", ""))
     head = struct.pack("=BxHiII", 0, 0, index, 0, 0)
     _request(RTM_NEWLINK, 0, head + _attribute(IFLA_ADDRESS, octets))
@@ -100,7 +100,7 @@ def add_route(  # noqa: PLR0913  as a route has attributes
         "=BBBBBBBBI", family, bits, 0, 0, RT_TABLE_MAIN, RTPROT_BOOT, RT_SCOPE_LINK, RTN_UNICAST, 0
     )
     attributes = _attribute(RTA_DST, octets) + _attribute(
-        RTA_OIF, struct.pack("=i", socket.if_nametoindex(interface))
+        RTA_OIF, struct.pack("=i", _socket.if_nametoindex(interface))
     )
     if source:
         attributes += _attribute(RTA_PREFSRC, _octets(source)[1])
@@ -132,15 +132,15 @@ def add_broadcast(interface: str, to: str, *, source: str) -> None:
     )
     attributes = (
         _attribute(RTA_DST, octets)
-        + _attribute(RTA_OIF, struct.pack("=i", socket.if_nametoindex(interface)))
+        + _attribute(RTA_OIF, struct.pack("=i", _socket.if_nametoindex(interface)))
         + _attribute(RTA_PREFSRC, _octets(source)[1])
     )
     _request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, head + attributes)
 
 
 def _octets(address: str) -> tuple[int, bytes]:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    return family, socket.inet_pton(family, address)
+    family = _socket.AF_INET6 if ":" in address else _socket.AF_INET
+    return family, _socket.inet_pton(family, address)
 
 
 def _attribute(kind: int, payload: bytes) -> bytes:
@@ -151,10 +151,13 @@ def _attribute(kind: int, payload: bytes) -> bytes:
 def _request(kind: int, flags: int, body: bytes) -> None:
     """Ask the kernel and wait for its answer; raises OSError with what it said."""
     header = struct.pack("=IHHII", 16 + len(body), kind, flags | NLM_F_REQUEST | NLM_F_ACK, 1, 0)
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as sock:
+    sock = _socket.socket(_socket.AF_NETLINK, _socket.SOCK_RAW, _socket.NETLINK_ROUTE)
+    try:
         sock.bind((0, 0))
         sock.sendall(header + body)
         reply = sock.recv(65536)
+    finally:
+        sock.close()
     (answer,) = struct.unpack_from("=H", reply, 4)
     (error,) = struct.unpack_from("=i", reply, 16)
     assert answer == NLMSG_ERROR, "the kernel acknowledges every request"

@@ -64,7 +64,7 @@ def _signal(bench: Bench, process: str, number: signal.Signals) -> bool:
         if number in _STOPS and child.stopped == _STOPS[number]:
             continue
         child.stopped = _STOPS.get(number, False)
-        os.kill(child.popen.pid, number)  # not waited for yet: the pid is its own
+        os.kill(child.pid, number)  # not waited for yet: the pid is its own
         found = True
     return found
 
@@ -117,7 +117,7 @@ def _power_off(bench: Bench, host: str, now: int) -> bool:
     for child in bench.children:
         if child.process.host == host and not child.ended and child.powered_off_at is None:
             child.powered_off_at = now
-            child.popen.kill()
+            os.kill(child.pid, signal.SIGKILL)
             if child.started:
                 bench.ended(child, "power off", now)
     return True

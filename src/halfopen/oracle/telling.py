@@ -21,8 +21,7 @@ class Telling:
 
     def open_pipes(self, child: Child) -> list[int]:
         """List the pipes of a child from which something may still come: events, output, errors."""
-        pipes = [child.events_fd]
-        pipes += [stream.fileno() for stream in (child.popen.stdout, child.popen.stderr) if stream]
+        pipes = (child.events_fd, child.output_fd, child.errors_fd)
         return [fd for fd in pipes if fd not in self._closed]
 
     def read(self, child: Child, fd: int, now: int) -> list[Mark]:
@@ -48,7 +47,7 @@ class Telling:
     def _add_output(self, child: Child, fd: int, data: bytes, now: int) -> None:
         if not data or child.powered_off_at is not None:
             return
-        stream = 1 if child.popen.stdout and fd == child.popen.stdout.fileno() else 2
+        stream = 1 if fd == child.output_fd else 2
         self.trace.add(
             Output(
                 t_ns=now,

@@ -20,7 +20,7 @@ def test_a_program_that_never_gets_ready_is_not_waited_for(
     process = Process(host="client", name="client", program=programs.marks)
     events, theirs = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as popen:
-        child = Child(process, popen, events, 0)
+        child = Child(process, popen.pid, (-1, -1, events, -1), 0)
         with pytest.raises(AssertionError, match="client is ready in time"):
             bench._await_ready(child)
         popen.kill()

@@ -1,10 +1,10 @@
-"""A program that loads here and in a conductor, but not in the process that is to run it."""
+"""A program that loads here, but not in the process that is to run it."""
 
 import sys
 
 from halfopen.scenario.model import Lab
 
-if "halfopen.oracle.child" in sys.orig_argv:
+if "halfopen.oracle.conductor" in sys.orig_argv:
     raise ImportError("not in a child")
 
 
