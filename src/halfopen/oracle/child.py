@@ -104,7 +104,7 @@ def run(born: Born) -> None:
     namespaces.die_with_parent(parent)
     _keep(born)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    _hear_signals()
     namespaces.run_later()
     etc.enter(task.etc, task.nodename)
     events = Events(born.events_fd)
@@ -133,6 +133,14 @@ def _keep(born: Born) -> None:
         os.dup2(fd, number)
     os.closerange(len(born.standard), born.events_fd)
     os.closerange(born.events_fd + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+
+
+def _hear_signals() -> None:
+    """Ignore no more than Python does, whatever was ignored where all began (nohup)."""
+    for number in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _tell_uncaught(events: Events) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import select
+import signal
 import socket
 import sys
 import threading
@@ -62,6 +63,11 @@ def calls(lab: Lab) -> None:
     worker.start()
     worker.join()
     sock.close()
+
+
+def is_hung_up(lab: Lab) -> None:
+    lab.mark("begins")
+    os.kill(os.getpid(), signal.SIGHUP)
 
 
 def raises(lab: Lab) -> None:

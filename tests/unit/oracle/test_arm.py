@@ -1,5 +1,6 @@
 """The kernel arm: real processes in real namespaces, and a trace as the world writes it."""
 
+import signal
 import time
 from collections.abc import Mapping
 from statistics import median
@@ -149,6 +150,15 @@ def test_a_packet_is_on_its_way_as_long_as_its_link_says() -> None:
 def test_the_end_of_a_process_is_told(name: str, how: str) -> None:
     trace = run_variant(variant(on_client(programs.dies), name=name, horizon_ns=S))
     assert [event.how for event in trace.events if isinstance(event, ProcessEnded)] == [how]
+
+
+def test_what_is_ignored_here_is_not_ignored_there() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        trace = run_variant(variant(on_client(programs.is_hung_up)))
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert [event.how for event in trace.events if isinstance(event, ProcessEnded)] == ["SIGHUP"]
 
 
 def test_an_error_that_nobody_catches_is_told() -> None:
