@@ -53,7 +53,7 @@ unit: $(VENV)/halfopen-test
 
 # It measures real time, and sleeps most of it; a file's tests share what they asked. Exit 5: there is none.
 kernel: $(VENV)/halfopen-test
-	tools/timed kernel $(PY) -m pytest -q -m kernel -n 4 --dist loadfile || [ $$? = 5 ]
+	tools/timed kernel $(PY) -m pytest -q -m kernel -n 3 --dist loadfile || [ $$? = 5 ]
 
 matrix: $(VENV)/halfopen-test
 	tools/timed matrix $(PY) tools/matrix.py test --venv $(VENV)
