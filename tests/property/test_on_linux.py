@@ -40,7 +40,7 @@ def _kernel() -> Iterator[Linux]:
 )
 def test_a_recorded_case(kernel: Linux, matter: str, name: str) -> None:
     case, told = split(RECORDED[matter][name])
-    assert kernel.answer(matter, case) == told
+    assert not apart(matter, case, told, kernel)
 
 
 @pytest.mark.parametrize("matter", MATTERS)

@@ -16,6 +16,8 @@ from halfopen.scenario.etc import HOSTS
 from halfopen.scenario.model import Answer, Lab, Note, Variant
 from halfopen.scenario.notes import naming
 
+#: The second thread asks so much after the first, in seconds; the slow answer takes longer.
+LATER: Final = 0.02
 _V4: Final = "10.0.0.1"
 _V6: Final = "2001:db8::1"
 SPEAKS: Final = {"both": (_V4, _V6), "IPv4": (_V4,), "IPv6": (_V6,)}
@@ -139,6 +141,7 @@ def threads(lab: Lab) -> None:
     ]
     for thread in started:
         thread.start()
+        time.sleep(LATER)  # else it is chance whose question leaves first
     for thread in started:
         thread.join()
 
