@@ -104,6 +104,7 @@ def answer_all(
             continue
         with contextlib.suppress(ConnectionRefusedError):
             size, client = datagrams.recvfrom_into(room)
+            came = time.monotonic()
             query = bytes(room[:size])
             name, kind = zones.asked(query)
             what = name.partition(".")[0]
@@ -116,8 +117,9 @@ def answer_all(
                 late = Thread(target=_answer_late, args=(datagrams, zone, query, client))
                 late.start()
                 continue
-            time.sleep(SLOW if what == "slow" else thinks)
-            datagrams.sendto(zone.answer(query), client)
+            answer = zone.answer(query)  # it thinks meanwhile
+            time.sleep(max(came + (SLOW if what == "slow" else thinks) - time.monotonic(), 0))
+            datagrams.sendto(answer, client)
 
 
 def _answer_late(
