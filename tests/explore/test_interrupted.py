@@ -77,7 +77,9 @@ def test_interrupt_after_a_while(arguments: tuple[str, ...], after_s: float) -> 
         time.sleep(after_s)
         running.send_signal(signal.SIGINT)
         out, err = running.communicate(timeout=PATIENCE_S)
-    assert (running.returncode, out, err) == (130, "", "")
+    assert (running.returncode, err) == (130, "")
+    # The sheet's head stands there before its rows have run; no row does.
+    assert not out or (arguments == ("ask",) and out.startswith("world:") and "N01" not in out)
 
 
 def test_an_ignored_interrupt_stays_ignored() -> None:

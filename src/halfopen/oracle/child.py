@@ -137,7 +137,7 @@ def _keep(born: Born) -> None:
 
 def _hear_signals() -> None:
     """Ignore no more than Python does, whatever was ignored where all began (nohup)."""
-    for number in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}:
+    for number in sorted(signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
