@@ -1,6 +1,7 @@
 """However an exploration ends, no process of it stays behind."""
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -97,3 +98,11 @@ def test_a_killed_worker_is_said_and_leaves_no_child_behind(
     assert exploring.returncode == 2
     assert "the worker failed" in err
     assert gone(pids)
+
+
+@pytest.mark.parametrize("asked", [b"", pickle.dumps((1, "cut off"))[:-9]])
+def test_a_worker_that_is_not_asked_to_the_end_says_nothing(asked: bytes) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "halfopen.explore"], check=False, input=asked, capture_output=True
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")

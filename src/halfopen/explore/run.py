@@ -106,5 +106,6 @@ def _messages(asked: Request | tuple[Replay, ...]) -> Generator[Message, None, N
     finally:
         worker.stdout.close()
         if worker.poll() is None:
+            worker.kill()  # before its children: it is not to wonder what became of them
             os.killpg(worker.pid, signal.SIGKILL)
             worker.wait()

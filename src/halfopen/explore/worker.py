@@ -121,7 +121,10 @@ def main() -> None:
     """Serve the request that stands on standard input."""
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    parent, asked = pickle.load(sys.stdin.buffer)
+    try:
+        parent, asked = pickle.load(sys.stdin.buffer)
+    except (EOFError, pickle.UnpicklingError):
+        os._exit(0)  # who wanted to ask was interrupted
     die_with(parent)
     assert threading.active_count() == 1, "the process that forks worlds has threads"
     gc.disable()  # it would run destructors of guests, at instants of its own choice
