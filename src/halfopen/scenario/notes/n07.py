@@ -17,16 +17,14 @@ from halfopen.record.query import Call, calls
 from halfopen.record.trace import Trace
 from halfopen.scenario.model import (
     Answer,
-    Host,
     Lab,
-    Link,
     Note,
     OnMark,
-    Process,
     Step,
     Variant,
     each,
 )
+from halfopen.scenario.notes import pair
 from halfopen.scenario.notes.reading import Seen, segments_from, span, span_zh
 from halfopen.wire.tcp import FIN, RST
 
@@ -164,22 +162,10 @@ _CRASHES: Final = ("SIGKILL", "SIGSEGV", "os._exit", "exit without close")
 
 def _variant(settings: dict[str, str]) -> Variant:
     killed = Step(when=OnMark(process="server", name="to be killed"), fault=Kill(process="server"))
-    return Variant(
-        settings=settings,
-        hosts=(
-            Host(name="client", addresses=("10.0.0.1",), sysctl={}),
-            Host(name="server", addresses=("10.0.0.2",), sysctl={}),
-        ),
-        links=(Link(a="client", b="server"),),
-        processes=(
-            Process(host="server", name="server", program=server),
-            Process(
-                host="client",
-                name="client",
-                program=client,
-                start=OnMark(process="server", name="listening", delay_ns=20 * MS),
-            ),
-        ),
+    return pair.variant(
+        settings,
+        server=server,
+        client=client,
         steps=(killed,) if settings["crash"] == "SIGKILL" else (),
         horizon_ns=2 * S,
     )

@@ -26,14 +26,13 @@ from halfopen.scenario.model import (
     Host,
     Lab,
     Lan,
-    Link,
     Note,
     OnMark,
-    Process,
     Step,
     Variant,
     each,
 )
+from halfopen.scenario.notes import pair
 from halfopen.scenario.notes.reading import segments_from, span, span_zh
 from halfopen.wire.tcp import FIN, RST
 
@@ -175,25 +174,13 @@ def _variant(settings: dict[str, str]) -> Variant:
         steps.append(Step(when=when, fault=back))
     short = settings["durations"] == "short"
     sysctl = SHORT if short else {}
-    return Variant(
-        settings=settings,
-        hosts=(
-            Host(name="client", addresses=("10.0.0.1",), sysctl=sysctl),
-            Host(name="server", addresses=("10.0.0.2",), sysctl=sysctl),
-        ),
-        links=(Link(a="client", b="server"),),
-        processes=(
-            Process(host="server", name="server", program=server),
-            Process(
-                host="client",
-                name="client",
-                program=client,
-                start=OnMark(process="server", name="listening", delay_ns=20 * MS),
-            ),
-        ),
+    return pair.variant(
+        settings,
+        server=server,
+        client=client,
         steps=tuple(steps),
+        sysctl=sysctl,
         horizon_ns=HORIZON_NS if short else 24 * HOUR,
-        kernel=short,
         because=""
         if short
         else "an unanswered write takes a quarter of an hour, and a reader waits for ever",

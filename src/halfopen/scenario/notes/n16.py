@@ -15,16 +15,14 @@ from halfopen.record.trace import Trace
 from halfopen.scenario import unspec
 from halfopen.scenario.model import (
     Answer,
-    Host,
     Lab,
-    Link,
     Note,
     OnMark,
-    Process,
     Step,
     Variant,
     each,
 )
+from halfopen.scenario.notes import pair
 from halfopen.scenario.notes.reading import in_chinese
 
 #: Where the first connect goes, and the second; nobody listens at the third.
@@ -239,22 +237,10 @@ NEXT: Final[dict[str, Callable[[socket.socket, Lab], None]]] = {
 def _variant(settings: dict[str, str]) -> Variant:
     fault = FAULTS.get(settings["connect"])
     now = OnMark(process="server", name="listening", delay_ns=10 * MS)
-    return Variant(
-        settings=settings,
-        hosts=(
-            Host(name="client", addresses=("10.0.0.1",), sysctl={}),
-            Host(name="server", addresses=("10.0.0.2",), sysctl={}),
-        ),
-        links=(Link(a="client", b="server"),),
-        processes=(
-            Process(host="server", name="server", program=server),
-            Process(
-                host="client",
-                name="client",
-                program=client,
-                start=OnMark(process="server", name="listening", delay_ns=20 * MS),
-            ),
-        ),
+    return pair.variant(
+        settings,
+        server=server,
+        client=client,
         steps=() if fault is None else (Step(when=now, fault=fault),),
         horizon_ns=HORIZON_NS if settings["connect"] in LATE else SHORTER_NS,
     )

@@ -13,17 +13,14 @@ from halfopen.record.query import calls
 from halfopen.record.trace import Trace
 from halfopen.scenario.model import (
     Answer,
-    Host,
     Lab,
-    Link,
     Note,
     OnMark,
-    Process,
-    Program,
     Step,
     Variant,
     each,
 )
+from halfopen.scenario.notes import pair
 from halfopen.scenario.notes.pair import LONG, PORT
 from halfopen.scenario.notes.reading import segments_from, span, span_zh
 from halfopen.wire.tcp import ACK, RST, SYN
@@ -192,40 +189,6 @@ def waits(lab: Lab) -> None:
 EVER: Final = 600.0
 
 
-def _variant(  # noqa: PLR0913  each is another part of a Variant
-    settings: Mapping[str, str],
-    server: Program,
-    client: Program,
-    *,
-    horizon_ns: int,
-    sysctl: Mapping[str, int | str] | None = None,
-    client_sysctl: Mapping[str, int | str] | None = None,
-    steps: tuple[Step, ...] = (),
-    because: str = "",
-) -> Variant:
-    return Variant(
-        settings=settings,
-        hosts=(
-            Host(name=CLIENT, addresses=("10.0.0.1",), sysctl=client_sysctl or {}),
-            Host(name=SERVER, addresses=("10.0.0.2",), sysctl=sysctl or {}),
-        ),
-        links=(Link(a=CLIENT, b=SERVER),),
-        processes=(
-            Process(host=SERVER, name=SERVER, program=server),
-            Process(
-                host=CLIENT,
-                name=CLIENT,
-                program=client,
-                start=OnMark(process=SERVER, name="listening", delay_ns=20 * MS),
-            ),
-        ),
-        steps=steps,
-        horizon_ns=horizon_ns,
-        kernel=not because,
-        because=because,
-    )
-
-
 def _overflow(settings: Mapping[str, str]) -> Variant:
     sysctl = {
         f"net.ipv4.{name}": int(settings[name])
@@ -234,7 +197,14 @@ def _overflow(settings: Mapping[str, str]) -> Variant:
     }
     if "somaxconn" in settings:
         sysctl["net.core.somaxconn"] = int(settings["somaxconn"])
-    return _variant(settings, server, client, horizon_ns=HORIZON_NS, sysctl=sysctl)
+    return pair.variant(
+        settings,
+        server=server,
+        client=client,
+        horizon_ns=HORIZON_NS,
+        sysctl=sysctl,
+        client_sysctl={},
+    )
 
 
 ORDERS: Final = ("one by one", "at once", "one, then the rest")
@@ -272,11 +242,12 @@ _OVERFLOWS: Final = tuple(
     )
 )
 _SIZES: Final = tuple(
-    _variant(
+    pair.variant(
         settings,
-        sizes,
-        absent,
+        server=sizes,
+        client=absent,
         horizon_ns=100 * MS,
+        client_sysctl={},
         sysctl={} if settings["somaxconn"] == "default" else {"net.core.somaxconn": 1000},
     )
     for settings in each(backlog=("many",), somaxconn=("default", "1000"))
@@ -288,11 +259,12 @@ _DEAF: Final = (
     ),
 )
 _FLOODS: Final = tuple(
-    _variant(
+    pair.variant(
         settings,
-        flooded,
-        flood,
+        server=flooded,
+        client=flood,
         horizon_ns=300 * MS,
+        client_sysctl={},
         sysctl={
             "net.ipv4.tcp_syncookies": int(settings["tcp_syncookies"]),
             **(
@@ -321,17 +293,17 @@ _FLOODS: Final = tuple(
     )
 )
 _WAITS: Final = (
-    _variant(
+    pair.variant(
         {"queue": "full", "tcp_syn_retries": "1", "tcp_syn_linear_timeouts": "0"},
-        full,
-        waits,
+        server=full,
+        client=waits,
         horizon_ns=3500 * MS,
         client_sysctl={"net.ipv4.tcp_syn_retries": 1, "net.ipv4.tcp_syn_linear_timeouts": 0},
     ),
-    _variant(
+    pair.variant(
         {"queue": "full", "durations": "default"},
-        full,
-        waits,
+        server=full,
+        client=waits,
         horizon_ns=5 * MINUTE,
         because="a SYN is repeated for two minutes",
     ),

@@ -7,14 +7,12 @@ from collections.abc import Mapping
 from threading import Thread
 from typing import Final
 
-from halfopen.base.units import S
 from halfopen.record.events import Output
 from halfopen.record.trace import Trace
 from halfopen.scenario import libc
 from halfopen.scenario.etc import HOSTNAME, HOSTS
-from halfopen.scenario.model import Answer, Host, Lab, Note, Process, Variant, each
+from halfopen.scenario.model import Answer, Lab, Note, Variant, each
 from halfopen.scenario.notes import naming
-from halfopen.scenario.notes.naming import CLIENT
 
 _NAMES: Final = {"short": "pebble", "with a domain": "pebble.example.org"}
 _LONGEST: Final = 64
@@ -65,14 +63,7 @@ def _ask(place: int) -> None:
 
 def _variant(settings: Mapping[str, str]) -> Variant:
     files = {HOSTNAME: f"{_NAMES[settings['/etc/hostname']]}\n", HOSTS: _HOSTS}
-    return Variant(
-        settings=settings,
-        hosts=(Host(name=CLIENT, addresses=(naming.CLIENT_ADDRESS,), sysctl={}, files=files),),
-        links=(),
-        processes=(Process(host=CLIENT, name=CLIENT, program=client),),
-        steps=(),
-        horizon_ns=S // 2,
-    )
+    return naming.alone(settings, client, files)
 
 
 _VARIANTS: Final = tuple(

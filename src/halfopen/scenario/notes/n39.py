@@ -5,14 +5,12 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from halfopen.base.units import S
 from halfopen.record.events import Output
 from halfopen.record.trace import Trace
 from halfopen.scenario import libc
 from halfopen.scenario.etc import NSSWITCH, SERVICES
-from halfopen.scenario.model import Answer, Host, Lab, Note, Process, Variant, each
+from halfopen.scenario.model import Answer, Lab, Note, Variant, each
 from halfopen.scenario.notes import naming
-from halfopen.scenario.notes.naming import CLIENT
 
 CLAIMED: Final = "/etc/service"
 _TEXT: Final = """\
@@ -75,14 +73,7 @@ def _variant(settings: Mapping[str, str]) -> Variant:
     source = settings["nsswitch"]
     if source != "files":
         files[NSSWITCH] = "services: nosuch\n" if source == "none" else None
-    return Variant(
-        settings=settings,
-        hosts=(Host(name=CLIENT, addresses=(naming.CLIENT_ADDRESS,), sysctl={}, files=files),),
-        links=(),
-        processes=(Process(host=CLIENT, name=CLIENT, program=client),),
-        steps=(),
-        horizon_ns=S // 2,
-    )
+    return naming.alone(settings, client, files)
 
 
 _VARIANTS: Final = tuple(

@@ -5,14 +5,12 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
-from halfopen.base.units import S
 from halfopen.record.events import Output
 from halfopen.record.trace import Trace
 from halfopen.scenario import libc
 from halfopen.scenario.etc import NSSWITCH, PROTOCOLS
-from halfopen.scenario.model import Answer, Host, Lab, Note, Process, Variant, each
+from halfopen.scenario.model import Answer, Lab, Note, Variant, each
 from halfopen.scenario.notes import naming
-from halfopen.scenario.notes.naming import CLIENT
 
 #: What is looked up: TCP under its own name, and one that is nobody's.
 _TEXT: Final = """\
@@ -59,14 +57,7 @@ def _variant(settings: Mapping[str, str]) -> Variant:
     files: dict[str, str | None] = dict(_FILES[settings["/etc/protocols"]])
     if settings["nsswitch"] == "none":
         files[NSSWITCH] = "protocols: nosuch\n"
-    return Variant(
-        settings=settings,
-        hosts=(Host(name=CLIENT, addresses=(naming.CLIENT_ADDRESS,), sysctl={}, files=files),),
-        links=(),
-        processes=(Process(host=CLIENT, name=CLIENT, program=client),),
-        steps=(),
-        horizon_ns=S // 2,
-    )
+    return naming.alone(settings, client, files)
 
 
 _VARIANTS: Final = tuple(

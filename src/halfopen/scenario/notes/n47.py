@@ -14,17 +14,15 @@ from halfopen.record.query import calls
 from halfopen.record.trace import Trace
 from halfopen.scenario.model import (
     Answer,
-    Host,
     Lab,
-    Link,
     Note,
     OnMark,
-    Process,
     Program,
     Step,
     Variant,
     each,
 )
+from halfopen.scenario.notes import pair
 from halfopen.scenario.notes.pair import LONG, PORT
 from halfopen.scenario.notes.reading import Seen, segments_from, span
 from halfopen.wire.tcp import ACK, FIN, SYN
@@ -166,29 +164,14 @@ def _variant(
 ) -> Variant:
     fault = FAULTS.get(settings.get("client", ""))
     when = OnMark(process=CLIENT, name="connected", delay_ns=int(ACTS * 1000) * MS)
-    return Variant(
-        settings=settings,
-        hosts=(
-            Host(name=CLIENT, addresses=("10.0.0.1",), sysctl={}),
-            Host(
-                name=SERVER,
-                addresses=("10.0.0.2",),
-                sysctl={} if because else {"net.ipv4.tcp_synack_retries": 1},
-            ),
-        ),
-        links=(Link(a=CLIENT, b=SERVER),),
-        processes=(
-            Process(host=SERVER, name=SERVER, program=server),
-            Process(
-                host=CLIENT,
-                name=CLIENT,
-                program=client,
-                start=OnMark(process=SERVER, name="listening", delay_ns=20 * MS),
-            ),
-        ),
+    return pair.variant(
+        settings,
+        server=server,
+        client=client,
+        sysctl={} if because else {"net.ipv4.tcp_synack_retries": 1},
+        client_sysctl={},
         steps=() if fault is None else (Step(when=when, fault=fault),),
         horizon_ns=horizon_ns,
-        kernel=not because,
         because=because,
     )
 

@@ -179,6 +179,18 @@ def variant(  # noqa: PLR0913  each is another part of a Variant
     )
 
 
+def alone(settings: Mapping[str, str], client: Program, files: Mapping[str, str | None]) -> Variant:
+    """Build the run of a host that has its files, and nobody to ask."""
+    return Variant(
+        settings=settings,
+        hosts=(Host(name=CLIENT, addresses=(CLIENT_ADDRESS,), sysctl={}, files=files),),
+        links=(),
+        processes=(Process(host=CLIENT, name=CLIENT, program=client),),
+        steps=(),
+        horizon_ns=S // 2,
+    )
+
+
 def resolv_conf(*servers: str, options: str = "", search: str = "") -> dict[str, str | None]:
     """Write a resolv.conf that names these servers."""
     lines = [f"nameserver {server}" for server in servers]

@@ -52,15 +52,23 @@ def variant(  # noqa: PLR0913  each is another part of a Variant
     horizon_ns: int,
     steps: tuple[Step, ...] = (),
     sysctl: Mapping[str, int | str] | None = None,
+    client_sysctl: Mapping[str, int | str] | None = None,
     because: str = "",
     delay_ns: int = 10 * MS,
 ) -> Variant:
-    """Build the run; both hosts have the same ``sysctl``. ``because`` keeps it from the kernel."""
+    """Build the run; both hosts have the same ``sysctl``, unless the client has its own.
+
+    ``because`` keeps it from the kernel.
+    """
     host_sysctl = {} if sysctl is None else sysctl
     return Variant(
         settings=settings,
         hosts=(
-            Host(name="client", addresses=("10.0.0.1",), sysctl=host_sysctl),
+            Host(
+                name="client",
+                addresses=("10.0.0.1",),
+                sysctl=host_sysctl if client_sysctl is None else client_sysctl,
+            ),
             Host(name="server", addresses=("10.0.0.2",), sysctl=host_sysctl),
         ),
         links=(Link(a="client", b="server", delay_ns=delay_ns),),
