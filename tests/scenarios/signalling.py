@@ -17,7 +17,6 @@ from halfopen.scenario.notes import pair
 
 HERE: Final = "127.0.0.1"
 TELLS: Final = 7
-DATAGRAMS: Final = 8
 LISTENS: Final = 80
 #: A process's number is told by two ports that a kernel might have drawn: they may differ.
 LOW: Final = 32768

@@ -178,23 +178,6 @@ Fault: TypeAlias = (
     | Forge
     | Impair
 )
-FaultKind: TypeAlias = Literal[
-    "Kill",
-    "PowerOff",
-    "PowerOn",
-    "CableOut",
-    "CableIn",
-    "Stop",
-    "Continue",
-    "InterfaceDown",
-    "InterfaceUp",
-    "AddressGone",
-    "Lose",
-    "Duplicate",
-    "Unreachable",
-    "Forge",
-    "Impair",
-]
 
 
 def describe_fault(fault: Fault) -> str:  # noqa: C901, PLR0911, PLR0912  one arm for each fault

@@ -14,7 +14,6 @@ OPT: Final = 41
 IN: Final = 1
 
 NOERROR: Final = 0
-FORMERR: Final = 1
 SERVFAIL: Final = 2
 NXDOMAIN: Final = 3
 NOTIMP: Final = 4

@@ -18,7 +18,6 @@ APART: Final = 0.05
 LATER: Final = 0.1
 #: When a server that has something to say says it, counted from when all is well.
 SAYS: Final = 0.25
-OTHER_PORT: Final = 81
 
 ONE: Final = b"one"
 TWO: Final = b"two"
