@@ -70,7 +70,7 @@ class _Addrinfo(ctypes.Structure):
 def _function(name: str, gives: object = ctypes.c_void_p) -> "ctypes._FuncPointer":
     found = getattr(_lib, name)
     found.restype = gives
-    return found  # type: ignore[no-any-return]
+    return found  # type: ignore[no-any-return]  # by name
 
 
 # Memory.

@@ -17,7 +17,7 @@ import dns.rrset
 
 #: What is loaded at its first use otherwise, which would be within a run.
 for _kind in ("A", "AAAA", "CNAME", "PTR", "TXT", "OPT"):
-    dns.rdata.get_rdata_class(  # type: ignore[no-untyped-call]
+    dns.rdata.get_rdata_class(  # type: ignore[no-untyped-call]  # dnspython's own
         dns.rdataclass.IN, dns.rdatatype.from_text(_kind)
     )
 

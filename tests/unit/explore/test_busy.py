@@ -1,6 +1,7 @@
 """A program that computes without a call is told of; one that calls, or is soon done, is not."""
 
 import time
+from collections.abc import Callable
 
 import pytest
 from tests.unit.guest.guests import Stage
@@ -22,9 +23,9 @@ def calls() -> None:
         time.sleep(0.001)
 
 
-def said(capfd: pytest.CaptureFixture[str], program: object, *args: object) -> str:
+def said(capfd: pytest.CaptureFixture[str], program: Callable[..., None], *args: object) -> str:
     stage = Stage()
-    stage.start(program, *args)  # type: ignore[arg-type]
+    stage.start(program, *args)
     with busy.told(stage.world, PATIENCE_S):
         stage.run()
     return capfd.readouterr().err

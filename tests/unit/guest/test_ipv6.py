@@ -43,9 +43,9 @@ def resolves(*names: str) -> None:
     for name in names:
         try:
             found = socket.getaddrinfo(name, PORT, type=socket.SOCK_STREAM)
-            print([entry[4][0] for entry in found])  # noqa: T201
+            print([entry[4][0] for entry in found])  # noqa: T201  as programs do
         except OSError as error:
-            print(error)  # noqa: T201
+            print(error)  # noqa: T201  as programs do
 
 
 def two(*own: str, sysctl: Mapping[str, int | str] | None = None) -> World:
@@ -139,7 +139,7 @@ IPV6_RECVERR = 25
 def sends_to_nobody(recverr: int) -> None:
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
         sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, recverr)
-        print(sock.getsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR))  # noqa: T201
+        print(sock.getsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR))  # noqa: T201  as programs do
         print(sock.getsockopt(socket.IPPROTO_IP, 11))  # noqa: T201  IP_RECVERR is another one
         sock.connect(("2001:db8::2", PORT))
         sock.send(b"?")
@@ -147,13 +147,13 @@ def sends_to_nobody(recverr: int) -> None:
         try:
             sock.recv(100)
         except OSError as error:
-            print(type(error).__name__)  # noqa: T201
+            print(type(error).__name__)  # noqa: T201  as programs do
         sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 0)  # what it kept is gone
         sock.setblocking(False)
         try:
             sock.recvmsg(100, 0, socket.MSG_ERRQUEUE)
         except OSError as error:
-            print(type(error).__name__)  # noqa: T201
+            print(type(error).__name__)  # noqa: T201  as programs do
 
 
 @pytest.mark.parametrize(

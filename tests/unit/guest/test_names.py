@@ -427,7 +427,7 @@ def test_every_host_has_the_usual_tables() -> None:
 def asks() -> None:
     import socket
 
-    print(socket.gethostname(), socket.gethostbyname("there"))  # noqa: T201
+    print(socket.gethostname(), socket.gethostbyname("there"))  # noqa: T201  as programs do
 
 
 def test_files_of_a_host() -> None:
@@ -445,7 +445,7 @@ def test_files_elsewhere_are_refused() -> None:
 def uses_dnspython() -> None:
     import dns.message
 
-    print(dns.message.make_query("a.b", "A").question[0].name)  # noqa: T201
+    print(dns.message.make_query("a.b", "A").question[0].name)  # noqa: T201  as programs do
 
 
 def test_a_guest_can_import_dnspython() -> None:

@@ -11,7 +11,7 @@ from tests.unit.sockets.socks import HERE, IRS, PEER, Socks
 from halfopen.sockets import calls
 from halfopen.sockets import constants as c
 from halfopen.sockets.table import FdTable
-from halfopen.sockets.waiting import NotSimulatedError, Wait
+from halfopen.sockets.waiting import Blocked, NotSimulatedError, Wait
 from halfopen.wire.ip import PROTO_TCP, Packet
 from halfopen.wire.tcp import ACK, FIN, RST, SYN, Segment
 
@@ -87,7 +87,9 @@ def test_a_listeners_ttl_and_tos_are_those_of_what_comes() -> None:
     ((_, synack),) = [(p, p.body) for p in socks.packets() if (p.ttl, p.tos) == (TTL, TOS)]
     assert isinstance(synack, Segment)
     socks.comes(ACK, 5_001, synack.seq + 1)
-    child, _ = calls.accept(socks.table, fd, Wait(socks.now), socks.now)  # type: ignore[misc]
+    accepted = calls.accept(socks.table, fd, Wait(socks.now), socks.now)
+    assert not isinstance(accepted, Blocked), "a connection waits"
+    child, _ = accepted
     calls.send(socks.table, child, b"x", 0, Wait(socks.now), socks.now)
     assert socks.shown() == [(TTL, TOS)]
 

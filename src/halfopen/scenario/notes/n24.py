@@ -133,7 +133,7 @@ def _variant(settings: dict[str, str]) -> Variant:
 
 
 _VARIANTS: Final[dict[tuple[str, str, str, str], Variant]] = {
-    tuple(settings.values()): _variant(settings)  # type: ignore[misc]
+    tuple(settings.values()): _variant(settings)  # type: ignore[misc]  # of four
     for kind, then in _THEN.items()
     for settings in each(
         socket=(kind,), over=tuple(WILDCARD), bound=("not at all", "to the wildcard"), then=then

@@ -201,7 +201,7 @@ STATES: Final[dict[str, dict[str, _Prepare]]] = {
 _MAPPED: Final = ("bound", "SYN_SENT", "connected")
 
 _VARIANTS: Final[dict[tuple[str, str, str], Variant]] = {
-    tuple(settings.values()): addressed.variant(  # type: ignore[misc]
+    tuple(settings.values()): addressed.variant(  # type: ignore[misc]  # of three
         settings, server=server, client=client, horizon_ns=HORIZON_NS
     )
     for kind, states in STATES.items()
