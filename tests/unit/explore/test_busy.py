@@ -45,6 +45,6 @@ def test_where_a_program_computes_is_told_less_and_less_often(
 
 @pytest.mark.parametrize(("program", "args"), [(calls, ()), (computes, (0.0001,))])
 def test_who_calls_or_is_done_is_not_told_of(
-    capfd: pytest.CaptureFixture[str], program: object, args: tuple[object, ...]
+    capfd: pytest.CaptureFixture[str], program: Callable[..., None], args: tuple[object, ...]
 ) -> None:
     assert said(capfd, program, *args) == ""
