@@ -7,7 +7,6 @@ from typing import Any
 from halfopen.atlas.annotate import Seen, annotate
 from halfopen.atlas.english import ENGLISH
 from halfopen.atlas.language import Language
-from halfopen.atlas.outcome import outcome
 from halfopen.atlas.runs import RowRun, VariantRun, is_recorded
 from halfopen.record.events import Json
 from halfopen.record.faults import describe_fault
@@ -37,18 +36,13 @@ def _row(row: RowRun, language: Language) -> dict[str, Any]:
 
 
 def _scenario(row: RowRun, run: VariantRun, language: Language) -> dict[str, Any]:
-    tells = row.note.tells if row.note is not None else ()
     kernel = None
     if run.kernel is not None:
         kernel = {"recorded": is_recorded(run.kernel), **arm_json(run.kernel)}
     return {
         "name": run.variant.name,
         "question": language.title(row.line, row.note),
-        "answer": (
-            outcome(run.world, run.variant.tells or tells)
-            if run.world is not None
-            else f"failed: {run.failed}"
-        ),
+        "answer": f"failed: {run.failed}" if run.failed else run.outcome,
         "settings": dict(run.variant.settings),
         "arms": {
             "world": arm_json(run.world) if run.world is not None else None,

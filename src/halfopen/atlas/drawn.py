@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from halfopen.atlas.outcome import outcome
 from halfopen.atlas.runs import VariantRun
 from halfopen.atlas.words import variants_with
 
@@ -17,9 +16,7 @@ _TOLD: Final = re.compile(r"(\w+) (?:-> |waits on)")
 _NOTHING: Final = re.compile(r"waits on|nothing ready|0 ready(, 0 ready)*")
 
 
-def choose(
-    runs: Sequence[VariantRun], words: str, tells: Sequence[tuple[str, str]] = ()
-) -> tuple[int, str]:
+def choose(runs: Sequence[VariantRun], words: str) -> tuple[int, str]:
     """Give the number of the run to draw, and the end that it shares with most; "" if words chose.
 
     Where a call is asked for by its name, it is one of the runs that end by that call. Most runs of
@@ -29,9 +26,11 @@ def choose(
     """
     asked = variants_with(words, [run.variant.name for run in runs])
     wanted = [run for run in runs if not asked or run.number in asked]
-    named = [run for run in wanted if _has_call(run, words, tells)]
+    outcomes = {run.number: run.outcome for run in wanted}
+    named = [run for run in wanted if _names_call(words, outcomes[run.number])]
     wanted = named or wanted
-    endings = {run.number: _ending(run, tells) for run in wanted if run.world is not None}
+    ran = [run.number for run in wanted if run.world is not None]
+    endings = {number: _ending(outcomes[number]) for number in ran}
     told = {number: end for number, end in endings.items() if not _NOTHING.fullmatch(end)}
     endings = told or endings
     if not endings:
@@ -42,15 +41,12 @@ def choose(
     return chosen, "" if asked or named or len(runs) == 1 else most
 
 
-def _has_call(run: VariantRun, words: str, tells: Sequence[tuple[str, str]]) -> bool:
+def _names_call(words: str, outcome: str) -> bool:
     """Whether what a run came to is what a call was told that is asked for by its name."""
-    if run.world is None:
-        return False
-    told = _TOLD.findall(outcome(run.world, run.variant.tells or tells))
+    told = _TOLD.findall(outcome)
     return not set(told).isdisjoint(re.findall(r"\w+", words.lower()))
 
 
-def _ending(run: VariantRun, tells: Sequence[tuple[str, str]]) -> str:
+def _ending(outcome: str) -> str:
     """Say what a run came to, whichever call was told so, and when: ``ETIMEDOUT``."""
-    assert run.world is not None, "only a run that did not break has an ending"
-    return _CALL.sub("", _WAITED.sub("", outcome(run.world, run.variant.tells or tells)))
+    return _CALL.sub("", _WAITED.sub("", outcome))

@@ -11,7 +11,6 @@ from halfopen.atlas.english import ENGLISH
 from halfopen.atlas.folding import fold, pad
 from halfopen.atlas.ladder import ladder
 from halfopen.atlas.language import Counted, Language
-from halfopen.atlas.outcome import outcome
 from halfopen.atlas.phrases import show_outcome
 from halfopen.atlas.runs import RowRun, VariantRun, is_recorded, kernel_name, short_release
 from halfopen.atlas.table import NOT_RUN, SAME, variants_table
@@ -39,7 +38,7 @@ def row_page(
     if row.line.section != ASKED_SINCE:  # else it is what the title asks
         lines += ["", *fold(language.colon.join(language.notes(row.line)[0]), _WIDTH)]
     lines += ["", *_variants(row, language)]
-    number, most = (variant, "") if variant is not None else choose(row.runs, asked, row.note.tells)
+    number, most = (variant, "") if variant is not None else choose(row.runs, asked)
     drawn = row.runs[number - 1]
     lines += ["", *_run(drawn, most, language, full=variant is not None)]
     lines += ["", *fold(language.colon.join(language.why(row.note.why)), _WIDTH, then="     ")]
@@ -52,14 +51,7 @@ def row_page(
 
 
 def _variants(row: RowRun, language: Language) -> list[str]:
-    tells = row.note.tells if row.note is not None else ()
-    outcomes = [
-        (
-            run.variant.settings,
-            outcome(run.world, run.variant.tells or tells) if run.world is not None else "failed",
-        )
-        for run in row.runs
-    ]
+    outcomes = [(r.variant.settings, "failed" if r.failed else r.outcome) for r in row.runs]
     table = variants_table(outcomes)
     head = _table_head(table, language)
     lines = [*fold(_counted(row, language), _WIDTH), "", *fold(head, _WIDTH), *table]

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
+from halfopen.atlas.outcome import outcome
 from halfopen.base.errors import HalfopenError
 from halfopen.base.value import value
 from halfopen.record.trace import Trace
@@ -40,7 +41,10 @@ class Arms(Protocol):
 
 @value
 class VariantRun:
-    """One variant, run. ``world`` is None where it broke, and ``failed`` says how."""
+    """One variant, run. ``world`` is None where it broke, and ``failed`` says how.
+
+    ``tells`` are the calls that it is about: the variant's own, or the row's.
+    """
 
     number: int
     variant: Variant
@@ -48,6 +52,12 @@ class VariantRun:
     failed: str
     kernel: Trace | None
     differences: tuple[str, ...]
+    tells: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def outcome(self) -> str:
+        """What came of it, by the calls that it is about; "" where it broke."""
+        return "" if self.world is None else outcome(self.world, self.tells)
 
     @property
     def agrees(self) -> bool | None:
@@ -123,6 +133,7 @@ def run_variant(number: int, note: Note, variant: Variant, arms: Arms, *, seed: 
         failed=failed,
         kernel=kernel,
         differences=differences,
+        tells=variant.tells or note.tells,
     )
 
 
