@@ -235,7 +235,7 @@ def _note(mine: _Direction, theirs: _Direction, seg: Segment, numbers: _Numbers)
     """Name what this segment is, and remember what the next one is judged by."""
     probed, theirs.probes = theirs.probes > 0, 0
     note = ""
-    if seg.seq_len and not seg.flags & RST:
+    if seg.seq_len() and not seg.flags & RST:
         note = _note_sent(mine, seg, numbers.seq)
     elif seg.flags == ACK and mine.ack is not None:
         note = _note_pure_ack(mine, theirs, numbers, probed=probed)
@@ -247,12 +247,12 @@ def _note(mine: _Direction, theirs: _Direction, seg: Segment, numbers: _Numbers)
 def _note_sent(mine: _Direction, seg: Segment, seq: int) -> str:
     mine.same = 0
     if seq >= mine.snd_max:
-        mine.snd_max = seq + seg.seq_len
+        mine.snd_max = seq + seg.seq_len()
         mine.sent[seq] = 1
         return ""
     times = mine.sent.get(seq, 1)
     mine.sent[seq] = times + 1
-    mine.snd_max = max(mine.snd_max, seq + seg.seq_len)
+    mine.snd_max = max(mine.snd_max, seq + seg.seq_len())
     return "again" if times == 1 else f"again, {ordinal(times)}"
 
 

@@ -190,7 +190,7 @@ class End:
             mss=MSS if flags & SYN else 0,
         )
         if at == self.told and not flags & RST:
-            self.told += segment.seq_len
+            self.told += segment.seq_len()
         if flags & ACK and self.acked < acked <= self.heard:
             self.acked = acked
         self._receive(Packet(PEER, HERE, PROTO_TCP, segment))
@@ -293,7 +293,7 @@ class End:
         self.answers.append(segment)
         if segment.flags & RST:
             return
-        end = unwrap(wrap(segment.seq - self.iss), self.heard) + segment.seq_len
+        end = unwrap(wrap(segment.seq - self.iss), self.heard) + segment.seq_len()
         self.heard = max(self.heard, end)
         if segment.flags & ACK:
             self.edge = unwrap(wrap(segment.ack - IRS), self.told) + segment.wnd

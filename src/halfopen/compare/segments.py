@@ -78,7 +78,7 @@ class Readings:
             case _:
                 return None
         head: dict[str, object] = {"ttl": whole.ttl, "tos": whole.tos, "DF": whole.df}
-        bare = isinstance(whole.body, Segment) and not whole.body.seq_len
+        bare = isinstance(whole.body, Segment) and not whole.body.seq_len()
         return Seen(packet=packet, stream=stream, shape=shape | head, text=text, bare=bare)
 
     def _name(self, protocol: str, flow: Flow) -> Stream:

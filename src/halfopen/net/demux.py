@@ -85,7 +85,8 @@ class Demux:
     def connection(self, flow: Flow, zone: int) -> Tcb | None:
         """Find the connection of a segment that came by an interface (Linux inet_match)."""
         tcb = self.flows.get(flow)
-        return None if tcb is not None and tcb.bound_if not in (0, zone) else tcb
+        elsewhere = tcb is not None and tcb.bound_if and tcb.bound_if != zone
+        return None if elsewhere else tcb
 
     def listener(self, flow: Flow, zone: int = 0) -> Listening | None:
         """Find who takes a SYN: a listener at the very address, or else one at all of them.

@@ -166,9 +166,9 @@ class Ip:
                 return
         if isinstance(body, Segment):
             by = self._segment_arrives(body, zone, device, now)
-            answers = bool(self.effects.segments)
-            self._answered_tos = packet.tos & ~_ECN if answers else 0
-            self._answers_by = by if answers else _AS_TIED
+            if self.effects.segments:
+                self._answered_tos = packet.tos & ~_ECN
+                self._answers_by = by
         elif isinstance(body, Icmp):
             self._icmp_arrives(packet, body, zone, device, now)
         elif isinstance(body, Datagram):
@@ -335,35 +335,28 @@ class Ip:
         by = self._answers_by
         for seg in segments:
             source, _, destination, _ = seg.flow
-            zone = tied.get(seg.flow, 0) if by == _AS_TIED else by
+            zone = by
+            if by == _AS_TIED:
+                zone = tied.get(seg.flow, 0) if tied else 0
             if astray and seg.flow in astray and self._goes_astray(seg):
                 self._send_astray(seg, astray[seg.flow], zone, now)
                 continue
-            way = ways.way_by(zone, destination) if zone else ways.way(destination)
+            way = ways.leaving(source, destination, zone)
             if way is None:
                 continue  # dropped within the host (Linux ip_queue_xmit)
             if is_v6(source):
-                # Nobody asks whether the source is still ours (Linux inet6_csk_route_socket).
                 packet = Packet(source, destination, PROTO_TCP, seg)
-            elif self._may_leave(source, way):
-                ident = self._next_ident(seg) if self.effects.traced else 0
-                packet = Packet(source, destination, PROTO_TCP, seg, self.ttl, 0, ident, df=True)
             else:
-                continue
+                packet = Packet(source, destination, PROTO_TCP, seg, self.ttl)
+                packet.df = True
+                if self.effects.traced:
+                    packet.ident = self._next_ident(seg)
             if self._marks or self._answered_tos:
                 self._mark(packet, seg)
             self._leave(packet, way, now)
         segments.clear()
         self._answered_tos = 0
         self._answers_by = _AS_TIED
-
-    def _may_leave(self, source: str, way: Way) -> bool:
-        """Whether an IPv4 packet may go a way: from the host's own, and the loopback's stay here.
-
-        Linux ip_route_output_key_hash_rcu, __mkroute_output.
-        """
-        leaves = way.interface.index != LOOPBACK
-        return self.routes.is_local(source) and not (leaves and is_loopback(source))
 
     def _goes_astray(self, seg: Segment) -> bool:
         """Whether a segment is its socket's: not an embryo's, and no answer of nobody's.
@@ -384,7 +377,7 @@ class Ip:
         if way is None:
             return
         own = way.source if source == ANY else source
-        if not self._may_leave(own, way):
+        if self.routes.leaving(own, destination, zone) is None:
             return
         if way.interface.index == LOOPBACK:
             body: Segment | bytes = seg.of((own, sport, destination, dport))

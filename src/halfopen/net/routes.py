@@ -81,6 +81,7 @@ class Routes:
         self.primary: dict[str, str] = {}  # of those that are secondary
         self.broadcasts: dict[str, None] = {address.BROADCAST: None}
         self._known: dict[str, Way | None] = {}
+        self._leaving: dict[tuple[str, str], Way | None] = {}
 
     def connect(self, interface: Interface) -> None:
         """Make the host's own addresses, the networks they lie in, and the peers reachable."""
@@ -101,6 +102,7 @@ class Routes:
                 self._enter(text, interface, own)
         for text in interface.peers:
             self._join(text, interface)
+        self.changed()
 
     def _enter(self, network: str, interface: Interface, source: str) -> None:
         """Be in an IPv4 network, which has a broadcast address (Linux fib_add_ifaddr)."""
@@ -145,7 +147,7 @@ class Routes:
         table = self._table(network)
         table.append(route)
         table.sort(key=_order)
-        self._known.clear()
+        self.changed()
 
     def prefer(self, destination: str, source: str) -> None:
         """Let what goes to a destination come from another address (``ip route ... src``)."""
@@ -153,7 +155,7 @@ class Routes:
         for route in self._table(network):
             if route.network == address.number(network) and route.length == length:
                 route.source = source
-        self._known.clear()
+        self.changed()
 
     def remove_address(self, own: str) -> None:
         """Be at an address no longer.
@@ -169,7 +171,7 @@ class Routes:
             for route in self.table6:
                 if route.source == own:
                     route.source = ""
-        self._known.clear()
+        self.changed()
 
     def take_down(self, interface: Interface) -> None:
         """Take the IPv6 addresses of an interface that goes down (Linux addrconf_ifdown)."""
@@ -178,11 +180,12 @@ class Routes:
                 self.local.pop(split_prefix(text)[0], None)
         interface.addresses = tuple(text for text in interface.addresses if not address.is_v6(text))
         self.table6 = [route for route in self.table6 if route.interface is not interface]
-        self._known.clear()
+        self.changed()
 
     def changed(self) -> None:
-        """Forget the answers: an interface went up or down."""
+        """Forget the answers: an interface went up or down, an address or a route came or went."""
         self._known.clear()
+        self._leaving.clear()
 
     def is_local(self, destination: str) -> bool:
         """Whether a packet to there is for this host."""
@@ -214,6 +217,28 @@ class Routes:
         way = self._find(destination)
         self._known[destination] = way
         return way
+
+    def leaving(self, source: str, destination: str, zone: int) -> Way | None:
+        """Return the way that a connection's segment takes, by an interface or any (0).
+
+        None: it is dropped. What is of IPv4 leaves from the host's own addresses only, and what is
+        the loopback's stays here (Linux ip_route_output_key_hash_rcu, __mkroute_output). Of IPv6
+        nobody asks whether the source is still ours (Linux inet6_csk_route_socket).
+        """
+        if zone:
+            return self._may_leave(source, self.way_by(zone, destination))
+        ends = (source, destination)
+        if ends in self._leaving:
+            return self._leaving[ends]
+        way = self._may_leave(source, self.way(destination))
+        self._leaving[ends] = way
+        return way
+
+    def _may_leave(self, source: str, way: Way | None) -> Way | None:
+        if way is None or address.is_v6(source):
+            return way
+        strays = way.interface.index != LOOPBACK and address.is_loopback(source)
+        return way if self.is_local(source) and not strays else None
 
     def no_way(self, destination: str, zone: int = 0) -> int:
         """Return the errno where no way leads: a route's that refuses, else ENETUNREACH.

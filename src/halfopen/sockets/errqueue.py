@@ -31,7 +31,7 @@ def recv_error(sock: TcpSock | UdpSock, size: int, wait: Wait) -> tuple[bytes, A
     if report is None:
         raise fail(errno.EAGAIN)
     wait.msg_flags |= c.MSG_ERRQUEUE | (c.MSG_TRUNC if len(report.text) > size else 0)
-    wait.control.append(_control6(report) if sock.v6 else _control(report))
+    wait.control = (_control6(report) if sock.v6 else _control(report),)
     return report.text[:size], show(sock.v6, *report.destination)
 
 

@@ -174,9 +174,9 @@ class TcpSock:
     def was_disconnected(self, wait: Wait) -> bool:
         """Whether another thread found the attempt failed that this call waits for.
 
-        Linux sk_wait_event, __inet_stream_connect.
+        Requires: it has waited. Linux sk_wait_event, __inet_stream_connect.
         """
-        return wait.holder is not None and wait.disconnects != self.disconnects
+        return wait.disconnects != self.disconnects
 
     def tie(self, zone: int) -> None:
         """Be tied to an interface, by its number; 0: to none (Linux sock_bindtoindex_locked)."""
@@ -317,7 +317,7 @@ class TcpSock:
             tcb = self.tcb
             if tcb is not None and readable(tcb, self.options.rcvlowat):
                 mask |= POLLIN | POLLRDNORM
-            if shutdown & SEND_SHUTDOWN or tcb is None or tcb.writeable:
+            if shutdown & SEND_SHUTDOWN or tcb is None or tcb.writeable():
                 mask |= POLLOUT | POLLWRNORM
             else:
                 tcb.no_room = True  # wake us when there is room

@@ -16,7 +16,7 @@ from halfopen.sockets.table import FdTable
 from halfopen.sockets.udp import UdpSock
 from halfopen.sockets.waiting import Blocked, Control, NotSimulatedError, Wait
 from halfopen.tcp import calls, urgent
-from halfopen.tcp.states import CONNECTING, MAY_SEND, State
+from halfopen.tcp.states import CLOSED, CONNECTING, MAY_SEND
 from halfopen.tcp.tcb import Tcb
 
 #: What is handed to TCP at a time, so that a long message is not copied anew at every wake-up.
@@ -74,15 +74,12 @@ def _send(sock: TcpSock, data: bytes, flags: int, wait: Wait, now: int) -> int |
         wait.connecting = False
         sock.pend(-1)
     tcb = sock.tcb
-    if tcb is None or sock.was_disconnected(wait):
+    if tcb is None or (wait.holder is not None and sock.was_disconnected(wait)):
         return _broken(sock, wait)
-    if tcb.state not in MAY_SEND:
-        if tcb.so_error and not wait.done:
-            raise fail(sock.take_error())
-        if tcb.state in CONNECTING:
-            return _wait_to_connect(sock, tcb, flags, wait, now)
     while True:
         if tcb.so_error or tcb.snd_shutdown or tcb.state not in MAY_SEND:
+            if tcb.state in CONNECTING and not tcb.so_error:
+                return _wait_to_connect(sock, tcb, flags, wait, now)
             return _broken(sock, wait)
         if wait.slept and expired(
             time_limit(sock.kernel, wait, sock.options.sndtimeo_ns, now), now
@@ -208,7 +205,7 @@ def recvmsg(
 
 
 def _recv(sock: TcpSock, size: int, flags: int, wait: Wait, now: int) -> bytes | Blocked:
-    if sock.was_disconnected(wait):
+    if wait.holder is not None and sock.was_disconnected(wait):
         raise fail(errno.EPIPE)
     tcb = sock.tcb
     if tcb is None:
@@ -232,7 +229,7 @@ def _recv(sock: TcpSock, size: int, flags: int, wait: Wait, now: int) -> bytes |
             elif _over(sock, flags, wait, now):
                 return data
             else:
-                return _wait_to_recv(sock, wait, now)
+                return _blocked(sock, wait, _limit(sock, flags, wait, now))
     return _nothing(sock, tcb, flags, wait, now)
 
 
@@ -265,17 +262,18 @@ def _nothing(sock: TcpSock, tcb: Tcb, flags: int, wait: Wait, now: int) -> bytes
     if wait.done:
         if _stops(tcb, b"", peek=False) or _over(sock, flags, wait, now):
             return _joined(wait, b"")
-        return _wait_to_recv(sock, wait, now)
+        return _blocked(sock, wait, _limit(sock, flags, wait, now))
     if tcb.fin_received:
         return b""
     if tcb.so_error:
         raise fail(sock.take_error())
     if tcb.rcv_shutdown or tcb.minisock:
         return b""
-    assert tcb.state is not State.CLOSED, "the end of a connection shuts its read side"
-    if _impatient(sock, flags, wait, now):
+    assert tcb.state is not CLOSED, "the end of a connection shuts its read side"
+    limit = _limit(sock, flags, wait, now)
+    if expired(limit, now):
         raise fail(errno.EAGAIN)
-    return _wait_to_recv(sock, wait, now)
+    return _blocked(sock, wait, limit)
 
 
 def _recv_unconnected(sock: TcpSock, flags: int) -> bytes:
@@ -301,20 +299,19 @@ def _over(sock: TcpSock, flags: int, wait: Wait, now: int) -> bool:
     """Whether a call that has something, but not all it wants, returns with it."""
     return (
         sock.has_error
-        or sock.sk_state is State.CLOSED
+        or sock.sk_state is CLOSED
         or bool(sock.shutdown & c.RCV_SHUTDOWN)
-        or _impatient(sock, flags, wait, now)
+        or expired(_limit(sock, flags, wait, now), now)
     )
 
 
-def _impatient(sock: TcpSock, flags: int, wait: Wait, now: int) -> bool:
+def _limit(sock: TcpSock, flags: int, wait: Wait, now: int) -> int | None:
+    """When a recv that waits gives up; None: never."""
     at_once = sock.nonblock or bool(flags & c.MSG_DONTWAIT)
-    patience = sock.options.rcvtimeo_ns
-    return expired(time_limit(sock.kernel, wait, patience, now, at_once=at_once), now)
+    return time_limit(sock.kernel, wait, sock.options.rcvtimeo_ns, now, at_once=at_once)
 
 
-def _wait_to_recv(sock: TcpSock, wait: Wait, now: int) -> Blocked:
-    limit = time_limit(sock.kernel, wait, sock.options.rcvtimeo_ns, now)
+def _blocked(sock: TcpSock, wait: Wait, limit: int | None) -> Blocked:
     wait.disconnects = sock.disconnects
     return Blocked((sock.read_wait,), limit, "data")
 

@@ -86,6 +86,22 @@ class WaitQueue:
 class Wait:
     """One call's memory over its wake-ups. Make a new one for every call."""
 
+    __slots__ = (
+        "connecting",
+        "control",
+        "disconnects",
+        "done",
+        "error",
+        "fd",
+        "holder",
+        "msg_flags",
+        "slept",
+        "started_at",
+        "taken",
+        "timed",
+        "timeout_ns",
+    )
+
     def __init__(self, started_at: int) -> None:
         self.started_at = started_at
         self.done = 0  # bytes already sent or received
@@ -98,12 +114,14 @@ class Wait:
         self.connecting = False  # a send that waits for the handshake
         self.fd = -1  # the number that accept will give
         self.msg_flags = 0  # what recvmsg says of the message
-        self.control: list[Control] = []
+        self.control: tuple[Control, ...] = ()
         self.holder: Holder | None = None  # the socket, while the call is blocked
 
 
 class Blocked:
     """The call can't go on until a queue is woken or ``deadline`` has come."""
+
+    __slots__ = ("_wakes", "deadline", "exclusive", "queues", "restarts", "what")
 
     def __init__(
         self,

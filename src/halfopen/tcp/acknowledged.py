@@ -23,9 +23,8 @@ def process(tcb: Tcb, seg: Segment, now: int, *, seq: int, ack: int) -> None:
 
     Requires: the segment is in the window, and ``ack`` is acceptable.
     """
-    before = tcb.snd_una
-    advanced = ack > before
-    had_inflight = bool(tcb.inflight)
+    advanced = ack > tcb.snd_una
+    in_flight = len(tcb.inflight)
     if advanced:
         tcb.retransmits = 0
     opened = _update_window(tcb, seg, now, seq=seq, ack=ack)
@@ -34,14 +33,13 @@ def process(tcb: Tcb, seg: Segment, now: int, *, seq: int, ack: int) -> None:
     tcb.so_error_soft = 0
     tcb.probes_out = 0
     tcb.rcv_ack_at = now
-    if not had_inflight:
+    if not in_flight:
         _window_probed(tcb, now)
         if tcb.tlp_high_seq is not None:
             _probe_answered(tcb, seg, ack, dupack=not advanced and not seg.text and not opened)
         return
-    in_flight_before = len(tcb.inflight)
     never_resent = _release(tcb, seg, now)
-    acked = in_flight_before - len(tcb.inflight)
+    acked = in_flight - len(tcb.inflight)
     plain = not seg.text and not opened and not acked
     if tcb.tlp_high_seq is not None:
         _probe_answered(tcb, seg, ack, dupack=plain and not advanced and not sacked)
@@ -101,10 +99,10 @@ def _release(tcb: Tcb, seg: Segment, now: int) -> bool:
     which one it was.
     """
     first_at = last_at = -1
-    resent = never_resent = False
-    released = False
-    while tcb.inflight and tcb.inflight[0].end_seq <= tcb.snd_una:
-        skb = tcb.inflight.popleft()
+    resent = never_resent = released = False
+    inflight, una = tcb.inflight, tcb.snd_una
+    while inflight and inflight[0].end_seq <= una:
+        skb = inflight.popleft()
         released = True
         tcb.snd_queued -= skb.cost
         if skb.ever_retrans:
@@ -163,8 +161,8 @@ def make_room(tcb: Tcb) -> None:
 
     Linux tcp_check_space.
     """
-    if tcb.in_flight < tcb.cwnd:  # cwnd is not what fills the buffer
+    if tcb.in_flight() < tcb.cwnd:  # cwnd is not what fills the buffer
         expand_sndbuf(tcb)
-    if tcb.writeable:
+    if tcb.writeable():
         tcb.no_room = False
         wake(tcb, WRITE)

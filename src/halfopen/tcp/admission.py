@@ -12,30 +12,31 @@ from halfopen.tcp.window import clamp_to_memory
 from halfopen.wire.tcp import ACK, PSH, Segment
 
 
-def is_predicted(tcb: Tcb, seg: Segment, *, end: int, right: int) -> bool:
+def is_predicted(tcb: Tcb, seg: Segment, takes: int, *, end: int, right: int) -> bool:
     """Whether a segment is what the fast path takes unseen (Linux tcp_rcv_established).
 
-    It looks at no buffer, but only into what memory has been set aside already. ``end`` is where
-    the text ends, ``right`` where the window does. Requires: it begins at RCV.NXT.
+    It looks at no buffer, but only into what memory has been set aside already. ``takes`` is what
+    the segment takes, ``end`` where the text ends, ``right`` where the window does. Requires: it
+    begins at RCV.NXT.
     """
     return (
-        tcb.predicts
+        takes <= tcb.set_aside
+        and tcb.predicts
         and seg.flags & ~PSH == ACK
         and seg.wnd == tcb.snd_wnd >> tcb.snd_wscale
         and not seg.sack
         and end <= right
-        and reassembly.cost(tcb, len(seg.text)) <= tcb.set_aside
     )
 
 
-def admit(tcb: Tcb, octets: int, seq: int) -> bool:
-    """Set memory aside for a segment of so many octets (Linux tcp_try_rmem_schedule).
+def admit(tcb: Tcb, takes: int, seq: int) -> bool:
+    """Set memory aside for a segment that takes so much (Linux tcp_try_rmem_schedule).
 
     False: there is none.
     """
     if tcb.rmem > tcb.rcvbuf and not _prune(tcb, seq):
         return False
-    missing = reassembly.cost(tcb, octets) - tcb.set_aside
+    missing = takes - tcb.set_aside
     if missing > 0:
         tcb.set_aside += -(-missing // PAGE) * PAGE
     return True

@@ -18,37 +18,31 @@ RATIO_SHIFT: Final = 8
 GSO_MAX: Final = 65536 - 1 - MAX_TCP_HEADER
 
 
-def slab(octets: int) -> int:
-    """Return the size of the memory block behind a received packet of that many octets."""
-    return _block(octets + HEADROOM)
-
-
-def _block(octets: int) -> int:
-    need = octets + SHARED_INFO
-    return 1 << (need - 1).bit_length() if need > SMALL_HEAD else SMALL_HEAD
-
-
 def truesize(octets: int) -> int:
     """Return what a received packet of that many octets takes of SO_RCVBUF.
 
-    Block and ``sk_buff``.
+    Its memory block and ``sk_buff``.
     """
-    return slab(octets) + SKB
+    need = octets + HEADROOM + SHARED_INFO
+    return SKB + (1 << (need - 1).bit_length() if need > SMALL_HEAD else SMALL_HEAD)
 
 
-def tailroom(octets: int) -> int:
-    """Return what fits behind a received packet in its block, for small ones that follow it."""
-    return slab(octets) - octets - HEADROOM - SHARED_INFO
+def tailroom(octets: int, takes: int) -> int:
+    """Return what fits behind a received packet in its block, for small ones that follow it.
+
+    ``takes``: its ``truesize``.
+    """
+    return takes - SKB - octets - HEADROOM - SHARED_INFO
 
 
 def copy_truesize(octets: int) -> int:
-    """Return what a copy of so much received text takes: it has no headers."""
-    return _block(octets) + SKB
+    """Return what a copy of so much received text takes: no headers, and no room for them."""
+    return truesize(octets - HEADROOM)
 
 
 def copy_tailroom(octets: int) -> int:
     """Return what fits behind a copy in its block."""
-    return _block(octets) - SHARED_INFO - octets
+    return tailroom(octets - HEADROOM, copy_truesize(octets))
 
 
 def expand_sndbuf(tcb: Tcb) -> None:

@@ -55,21 +55,22 @@ def send(tcb: Tcb, data: bytes, now: int, *, push: bool = True, is_urgent: bool 
     usage.before_sending(tcb, now)
     if tcb.sacks or tcb.dsack is not None or tcb.sack_room:
         emit.fit_mss(tcb)
-    goal = size_goal(tcb)
+    goal = tcb.mss if size <= tcb.mss and not unsent else size_goal(tcb)
     while at < size:
         room = goal - len(unsent[-1].text) if unsent else 0
+        left = size - at
         if room > 0:
-            room = min(room, size - at)
+            room = min(room, left)
             last = unsent[-1]
             last.text += data[at : at + room]
             last.end_seq += room
             last.cost += room
             if not at:
                 last.flags &= ~PSH  # it does not end here any more (Linux tcp_sendmsg_locked)
-        elif tcb.has_room:
-            room = min(goal, size - at)
-            last = Skb(tcb.write_seq, data[at : at + room] if at or room < size else data, 0)
-            last.cost = room + SEND_OVERHEAD
+        elif tcb.has_room():
+            room = left if left < goal else goal
+            last = Skb(tcb.write_seq, data if room == size else data[at : at + room], 0)
+            last.cost += SEND_OVERHEAD
             tcb.snd_queued += SEND_OVERHEAD
             tcb.nagle_push = False
             unsent.append(last)

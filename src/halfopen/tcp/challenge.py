@@ -10,7 +10,7 @@ def allows(tcb: Tcb, seg: Segment, now: int) -> bool:
 
     Linux tcp_oow_rate_limited.
     """
-    return (seg.seq_len > 0 and not seg.flags & SYN) or _in_time(tcb, now)
+    return (seg.seq_len() > 0 and not seg.flags & SYN) or _in_time(tcb, now)
 
 
 def _in_time(tcb: Tcb, now: int) -> bool:

@@ -22,6 +22,11 @@ RTT_LOG: Final = 9
 #: Where this part of the window is free, no burst waits (Linux tcp_tso_win_divisor).
 WINDOW_DIVISOR: Final = 3
 
+#: Eight times the µs of a second, as ``srtt_us8`` counts them, and a fifth more (Linux
+#: tcp_pacing_ca_ratio, tcp_pacing_ss_ratio).
+_GAIN: Final = 8 * (S // US) * 120 // 100
+_GAIN_SLOW_START: Final = 8 * (S // US) * 200 // 100
+
 # What ``deferred`` says.
 NOW: Final = 0
 WAITS: Final = 1
@@ -33,10 +38,12 @@ def update_rate(tcb: Tcb) -> None:
 
     Twice as much in slow start, else a fifth. Linux tcp_update_pacing_rate.
     """
-    percent = 200 if tcb.cwnd < tcb.ssthresh >> 1 else 120
-    window = max(tcb.cwnd, len(tcb.inflight)) * (tcb.mss + tcb.sack_room)
-    per_second = S // US // 100 * percent * window
-    tcb.pacing_rate = (per_second << 3) // tcb.srtt_us8 if tcb.srtt_us8 else per_second << 3
+    gain = _GAIN_SLOW_START if tcb.cwnd < tcb.ssthresh >> 1 else _GAIN
+    segments = len(tcb.inflight)
+    if segments < tcb.cwnd:
+        segments = tcb.cwnd
+    rate = gain * segments * (tcb.mss + tcb.sack_room)
+    tcb.pacing_rate = rate // tcb.srtt_us8 if tcb.srtt_us8 else rate
 
 
 def burst_max(tcb: Tcb) -> int:
@@ -68,7 +75,7 @@ def deferred(tcb: Tcb, skb: Skb, now: int, largest: int, *, is_last: bool) -> in
     mss = tcb.mss + tcb.sack_room
     size = len(skb.text)
     snd_room = tcb.snd_una + tcb.snd_wnd - skb.seq
-    cwnd_room = (tcb.cwnd - tcb.in_flight) * mss
+    cwnd_room = (tcb.cwnd - tcb.in_flight()) * mss
     room = min(snd_room, cwnd_room)
     if (
         room >= largest * mss

@@ -4,7 +4,7 @@ A chain and no table: the first test decides for nearly every segment.
 """
 
 from halfopen.tcp.arrives import syn_received, syn_sent, synchronized, time_wait
-from halfopen.tcp.states import SYNCHRONIZED, State
+from halfopen.tcp.states import ESTABLISHED, SYNCHRONIZED, State
 from halfopen.tcp.tcb import Tcb, done
 from halfopen.wire.tcp import Segment
 
@@ -15,7 +15,7 @@ def segment_arrives(tcb: Tcb, seg: Segment, now: int) -> bool:
     True: it is none of this connection's, which has made way; look for a listener.
     """
     state = tcb.state
-    if state is State.ESTABLISHED:
+    if state is ESTABLISHED:
         synchronized.segment_arrives(tcb, seg, now)
         return False
     if tcb.embryo:

@@ -34,6 +34,8 @@ from halfopen.wire.tcp import (
 
 MAX_SACK_BLOCKS: Final = 4
 SACK_OPTION: Final = 4  # without its blocks
+#: What an ACK that goes out leaves of ``ack_pending``.
+_ACK_GONE: Final = ~(ACK_SCHED | ACK_TIMER | ACK_PUSHED | ACK_PUSHED2 | ACK_NOW | ACK_NOMEM)
 #: ``pingpong`` is a byte in Linux.
 PINGPONG_MAX: Final = 255
 
@@ -60,8 +62,8 @@ def emit(
     assert flags & ACK, "a segment without ACK is no segment of a connection"
     segment = Segment(
         tcb.flow,
-        wrap(seq),
-        wrap(tcb.rcv_nxt),
+        seq & 0xFFFFFFFF,
+        tcb.rcv_nxt & 0xFFFFFFFF,
         flags,
         advertise(tcb) if window < 0 else window,
         text,
@@ -104,7 +106,7 @@ def _ack_sent(tcb: Tcb) -> None:
         tcb.quick_acks -= 1
         if not tcb.quick_acks:
             tcb.ato_ns = ATO_MIN
-    tcb.ack_pending &= ~(ACK_SCHED | ACK_TIMER | ACK_PUSHED | ACK_PUSHED2 | ACK_NOW | ACK_NOMEM)
+    tcb.ack_pending &= _ACK_GONE
     tcb.delack_at = None
 
 
@@ -153,7 +155,7 @@ def reset_for(seg: Segment) -> Segment | None:
     flow: Flow = (destination, dport, source, sport)
     if seg.flags & ACK:
         return Segment(flow, seg.ack, 0, RST, 0)
-    return Segment(flow, 0, wrap(seg.seq + seg.seq_len), RST | ACK, 0)
+    return Segment(flow, 0, wrap(seg.seq + seg.seq_len()), RST | ACK, 0)
 
 
 def refuse(seg: Segment, effects: Effects) -> None:

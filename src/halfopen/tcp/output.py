@@ -68,13 +68,12 @@ def _write(tcb: Tcb, now: int, nagle: int) -> bool:
     if tcb.sacks or tcb.dsack is not None or tcb.sack_room:
         fit_mss(tcb)
     sent = limited = False
-    largest = burst_max(tcb)
     while tcb.unsent:
-        room = tcb.cwnd - tcb.in_flight
+        room = tcb.cwnd - tcb.in_flight()
         if room <= 0:
             limited = True
             break
-        outcome = _write_burst(tcb, now, nagle, min(_quota(tcb, room), largest), largest)
+        outcome = _write_burst(tcb, now, nagle, room, may_wait=True)
         if outcome != WENT:
             limited = outcome == HELD_BY_CWND
             break
@@ -84,13 +83,13 @@ def _write(tcb: Tcb, now: int, nagle: int) -> bool:
     return not sent and not tcb.inflight and bool(tcb.unsent)
 
 
-def _quota(tcb: Tcb, room: int) -> int:
+def _quota(tcb: Tcb, room: int, largest: int) -> int:
     """Return how many of the segments that cwnd has ``room`` for leave as one.
 
-    Half of cwnd, so that two bursts are under way. Linux tcp_cwnd_test.
+    Half of cwnd, so that two bursts are under way, and no more than the ``largest`` burst; at least
+    one, which is a loss probe where there is no room. Linux tcp_cwnd_test.
     """
-    half = tcb.cwnd >> 1 or 1
-    return half if half < room else room
+    return max(min(room, tcb.cwnd >> 1 or 1, largest), 1)
 
 
 def push_one(tcb: Tcb, now: int, *, forced: bool = False) -> bool:
@@ -98,13 +97,12 @@ def push_one(tcb: Tcb, now: int, *, forced: bool = False) -> bool:
 
     ``forced``: a loss probe goes although cwnd is used up.
     """
-    room = tcb.cwnd - tcb.in_flight
+    room = tcb.cwnd - tcb.in_flight()
     if tcb.no_route or (room <= 0 and not forced):
         return False
-    quota = min(_quota(tcb, room), burst_max(tcb)) if room > 0 else 1
-    sent = _write_burst(tcb, now, NAGLE_PUSH, quota) == WENT
+    sent = _write_burst(tcb, now, NAGLE_PUSH, room, may_wait=False) == WENT
     if sent and forced:
-        usage.sent(tcb, now, limited=tcb.in_flight >= tcb.cwnd)  # one probe for each episode
+        usage.sent(tcb, now, limited=tcb.in_flight() >= tcb.cwnd)  # one probe for each episode
     elif sent:
         _written(tcb, now, sent=True, limited=False)
     return sent
@@ -112,7 +110,7 @@ def push_one(tcb: Tcb, now: int, *, forced: bool = False) -> bool:
 
 def _written(tcb: Tcb, now: int, *, sent: bool, limited: bool) -> None:
     """See after sending whether cwnd was the limit, and to the timer of what was sent."""
-    usage.sent(tcb, now, limited=limited or tcb.in_flight >= tcb.cwnd)
+    usage.sent(tcb, now, limited=limited or tcb.in_flight() >= tcb.cwnd)
     if sent and not timers.schedule_loss_probe(tcb, now, advancing=False):
         _arm_rto(tcb, now)
 
@@ -123,23 +121,24 @@ def _arm_rto(tcb: Tcb, now: int) -> None:
         timers.rearm_rto(tcb, now)
 
 
-def _write_burst(tcb: Tcb, now: int, nagle: int, quota: int, largest: int = 0) -> int:
-    """Send at most ``quota`` segments; what became of them: HELD, HELD_BY_CWND or WENT.
+def _write_burst(tcb: Tcb, now: int, nagle: int, room: int, *, may_wait: bool) -> int:
+    """Send what leaves as one; what became of it: HELD, HELD_BY_CWND or WENT.
 
-    ``largest``: a burst of so many is worth waiting for; 0: none is.
+    ``room``: for so many segments in cwnd. ``may_wait``: a larger burst is worth waiting for.
     """
     skb = tcb.unsent[0]
     several = len(tcb.unsent) > 1
-    most = 0
+    largest = most = 0
     if several or len(skb.text) > tcb.mss:
-        most = quota * tcb.mss
+        largest = burst_max(tcb)
+        most = _quota(tcb, room, largest) * tcb.mss
     if several and len(skb.text) < most:
         _grow(tcb, skb, most - len(skb.text))
         several = len(tcb.unsent) > 1
     if not sends_into(tcb, skb):
         return HELD
     if len(skb.text) > tcb.mss:
-        if largest:
+        if may_wait:
             verdict = deferred(tcb, skb, now, largest, is_last=not several)
             if verdict != NOW:
                 return HELD_BY_CWND if verdict == WAITS_FOR_CWND else HELD
@@ -192,7 +191,7 @@ def _split_point(tcb: Tcb, skb: Skb, most: int, nagle: int) -> int:
 
 def _nagle_lets(tcb: Tcb, skb: Skb, nagle: int) -> bool:
     """Whether a small last segment may go (RFC 9293 3.7.4; Linux tcp_nagle_test)."""
-    if nagle & NAGLE_PUSH or skb.flags & FIN or urgent.is_out(tcb) or len(skb.text) >= tcb.mss:
+    if nagle & NAGLE_PUSH or skb.flags & FIN or len(skb.text) >= tcb.mss or urgent.is_out(tcb):
         return True
     return not _nagle_waits(tcb, nagle)
 

@@ -34,15 +34,15 @@ def discards(tcb: Tcb, seg: Segment, seq: int, now: int) -> bool:
 
 
 def _passes(tcb: Tcb, seg: Segment, now: int, *, slack: int) -> bool:
-    if not tcb.ts_ok or seg.ts_val < 0 or tcb.ts_recent_at is None or not tcb.ts_recent:
+    if (seg.ts_val + slack - tcb.ts_recent) & 0x80000000 == 0:  # as of nearly every segment
         return True
-    if not lt(wrap(seg.ts_val + slack), tcb.ts_recent):
+    if not tcb.ts_ok or seg.ts_val < 0 or tcb.ts_recent_at is None or not tcb.ts_recent:
         return True
     return now - tcb.ts_recent_at >= OUTDATED_NS
 
 
 def _disordered_ack(tcb: Tcb, seg: Segment, seq: int) -> bool:
-    if not seg.flags & ACK or seg.seq_len or seq != tcb.rcv_nxt:
+    if not seg.flags & ACK or seg.seq_len() or seq != tcb.rcv_nxt:
         return False
     if unwrap(seg.ack, tcb.snd_una) != tcb.snd_una:
         return False

@@ -86,7 +86,7 @@ def enter_loss(tcb: Tcb) -> None:
         or (tcb.ca_state == LOSS and not tcb.retransmits)
     ):
         tcb.ssthresh = reno.ssthresh(tcb)
-    tcb.cwnd = tcb.in_flight + 1
+    tcb.cwnd = tcb.in_flight() + 1
     tcb.cwnd_cnt = 0
     tcb.ca_state = LOSS
     tcb.high_seq = tcb.snd_nxt
@@ -211,7 +211,7 @@ def send_lost(tcb: Tcb, now: int) -> None:
     Linux tcp_xmit_retransmit_queue.
     """
     for skb in list(tcb.inflight):
-        if tcb.in_flight >= tcb.cwnd:
+        if tcb.in_flight() >= tcb.cwnd:
             break
         if (
             skb.marks & LOST

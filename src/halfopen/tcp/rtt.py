@@ -25,31 +25,33 @@ def sample(tcb: Tcb, rtt_us: int, least_us: int, now: int) -> None:
     """
     _remember_least(tcb, least_us, now)
     error = rtt_us if rtt_us > 0 else 1
-    floor = tcb.config.rto_min_ns // US
-    if tcb.srtt_us8 == 0:
+    srtt = tcb.srtt_us8
+    if srtt == 0:
         tcb.srtt_us8 = error << 3
         tcb.mdev_us4 = error << 1
-        tcb.rttvar_us = tcb.mdev_max_us = max(tcb.mdev_us4, floor)
+        tcb.rttvar_us = tcb.mdev_max_us = max(tcb.mdev_us4, tcb.config.rto_min_ns // US)
         tcb.rtt_seq = tcb.snd_nxt
     else:
-        error -= tcb.srtt_us8 >> 3
-        srtt = tcb.srtt_us8 + error
+        error -= srtt >> 3
+        srtt += error
         tcb.srtt_us8 = srtt if srtt > 0 else 1
+        mdev = tcb.mdev_us4
         if error < 0:
-            error = -error - (tcb.mdev_us4 >> 2)
+            error = -error - (mdev >> 2)
             if error > 0:  # a falling RTT must not look like a rising variance
                 error >>= 3
         else:
-            error -= tcb.mdev_us4 >> 2
-        tcb.mdev_us4 += error
-        if tcb.mdev_us4 > tcb.mdev_max_us:
-            tcb.mdev_max_us = tcb.mdev_us4
-            tcb.rttvar_us = max(tcb.rttvar_us, tcb.mdev_max_us)
+            error -= mdev >> 2
+        mdev += error
+        tcb.mdev_us4 = mdev
+        if mdev > tcb.mdev_max_us:
+            tcb.mdev_max_us = mdev
+            tcb.rttvar_us = max(tcb.rttvar_us, mdev)
         if tcb.snd_una > tcb.rtt_seq:
             if tcb.mdev_max_us < tcb.rttvar_us:
                 tcb.rttvar_us -= (tcb.rttvar_us - tcb.mdev_max_us) >> 2
             tcb.rtt_seq = tcb.snd_nxt
-            tcb.mdev_max_us = floor
+            tcb.mdev_max_us = tcb.config.rto_min_ns // US
     set_rto(tcb)
     tcb.backoff = 0
 

@@ -13,11 +13,12 @@ class Skb:
     __slots__ = ("cost", "end_seq", "ever_retrans", "flags", "marks", "sent_at", "seq", "text")
 
     def __init__(self, seq: int, text: bytes, flags: int) -> None:
+        size = len(text)
         self.seq = seq
         self.text = text
         self.flags = flags
-        self.end_seq = seq + len(text) + (flags & 1) + (flags >> 1 & 1)
+        self.end_seq = seq + size + (flags & 1) + (flags >> 1 & 1)
         self.sent_at = 0  # of the latest transmission
         self.marks = 0  # SACKED, RETRANS, LOST
         self.ever_retrans = False
-        self.cost = len(text)  # what it takes of sndbuf
+        self.cost = size  # what it takes of sndbuf

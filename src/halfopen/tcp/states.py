@@ -44,6 +44,11 @@ TRANSITIONS: Final[dict[State, frozenset[State]]] = {
     State.TIME_WAIT: frozenset({State.CLOSED}),
 }
 
+# For the path of every segment: to look a member up in the enum costs as much as ten lines.
+ESTABLISHED: Final = State.ESTABLISHED
+SYN_RECEIVED: Final = State.SYN_RECEIVED
+CLOSED: Final = State.CLOSED
+
 #: Both ends know each other's sequence numbers (RFC 9293 3.5.1, group 3).
 SYNCHRONIZED: Final = frozenset(
     {

@@ -407,18 +407,15 @@ class Tcb:
         self.listening: Listening | None = None  # whom it came to, until accept
         self.acked = False  # its SYN,ACK was, and is waited for text (Linux inet_rsk acked)
 
-    @property
     def in_flight(self) -> int:
         """Segments believed to be in the network (RFC 6675 pipe; Linux tcp_packets_in_flight)."""
         return len(self.inflight) - self.sacked_out - self.lost_out + self.retrans_out
 
-    @property
     def has_room(self) -> bool:
         """Whether ``send`` would take at least a byte now (Linux sk_stream_memory_free)."""
         unsent = self.write_seq - self.snd_nxt
         return self.snd_queued < self.sndbuf and unsent < self.notsent_lowat
 
-    @property
     def writeable(self) -> bool:
         """Whether poll says POLLOUT: a third of the buffer is free, and little enough is unsent.
 

@@ -6,7 +6,7 @@ from halfopen.tcp import admission, autotune, reassembly, timers, urgent
 from halfopen.tcp.acking import data_received, early_received, enter_quickack
 from halfopen.tcp.effects import READ, STATE
 from halfopen.tcp.emit import send_ack
-from halfopen.tcp.states import State
+from halfopen.tcp.states import ESTABLISHED, State
 from halfopen.tcp.tcb import ACK_NOMEM, ACK_NOW, ACK_SCHED, MSL2, URG_NOTYET, Tcb, done, enter, wake
 from halfopen.tcp.window import open_window, predict
 from halfopen.wire.tcp import FIN, SYN, URG, Segment
@@ -37,7 +37,7 @@ def segment_text(tcb: Tcb, seg: Segment, now: int, *, seq: int) -> bool:
         if seg.flags & SYN:  # of two opens that crossed
             _duplicate(tcb, seq, seq + 1)
         return True
-    if tcb.state is not State.ESTABLISHED:
+    if tcb.state is not ESTABLISHED:
         if tcb.state not in _TAKES_TEXT and seq >= tcb.rcv_nxt:
             return True  # after the peer's FIN there is nothing to come
         if tcb.rcv_shutdown and end > tcb.rcv_nxt:
@@ -85,10 +85,10 @@ def _let_in(tcb: Tcb, seg: Segment, *, seq: int, end: int) -> bool:
         enter_quickack(tcb)
         tcb.ack_pending |= ACK_SCHED | ACK_NOW
         return False
-    if seq == tcb.rcv_nxt and admission.is_predicted(tcb, seg, end=end, right=seq + room):
+    takes = reassembly.cost(tcb, end - seq)
+    if seq == tcb.rcv_nxt and admission.is_predicted(tcb, seg, takes, end=end, right=seq + room):
         return True
-    admitted = admission.admit(tcb, end - seq, seq)
-    if not admitted:
+    if not admission.admit(tcb, takes, seq):
         tcb.ack_pending |= ACK_SCHED | ACK_NOW | ACK_NOMEM
         wake(tcb, READ)
         return not tcb.ready
@@ -119,7 +119,7 @@ def _early(tcb: Tcb, seg: Segment, *, seq: int) -> None:
         enter_quickack(tcb)
         tcb.ack_pending |= ACK_SCHED | ACK_NOW
         return
-    if not admission.admit(tcb, len(seg.text), seq):
+    if not admission.admit(tcb, reassembly.cost(tcb, len(seg.text)), seq):
         wake(tcb, READ)
         return
     tcb.ack_pending |= ACK_SCHED | ACK_NOW
@@ -136,7 +136,7 @@ def check_fin(tcb: Tcb, now: int) -> None:
     tcb.ack_pending |= ACK_SCHED
     tcb.fin_received = True
     tcb.rcv_shutdown = True
-    if tcb.state is State.ESTABLISHED or tcb.state is State.SYN_RECEIVED:
+    if tcb.state is ESTABLISHED or tcb.state is State.SYN_RECEIVED:
         enter(tcb, State.CLOSE_WAIT, now, why="FIN received")
         tcb.pingpong = tcb.config.pingpong_thresh
     elif tcb.state is State.FIN_WAIT_1:

@@ -99,7 +99,7 @@ def rearm_rto(tcb: Tcb, now: int) -> None:
 def schedule_loss_probe(tcb: Tcb, now: int, *, advancing: bool) -> bool:
     """Arm a tail loss probe after two round trips (RFC 8985 7.2; Linux tcp_schedule_loss_probe)."""
     config = tcb.config
-    if tcb.ca_state != OPEN or not tcb.inflight or not tcb.sack_ok or not config.loss_probes:
+    if not tcb.inflight or tcb.ca_state != OPEN or not tcb.sack_ok or not config.loss_probes:
         return False
     if tcb.srtt_us8:
         slack = config.rto_min_ns if len(tcb.inflight) == 1 else PROBE_SLACK

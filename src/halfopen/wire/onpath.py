@@ -85,7 +85,7 @@ def forged(last: Packet, names: str, *, seq: int, ack: int, text: bytes) -> Pack
     number = flags(names)
     made = Segment(
         seg.flow,
-        wrap(seg.seq + seg.seq_len + seq),
+        wrap(seg.seq + seg.seq_len() + seq),
         wrap(seg.ack + ack) if number & ACK else 0,
         number,
         seg.wnd,

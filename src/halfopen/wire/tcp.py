@@ -77,7 +77,6 @@ class Segment:
         self.urg = urg
         self.behalf = OF_SOCKET  # not on the wire: by whose TOS and hop limit it goes
 
-    @property
     def seq_len(self) -> int:
         """SEG.LEN: octets of text, and one each for SYN and FIN (RFC 9293 3.3.1)."""
         flags = self.flags

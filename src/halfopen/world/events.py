@@ -6,7 +6,7 @@ only where ``due`` says so.
 """
 
 from collections.abc import Callable
-from heapq import heappop, heappush
+from heapq import heappush
 from typing import Final
 
 from halfopen.base.build import mypyc_attr
@@ -83,10 +83,6 @@ class Queue:
         """Make ``event`` happen at ``at``, after everything that is already to happen then."""
         self.pushed += 1
         heappush(self.heap, (at, self.pushed, event))
-
-    def pop(self) -> tuple[int, int, Event]:
-        """Take the earliest entry; it may not be due."""
-        return heappop(self.heap)
 
     def pending(self) -> list[tuple[int, Event]]:
         """List what will really happen, in order. Costs a sort: for reports, not for running."""

@@ -1,7 +1,7 @@
 """A link joins two hosts: a delay, a queue for each way, and a cable that may be out."""
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from halfopen.record.events import PacketArrived, PacketLost, PacketSent
 from halfopen.record.fates import CABLE_OUT, DOUBLED, HOST_OFF, LOST, ROUTER
@@ -19,13 +19,8 @@ if TYPE_CHECKING:
     from halfopen.world.world import World
 
 
-class Flight:
-    """A packet on its way."""
-
-    def __init__(self, at: int, packet: ip.Packet, packet_id: int) -> None:
-        self.at = at
-        self.packet = packet
-        self.packet_id = packet_id
+#: A packet on its way: when it arrives, the packet, its number in the trace.
+Flight: TypeAlias = tuple[int, ip.Packet, int]
 
 
 class Direction(Event):
@@ -81,9 +76,10 @@ class Direction(Event):
     def carry(self, packet: ip.Packet, number: int, leaves: int) -> None:
         """Put a packet on the wire, behind those that are on it."""
         at = leaves + self.delay_ns
-        if self.flights and self.flights[-1].at > at:
-            at = self.flights[-1].at
-        self.flights.append(Flight(at, packet, number))
+        flights = self.flights
+        if flights and flights[-1][0] > at:
+            at = flights[-1][0]
+        flights.append((at, packet, number))
         if not self.queued:
             self.queued = True
             self.world.queue.push(at, self)
@@ -147,7 +143,7 @@ class Direction(Event):
         self.cuts += 1
         flights = self.flights
         while flights:
-            self.lose(flights.popleft().packet_id, CABLE_OUT, now)
+            self.lose(flights.popleft()[2], CABLE_OUT, now)
 
     def lose(self, packet_id: int, why: str, now: int) -> None:
         """Record that a packet goes no further."""
@@ -157,7 +153,7 @@ class Direction(Event):
 
     def due(self, at: int) -> int:  # noqa: ARG002  the heap may be behind
         """The instant at which the first packet arrives."""
-        return self.flights[0].at if self.flights else NEVER
+        return self.flights[0][0] if self.flights else NEVER
 
     def postpone(self, at: int, due: int) -> None:  # noqa: ARG002  as every event
         """The entry went to a later packet, or was dropped: nothing is on the wire."""
@@ -166,26 +162,25 @@ class Direction(Event):
     def fire(self, now: int) -> None:
         """Give the target every packet that arrives at this instant, one after another."""
         flights = self.flights
-        while flights and flights[0].at == now:
-            self._arrive(flights[0], now)
+        while flights and flights[0][0] == now:
+            self._arrive(now)
         if flights:
-            self.world.queue.push(flights[0].at, self)
+            self.world.queue.push(flights[0][0], self)
         else:
             self.queued = False
 
-    def _arrive(self, flight: Flight, now: int) -> None:
-        world = self.world
-        target = self.target
-        if world.observer is not None:
-            world.observer.point("before arrival", target.name, flight.packet_id, now)
-        flights = self.flights
-        if not flights or flights[0] is not flight:
-            return  # a fault at this point took it
-        flights.popleft()
-        if target.kernel is None:
-            self.lose(flight.packet_id, HOST_OFF, now)
-            return
-        self._hand_over(flight.packet, flight.packet_id, now)
+    def _arrive(self, now: int) -> None:
+        observer = self.world.observer
+        if observer is not None:
+            cuts = self.cuts
+            observer.point("before arrival", self.target.name, self.flights[0][2], now)
+            if self.cuts != cuts:
+                return  # a fault at this point took it
+        _, packet, number = self.flights.popleft()
+        if self.target.kernel is None:
+            self.lose(number, HOST_OFF, now)
+        else:
+            self._hand_over(packet, number, now)
 
     def _hand_over(self, packet: ip.Packet, number: int, now: int) -> None:
         """Give a packet to the target's kernel."""

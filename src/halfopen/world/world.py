@@ -1,6 +1,7 @@
 """A world: hosts, links, the queue, and the instant that it has reached."""
 
 from collections.abc import Callable, Mapping
+from heapq import heappop
 from typing import Literal, Protocol, TypeAlias
 
 from halfopen.base.errors import MisuseError
@@ -154,7 +155,7 @@ class World:
             at = heap[0][0]
             if until_ns is not None and at > until_ns:
                 return False
-            event = queue.pop()[2]
+            event = heappop(heap)[2]
             due = event.due(at)
             if due != at:
                 event.postpone(at, due)
@@ -164,10 +165,11 @@ class World:
             if at != self.now:
                 assert at > self.now, "the queue went back in time"
                 self.now = at
-                self.instant_events = 0
-            self.instant_events += 1
-            if self.instant_events > self.instant_events_max:
-                raise InstantLimitError(at, self.instant_events_max, event.describe())
+                self.instant_events = 1
+            else:
+                self.instant_events += 1
+                if self.instant_events > self.instant_events_max:
+                    raise InstantLimitError(at, self.instant_events_max, event.describe())
             event.fire(at)
             return True
         return False

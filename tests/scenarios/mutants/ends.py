@@ -36,10 +36,10 @@ def what_does_not_fit_is_dropped(patch: pytest.MonkeyPatch) -> None:
     def select_window(tcb: Tcb) -> int:
         return tcb.rcv_ssthresh
 
-    def admit(tcb: Tcb, octets: int, seq: int) -> bool:
+    def admit(tcb: Tcb, takes: int, seq: int) -> bool:
         return tcb.rmem <= tcb.rcvbuf
 
-    def is_predicted(tcb: Tcb, seg: Segment, *, end: int, right: int) -> bool:
+    def is_predicted(tcb: Tcb, seg: Segment, takes: int, *, end: int, right: int) -> bool:
         return False
 
     patch.setattr(window, "select_window", select_window)

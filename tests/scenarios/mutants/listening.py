@@ -58,7 +58,7 @@ def who_sends_nothing_is_turned_away(patch: pytest.MonkeyPatch) -> None:
 
     def check_ack(tcb: Tcb, seg: Segment, now: int) -> bool:
         assert tcb.listening is not None
-        if tcb.listening.defer_accept and not seg.seq_len:
+        if tcb.listening.defer_accept and not seg.seq_len():
             tcb.acked = True
             return False
         return really(tcb, seg, now)

@@ -619,7 +619,7 @@ def test_poll_says_writeable_while_a_third_of_the_buffer_is_free() -> None:
     tcb = program.tcb(fd)
     tcb.sndbuf, tcb.sndbuf_locked = 90_000, True
     seen = []
-    while tcb.has_room:
+    while tcb.has_room():
         calls.send(program.table, fd, bytes(1_000), 0, program.wait(), program.now)
         seen.append((bool(program.poll(fd) & OUT), tcb.snd_queued))
     assert {free for free, queued in seen if queued <= 60_000} == {True}

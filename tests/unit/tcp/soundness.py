@@ -71,8 +71,8 @@ def _marks(tcb: Tcb) -> Iterator[str]:
         yield f"{lost} lost, {resent} sent again; counted {tcb.lost_out}, {tcb.retrans_out}"
     if tcb.sack_ok and sacked != tcb.sacked_out:
         yield f"{sacked} segments are marked SACKed, {tcb.sacked_out} counted"
-    if tcb.in_flight < 0:
-        yield f"{tcb.in_flight} segments are in the network"
+    if tcb.in_flight() < 0:
+        yield f"{tcb.in_flight()} segments are in the network"
 
 
 def _runs(tcb: Tcb) -> list[tuple[int, int]]:

@@ -149,7 +149,7 @@ def test_a_writer_that_was_turned_away_learns_of_room_after_what_was_sent() -> N
     tcb.no_room = True
     before = tcb.sndbuf
     end.arrives(ACK, SEQ, NXT + 2 * 1_460, wnd=60_000)
-    assert tcb.in_flight == tcb.cwnd
+    assert tcb.in_flight() == tcb.cwnd
     assert tcb.sndbuf == before
 
 

@@ -511,7 +511,7 @@ def test_every_window_of_acks_opens_it_by_a_segment() -> None:
         if tcb.cwnd > was:
             needed.append((was, before))
             before = 0
-        end.write(bytes((tcb.cwnd - tcb.in_flight) * FULL))
+        end.write(bytes((tcb.cwnd - tcb.in_flight()) * FULL))
     assert [count for was, count in needed[1:]] == [was for was, count in needed[1:]]
 
 

@@ -442,7 +442,7 @@ def test_a_full_buffer_takes_a_part_and_wakes_the_writer_when_there_is_room() ->
     taken = calls.send(tcb, bytes(10_000_000), end.now)
     end.settle()
     assert 0 < taken < 10_000_000
-    assert not tcb.has_room
+    assert not tcb.has_room()
     assert calls.send(tcb, b"more", end.now) == 0
     tcb.no_room = True  # as a writer that waits
     end.sent()
@@ -452,7 +452,7 @@ def test_a_full_buffer_takes_a_part_and_wakes_the_writer_when_there_is_room() ->
         assert at < written, "all was acknowledged, and the writer still sleeps"
         at = min(at + 10 * FULL, written)
         acked(at)(end)
-    assert tcb.writeable
+    assert tcb.writeable()
 
 
 def test_msg_more_holds_a_small_write_back() -> None:

@@ -102,5 +102,5 @@ def test_options_of_unknown_kind_or_odd_length_are_passed_over() -> None:
 
 
 def test_seq_len_counts_syn_and_fin() -> None:
-    assert Segment(FLOW, 1, 0, SYN, 1).seq_len == 1
-    assert Segment(FLOW, 1, 0, FIN | ACK, 1, b"abc").seq_len == 4
+    assert Segment(FLOW, 1, 0, SYN, 1).seq_len() == 1
+    assert Segment(FLOW, 1, 0, FIN | ACK, 1, b"abc").seq_len() == 4

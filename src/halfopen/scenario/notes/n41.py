@@ -491,10 +491,10 @@ def _probes(trace: Trace, host: str) -> list[Seen]:
     found, next_seq = [], 0
     for seen in segments_from(trace, host):
         seg = seen.seg
-        if next_seq and not seg.seq_len and (seg.seq + 1) & 0xFFFFFFFF == next_seq:
+        if next_seq and not seg.seq_len() and (seg.seq + 1) & 0xFFFFFFFF == next_seq:
             found.append(seen)
-        if seg.seq_len:
-            next_seq = (seg.seq + seg.seq_len) & 0xFFFFFFFF
+        if seg.seq_len():
+            next_seq = (seg.seq + seg.seq_len()) & 0xFFFFFFFF
     return found
 
 

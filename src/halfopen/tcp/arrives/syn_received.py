@@ -54,7 +54,7 @@ def check_window(tcb: Tcb, seg: Segment, seq: int, now: int) -> bool:
 
     So is one from the past, and one that echoes a timestamp that no SYN,ACK carried.
     """
-    end = seq + seg.seq_len
+    end = seq + seg.seq_len()
     if (
         in_window(seq=seq, end=end, left=tcb.rcv_nxt, right=tcb.rcv_nxt + tcb.rcv_wnd)
         and not paws.rejects(tcb, seg, now)
@@ -106,7 +106,7 @@ def check_ack(tcb: Tcb, seg: Segment, now: int) -> bool:
         paws.update(tcb, seg, unwrap(seg.seq, tcb.rcv_nxt), now)
     if not seg.flags & ACK:
         return False
-    if tcb.retransmits < listening.defer_accept and wrap(seg.seq + seg.seq_len) == wrap(
+    if tcb.retransmits < listening.defer_accept and wrap(seg.seq + seg.seq_len()) == wrap(
         tcb.rcv_nxt
     ):
         tcb.acked = True  # LINUX(defer-accept)

@@ -13,7 +13,7 @@ from halfopen.tcp.challenge import allows, challenge
 from halfopen.tcp.effects import STATE
 from halfopen.tcp.emit import refuse, send_ack
 from halfopen.tcp.output import push_user
-from halfopen.tcp.states import FIN_OUTSTANDING, State
+from halfopen.tcp.states import FIN_OUTSTANDING, SYN_RECEIVED, State
 from halfopen.tcp.tcb import MSL2, URG_NOTYET, Tcb, done, enter, wake
 from halfopen.tcp.window import open_window
 from halfopen.wire.seq import unwrap
@@ -57,7 +57,7 @@ def check_sequence(tcb: Tcb, seg: Segment, now: int, *, seq: int) -> bool:
 
     Linux tcp_validate_incoming, steps 0 and 1: PAWS before all. False: it is dealt with.
     """
-    end = seq + seg.seq_len
+    end = seq + seg.seq_len()
     old = tcb.ts_ok and seg.ts_val >= 0 and paws.discards(tcb, seg, seq, now)
     if old and not seg.flags & RST:
         if seg.flags & SYN:
@@ -133,10 +133,10 @@ def check_syn(tcb: Tcb, seg: Segment, now: int, *, seq: int) -> bool:
     True where it is the SYN,ACK of two opens that crossed, and goes on.
     """
     if (
-        tcb.state is State.SYN_RECEIVED
+        tcb.state is SYN_RECEIVED
         and seg.flags & ACK
         and seq + 1 == tcb.rcv_nxt
-        and seg.seq_len == 1
+        and seg.seq_len() == 1
         and unwrap(seg.ack, tcb.snd_una) == tcb.snd_nxt
     ):
         return True
@@ -151,7 +151,7 @@ def check_ack(tcb: Tcb, seg: Segment, now: int, *, seq: int) -> bool:
     """
     assert seg.flags & ACK, "only an RST or a SYN goes without ACK, and they went before"
     ack = unwrap(seg.ack, tcb.snd_una)
-    if tcb.state is State.SYN_RECEIVED:
+    if tcb.state is SYN_RECEIVED:
         if not tcb.snd_una <= ack <= tcb.snd_nxt:
             refuse(seg, tcb.effects)
             return False
@@ -204,7 +204,7 @@ def _fin_acknowledged(tcb: Tcb, seg: Segment, now: int, *, seq: int) -> bool:
         done(tcb, now, why="TCP_LINGER2 is negative")
         refuse(seg, tcb.effects)
         return False
-    if seg.seq_len and seq + len(seg.text) > tcb.rcv_nxt:
+    if seg.seq_len() and seq + len(seg.text) > tcb.rcv_nxt:
         done(tcb, now, why="text after close")
         refuse(seg, tcb.effects)
         return False

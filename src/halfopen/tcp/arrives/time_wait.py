@@ -22,7 +22,7 @@ ISS_DISTANCE: Final = 65535 + 2
 def segment_arrives(tcb: Tcb, seg: Segment, now: int) -> bool:
     """Take a segment; True: it is the SYN of a new connection, if somebody listens."""
     seq = unwrap(seg.seq, tcb.rcv_nxt)
-    end = seq + seg.seq_len
+    end = seq + seg.seq_len()
     if tcb.state is State.FIN_WAIT_2:
         fin_wait_2(tcb, seg, now, seq=seq, end=end)
         return False
