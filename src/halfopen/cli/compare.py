@@ -69,19 +69,21 @@ def compare(
         if variant.kernel != full_length
     ]
     alone = sum(len(note.variants) for note in notes) - len(chosen)
-    with (
-        progress("running both arms", len(chosen)) as done,
-        closing(_comparisons(chosen, seed=seed)) as comparisons,
-    ):
-        for comparison in comparisons:
-            if not compared and comparison.kernel is not None:
-                show(profile_lines(comparison.kernel))
-            compared.append(comparison)
-            done(1)
-            show(comparison_lines(comparison, kernel_name=_release(comparison)))
-    if record:
-        for note in notes:
-            show(_record(note, chosen, compared))
+    try:
+        with (
+            progress("running both arms", len(chosen)) as done,
+            closing(_comparisons(chosen, seed=seed)) as comparisons,
+        ):
+            for comparison in comparisons:
+                if not compared and comparison.kernel is not None:
+                    show(profile_lines(comparison.kernel))
+                compared.append(comparison)
+                done(1)
+                show(comparison_lines(comparison, kernel_name=_release(comparison)))
+    finally:  # after Ctrl-C too: what has run may have taken hours
+        if record:
+            for note in notes:
+                show(_record(note, chosen, compared))
     worlds = [comparison.world for comparison in compared if comparison.world is not None]
     if alone and not full_length:
         show([f"{alone} more variants take too long for every day: halfopen compare --full-length"])
@@ -193,9 +195,9 @@ def _world(seed: int) -> Callable[[Variant], Trace | str]:
 
 
 def _record(note: Note, chosen: Sequence[_Chosen], compared: Sequence[Comparison]) -> list[str]:
-    """Keep a row's witnesses, beside those of variants that were not to run. Say what was done.
+    """Keep the witnesses of a row's variants that have run, beside those that others had before.
 
-    Only where every variant that was to run has run.
+    Say what was done.
     """
     from halfopen.oracle.witnesses import record, recorded
 
@@ -204,19 +206,17 @@ def _record(note: Note, chosen: Sequence[_Chosen], compared: Sequence[Comparison
         for comparison in compared
         if comparison.note_id == note.id and comparison.kernel is not None
     }
-    asked = {each.variant.name for each in chosen if each.note.id == note.id}
-    if len(runs) < len(asked):
-        return [f"{note.id} not recorded: {len(asked) - len(runs)} of its variants did not run."]
+    missing = sum(each.note.id == note.id for each in chosen) - len(runs)
+    said = [f"{note.id}: {missing} of its variants did not run; their witnesses stay."]
     if not runs:
-        return []
-    before = recorded(note.id)
-    kept = {
-        variant.name: before[variant.name]
-        for variant in note.variants
-        if variant.name in before and variant.name not in asked
-    }
-    size = record(note.id, {**kept, **runs}).stat().st_size
-    return [f"{note.id} recorded: {len(runs)} variants, {size / 1000:.0f} kB."]
+        return said if missing else []
+    kept = {**recorded(note.id), **runs}
+    wanted = {each.name: kept[each.name] for each in note.variants if each.name in kept}
+    size = record(note.id, wanted).stat().st_size
+    return [
+        f"{note.id} recorded: {len(runs)} variants, {size / 1000:.0f} kB.",
+        *(said if missing else []),
+    ]
 
 
 def _release(comparison: Comparison) -> str:
