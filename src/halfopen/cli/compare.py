@@ -1,7 +1,7 @@
 """``halfopen compare``: both arms now, side by side."""
 
 import os
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from typing import Annotated, Final
 
@@ -36,7 +36,11 @@ def compare(
     ] = None,
     *,
     record: Annotated[
-        bool, typer.Option("--record", help="Keep what the kernel did as recorded witnesses.")
+        bool,
+        typer.Option(
+            "--record",
+            help="Keep what the kernel did as recorded witnesses, row by row as they are done.",
+        ),
     ] = False,
     full_length: Annotated[
         bool,
@@ -69,21 +73,18 @@ def compare(
         if variant.kernel != full_length
     ]
     alone = sum(len(note.variants) for note in notes) - len(chosen)
-    try:
-        with (
-            progress("running both arms", len(chosen)) as done,
-            closing(_comparisons(chosen, seed=seed)) as comparisons,
-        ):
-            for comparison in comparisons:
-                if not compared and comparison.kernel is not None:
-                    show(profile_lines(comparison.kernel))
-                compared.append(comparison)
-                done(1)
-                show(comparison_lines(comparison, kernel_name=_release(comparison)))
-    finally:  # after Ctrl-C too: what has run may have taken hours
-        if record:
-            for note in notes:
-                show(_record(note, chosen, compared))
+    with (
+        progress("running both arms", len(chosen)) as done,
+        closing(_comparisons(chosen, seed=seed)) as comparisons,
+    ):
+        for comparison in comparisons:
+            if not compared and comparison.kernel is not None:
+                show(profile_lines(comparison.kernel))
+            compared.append(comparison)
+            kept = _record(comparison, chosen, compared, at_once=full_length) if record else []
+            done(1)
+            show(comparison_lines(comparison, kernel_name=_release(comparison)))
+            show(kept)
     worlds = [comparison.world for comparison in compared if comparison.world is not None]
     if alone and not full_length:
         show([f"{alone} more variants take too long for every day: halfopen compare --full-length"])
@@ -194,29 +195,31 @@ def _world(seed: int) -> Callable[[Variant], Trace | str]:
     return lambda variant: apart(lambda: run(variant))
 
 
-def _record(note: Note, chosen: Sequence[_Chosen], compared: Sequence[Comparison]) -> list[str]:
-    """Keep the witnesses of a row's variants that have run, beside those that others had before.
+def _record(
+    latest: Comparison,
+    chosen: Sequence[_Chosen],
+    compared: Sequence[Comparison],
+    *,
+    at_once: bool,
+) -> list[str]:
+    """Keep a row's witnesses once the latest of its variants has run, or each at once.
 
-    Say what was done.
+    Those of variants that did not run stay as they were. Say what was done.
     """
     from halfopen.oracle.witnesses import record, recorded
 
-    runs: Mapping[str, Trace] = {
-        comparison.name: comparison.kernel
-        for comparison in compared
-        if comparison.note_id == note.id and comparison.kernel is not None
-    }
-    missing = sum(each.note.id == note.id for each in chosen) - len(runs)
-    said = [f"{note.id}: {missing} of its variants did not run; their witnesses stay."]
+    variants = [each for each in chosen if each.note.id == latest.note_id]
+    done = [each for each in compared if each.note_id == latest.note_id]
+    if len(done) < len(variants) and not at_once:
+        return []
+    runs = {each.name: each.kernel for each in done if each.kernel is not None}
     if not runs:
-        return said if missing else []
+        return []
+    note = variants[0].note
     kept = {**recorded(note.id), **runs}
     wanted = {each.name: kept[each.name] for each in note.variants if each.name in kept}
     size = record(note.id, wanted).stat().st_size
-    return [
-        f"{note.id} recorded: {len(runs)} variants, {size / 1000:.0f} kB.",
-        *(said if missing else []),
-    ]
+    return [f"{note.id} recorded: {len(runs)} of {len(variants)} variants, {size / 1000:.0f} kB."]
 
 
 def _release(comparison: Comparison) -> str:

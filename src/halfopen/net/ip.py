@@ -166,7 +166,7 @@ class Ip:
                 return
         if isinstance(body, Segment):
             by = self._segment_arrives(body, zone, device, now)
-            if self.effects.segments:
+            if self.effects.segments:  # else both are as _send_segments left them
                 self._answered_tos = packet.tos & ~_ECN
                 self._answers_by = by
         elif isinstance(body, Icmp):
@@ -377,7 +377,8 @@ class Ip:
         if way is None:
             return
         own = way.source if source == ANY else source
-        if self.routes.leaving(own, destination, zone) is None:
+        way = self.routes.leaving(own, destination, zone)
+        if way is None:
             return
         if way.interface.index == LOOPBACK:
             body: Segment | bytes = seg.of((own, sport, destination, dport))

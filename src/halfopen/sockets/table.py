@@ -112,11 +112,11 @@ class FdTable:
     def entered(self, fd: int, wait: "Wait") -> TcpSock | UdpSock:
         """Return the socket of a call that begins or goes on; another thread may have closed it."""
         holder = wait.holder
-        file = self.files.get(fd) if holder is None else holder
-        if isinstance(file, (TcpSock, UdpSock)):
-            return file
-        assert holder is None, "a socket call went on with another's Wait"
-        return self.socket(fd)
+        if holder is None:
+            file = self.files.get(fd)
+            return file if isinstance(file, (TcpSock, UdpSock)) else self.socket(fd)
+        assert isinstance(holder, (TcpSock, UdpSock)), "a socket call went on with another's Wait"
+        return holder
 
     def left(self, file: File, wait: "Wait", now: int, *, blocked: bool) -> None:
         """End a call for now or for good; what it did goes out."""

@@ -229,7 +229,7 @@ def _recv(sock: TcpSock, size: int, flags: int, wait: Wait, now: int) -> bytes |
             elif _over(sock, flags, wait, now):
                 return data
             else:
-                return _blocked(sock, wait, _limit(sock, flags, wait, now))
+                return _wait_to_recv(sock, wait, _limit(sock, flags, wait, now))
     return _nothing(sock, tcb, flags, wait, now)
 
 
@@ -262,7 +262,7 @@ def _nothing(sock: TcpSock, tcb: Tcb, flags: int, wait: Wait, now: int) -> bytes
     if wait.done:
         if _stops(tcb, b"", peek=False) or _over(sock, flags, wait, now):
             return _joined(wait, b"")
-        return _blocked(sock, wait, _limit(sock, flags, wait, now))
+        return _wait_to_recv(sock, wait, _limit(sock, flags, wait, now))
     if tcb.fin_received:
         return b""
     if tcb.so_error:
@@ -273,7 +273,7 @@ def _nothing(sock: TcpSock, tcb: Tcb, flags: int, wait: Wait, now: int) -> bytes
     limit = _limit(sock, flags, wait, now)
     if expired(limit, now):
         raise fail(errno.EAGAIN)
-    return _blocked(sock, wait, limit)
+    return _wait_to_recv(sock, wait, limit)
 
 
 def _recv_unconnected(sock: TcpSock, flags: int) -> bytes:
@@ -311,7 +311,7 @@ def _limit(sock: TcpSock, flags: int, wait: Wait, now: int) -> int | None:
     return time_limit(sock.kernel, wait, sock.options.rcvtimeo_ns, now, at_once=at_once)
 
 
-def _blocked(sock: TcpSock, wait: Wait, limit: int | None) -> Blocked:
+def _wait_to_recv(sock: TcpSock, wait: Wait, limit: int | None) -> Blocked:
     wait.disconnects = sock.disconnects
     return Blocked((sock.read_wait,), limit, "data")
 

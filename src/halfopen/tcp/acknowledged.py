@@ -24,7 +24,7 @@ def process(tcb: Tcb, seg: Segment, now: int, *, seq: int, ack: int) -> None:
     Requires: the segment is in the window, and ``ack`` is acceptable.
     """
     advanced = ack > tcb.snd_una
-    in_flight = len(tcb.inflight)
+    before = len(tcb.inflight)
     if advanced:
         tcb.retransmits = 0
     opened = _update_window(tcb, seg, now, seq=seq, ack=ack)
@@ -33,13 +33,13 @@ def process(tcb: Tcb, seg: Segment, now: int, *, seq: int, ack: int) -> None:
     tcb.so_error_soft = 0
     tcb.probes_out = 0
     tcb.rcv_ack_at = now
-    if not in_flight:
+    if not before:
         _window_probed(tcb, now)
         if tcb.tlp_high_seq is not None:
             _probe_answered(tcb, seg, ack, dupack=not advanced and not seg.text and not opened)
         return
     never_resent = _release(tcb, seg, now)
-    acked = in_flight - len(tcb.inflight)
+    acked = before - len(tcb.inflight)
     plain = not seg.text and not opened and not acked
     if tcb.tlp_high_seq is not None:
         _probe_answered(tcb, seg, ack, dupack=plain and not advanced and not sacked)

@@ -36,7 +36,7 @@ def tailroom(octets: int, takes: int) -> int:
 
 
 def copy_truesize(octets: int) -> int:
-    """Return what a copy of so much received text takes: no headers, and no room for them."""
+    """Return what a copy of so much received text takes: a packet's, without the headroom."""
     return truesize(octets - HEADROOM)
 
 

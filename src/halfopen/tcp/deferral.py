@@ -22,8 +22,8 @@ RTT_LOG: Final = 9
 #: Where this part of the window is free, no burst waits (Linux tcp_tso_win_divisor).
 WINDOW_DIVISOR: Final = 3
 
-#: Eight times the µs of a second, as ``srtt_us8`` counts them, and a fifth more (Linux
-#: tcp_pacing_ca_ratio, tcp_pacing_ss_ratio).
+#: The eighths of a µs in a second, as ``srtt_us8`` counts, and a fifth more; in slow start twice as
+#: many (Linux tcp_pacing_ca_ratio, tcp_pacing_ss_ratio).
 _GAIN: Final = 8 * (S // US) * 120 // 100
 _GAIN_SLOW_START: Final = 8 * (S // US) * 200 // 100
 

@@ -35,7 +35,7 @@ from halfopen.wire.tcp import (
 MAX_SACK_BLOCKS: Final = 4
 SACK_OPTION: Final = 4  # without its blocks
 #: What an ACK that goes out leaves of ``ack_pending``.
-_ACK_GONE: Final = ~(ACK_SCHED | ACK_TIMER | ACK_PUSHED | ACK_PUSHED2 | ACK_NOW | ACK_NOMEM)
+_AFTER_ACK: Final = ~(ACK_SCHED | ACK_TIMER | ACK_PUSHED | ACK_PUSHED2 | ACK_NOW | ACK_NOMEM)
 #: ``pingpong`` is a byte in Linux.
 PINGPONG_MAX: Final = 255
 
@@ -106,7 +106,7 @@ def _ack_sent(tcb: Tcb) -> None:
         tcb.quick_acks -= 1
         if not tcb.quick_acks:
             tcb.ato_ns = ATO_MIN
-    tcb.ack_pending &= _ACK_GONE
+    tcb.ack_pending &= _AFTER_ACK
     tcb.delack_at = None
 
 

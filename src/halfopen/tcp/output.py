@@ -124,7 +124,7 @@ def _arm_rto(tcb: Tcb, now: int) -> None:
 def _write_burst(tcb: Tcb, now: int, nagle: int, room: int, *, may_wait: bool) -> int:
     """Send what leaves as one; what became of it: HELD, HELD_BY_CWND or WENT.
 
-    ``room``: for so many segments in cwnd. ``may_wait``: a larger burst is worth waiting for.
+    ``room``: how many segments cwnd has room for. ``may_wait``: for a larger burst.
     """
     skb = tcb.unsent[0]
     several = len(tcb.unsent) > 1

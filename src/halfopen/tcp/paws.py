@@ -34,7 +34,7 @@ def discards(tcb: Tcb, seg: Segment, seq: int, now: int) -> bool:
 
 
 def _passes(tcb: Tcb, seg: Segment, now: int, *, slack: int) -> bool:
-    if (seg.ts_val + slack - tcb.ts_recent) & 0x80000000 == 0:  # as of nearly every segment
+    if (seg.ts_val + slack - tcb.ts_recent) & 0x80000000 == 0:  # not before it, as nearly always
         return True
     if not tcb.ts_ok or seg.ts_val < 0 or tcb.ts_recent_at is None or not tcb.ts_recent:
         return True

@@ -33,7 +33,7 @@ def cost(tcb: Tcb, octets: int) -> int:
     return truesize(octets + tcb.ip_header + TCP_HEADER + TIMESTAMP_OPTION)
 
 
-def left_behind(tcb: Tcb, octets: int, takes: int) -> int:
+def room_behind(tcb: Tcb, octets: int, takes: int) -> int:
     """Return what still fits into the memory that a segment of that many octets takes."""
     return tailroom(octets + tcb.ip_header + TCP_HEADER + TIMESTAMP_OPTION, takes)
 
@@ -54,7 +54,7 @@ def append(tcb: Tcb, text: bytes, takes: int = -1, room: int = 0) -> None:
         return
     if takes < 0:
         takes = cost(tcb, size)
-        room = left_behind(tcb, size, takes)
+        room = room_behind(tcb, size, takes)
     ready.append(text)
     tcb.ready_costs.append(takes)
     tcb.ready_tailroom = room
@@ -284,7 +284,7 @@ def insert(tcb: Tcb, seq: int, text: bytes, *, fin: bool) -> int:
             kept[host] = (begin, end, old + fresh, ends, memory, room - size)
         else:
             takes = cost(tcb, size)
-            kept.append((at, end, fresh, ends, takes, left_behind(tcb, size, takes)))
+            kept.append((at, end, fresh, ends, takes, room_behind(tcb, size, takes)))
     kept.sort(key=_begin)
     tcb.ooo = kept
     _report(tcb, seq, edge)

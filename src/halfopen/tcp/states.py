@@ -44,7 +44,7 @@ TRANSITIONS: Final[dict[State, frozenset[State]]] = {
     State.TIME_WAIT: frozenset({State.CLOSED}),
 }
 
-# For the path of every segment: to look a member up in the enum costs as much as ten lines.
+# Used on the path of every segment: on Python 3.11 to look a member up costs ten times as much.
 ESTABLISHED: Final = State.ESTABLISHED
 SYN_RECEIVED: Final = State.SYN_RECEIVED
 CLOSED: Final = State.CLOSED

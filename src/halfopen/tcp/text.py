@@ -136,7 +136,7 @@ def check_fin(tcb: Tcb, now: int) -> None:
     tcb.ack_pending |= ACK_SCHED
     tcb.fin_received = True
     tcb.rcv_shutdown = True
-    if tcb.state is ESTABLISHED or tcb.state is State.SYN_RECEIVED:
+    if tcb.state is State.ESTABLISHED or tcb.state is State.SYN_RECEIVED:
         enter(tcb, State.CLOSE_WAIT, now, why="FIN received")
         tcb.pingpong = tcb.config.pingpong_thresh
     elif tcb.state is State.FIN_WAIT_1:

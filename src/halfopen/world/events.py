@@ -73,7 +73,7 @@ class Act(Event):
 
 
 class Queue:
-    """The heap."""
+    """The heap. ``World.step`` takes from it."""
 
     def __init__(self) -> None:
         self.heap: list[tuple[int, int, Event]] = []

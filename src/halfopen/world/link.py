@@ -175,7 +175,7 @@ class Direction(Event):
             cuts = self.cuts
             observer.point("before arrival", self.target.name, self.flights[0][2], now)
             if self.cuts != cuts:
-                return  # a fault at this point took it
+                return  # a fault at this point cut the cable: all that was on it is lost
         _, packet, number = self.flights.popleft()
         if self.target.kernel is None:
             self.lose(number, HOST_OFF, now)

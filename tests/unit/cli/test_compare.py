@@ -1,6 +1,6 @@
-"""What ``compare --record`` keeps, also of a run that was broken off."""
+"""What ``compare --record`` keeps, and when."""
 
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 
 import pytest
@@ -8,7 +8,6 @@ from typer.testing import CliRunner
 
 from halfopen.atlas.beside import Comparison
 from halfopen.cli import compare
-from halfopen.cli.interrupt import INTERRUPTED
 from halfopen.cli.main import app
 from halfopen.oracle import arm, witnesses
 from halfopen.record.trace import Trace
@@ -27,20 +26,31 @@ def names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return [variant.name for variant in note.variants if variant.kernel]
 
 
-def run(monkeypatch: pytest.MonkeyPatch, found: Iterable[Comparison]) -> tuple[int, list[str]]:
-    """Compare and record, where the arms found this: exit status, and what was said of it."""
+def run(
+    monkeypatch: pytest.MonkeyPatch,
+    found: Iterable[Comparison | Callable[[], object]],
+    *options: str,
+) -> tuple[int, list[str]]:
+    """Compare and record, where the arms found this: exit status, and what was said of it.
+
+    A function among what was found is called when it is its turn.
+    """
 
     def comparisons(*_: object, **__: object) -> Generator[Comparison, None, None]:
-        yield from found
+        for each in found:
+            if isinstance(each, Comparison):
+                yield each
+            else:
+                each()
 
     monkeypatch.setattr(compare, "_comparisons", comparisons)
-    done = CliRunner().invoke(app, ["compare", ROW, "--record"])
-    return done.exit_code, [line for line in done.stdout.splitlines() if line.startswith(ROW)]
+    done = CliRunner().invoke(app, ["compare", *options, "--record"])
+    return done.exit_code, [line for line in done.stdout.splitlines() if "recorded" in line]
 
 
-def ran(name: str, kernel: Trace | None, failed: str = "") -> Comparison:
+def ran(name: str, kernel: Trace | None, failed: str = "", note_id: str = ROW) -> Comparison:
     return Comparison(
-        note_id=ROW,
+        note_id=note_id,
         number=1,
         name=name,
         world=Trace({}),
@@ -54,17 +64,18 @@ def seen(when: str) -> Trace:
     return Trace({"arm": "kernel", "release": "6.18.0", "when": when})
 
 
-def kept() -> dict[str, object]:
-    return {name: trace.meta["when"] for name, trace in witnesses.recorded(ROW).items()}
+def kept(note_id: str = ROW) -> dict[str, object]:
+    return {name: trace.meta["when"] for name, trace in witnesses.recorded(note_id).items()}
 
 
 def test_witnesses_of_all_variants_are_kept(
     names: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    status, said = run(monkeypatch, [ran(name, seen("now")) for name in names])
+    status, said = run(monkeypatch, [ran(name, seen("now")) for name in names], ROW)
     assert status == 0
     assert kept() == dict.fromkeys(names, "now")
-    assert said[-1].startswith(f"{ROW} recorded: {len(names)} variants, ")
+    assert len(said) == 1
+    assert said[0].startswith(f"{ROW} recorded: {len(names)} of {len(names)} variants, ")
 
 
 def test_what_did_not_run_leaves_the_witness_of_before(
@@ -72,27 +83,44 @@ def test_what_did_not_run_leaves_the_witness_of_before(
 ) -> None:
     witnesses.record(ROW, {name: seen("before") for name in (*names, "a variant of before")})
     broken = ran(names[0], None, failed="on the kernel: no such luck")
-    _, said = run(monkeypatch, [broken, *(ran(name, seen("now")) for name in names[1:])])
+    found = [broken, *(ran(name, seen("now")) for name in names[1:])]
+    _, said = run(monkeypatch, found, ROW)
     assert kept() == {names[0]: "before", **dict.fromkeys(names[1:], "now")}
-    assert said[-1] == f"{ROW}: 1 of its variants did not run; their witnesses stay."
+    assert said[0].startswith(f"{ROW} recorded: {len(names) - 1} of {len(names)} variants, ")
 
 
-def test_what_has_run_is_kept_when_the_rest_is_broken_off(
+def test_a_row_is_kept_as_soon_as_it_is_done(
     names: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted() -> Generator[Comparison, None, None]:
-        yield ran(names[0], seen("now"))
-        raise KeyboardInterrupt
+    meanwhile: list[dict[str, object]] = []
+    found = [ran(name, seen("now")) for name in names]
 
-    status, _ = run(monkeypatch, interrupted())
-    assert status == INTERRUPTED
-    assert kept() == {names[0]: "now"}
+    def look() -> None:
+        meanwhile.append(kept())
+
+    run(monkeypatch, [*found[:-1], look, found[-1], look], ROW)
+    assert meanwhile == [{}, dict.fromkeys(names, "now")]
+
+
+def test_what_takes_hours_is_kept_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(witnesses, "_FOLDER", str(tmp_path / "recorded"))
+    monkeypatch.setattr(arm, "possible", lambda: None)
+    note = load("N41")
+    assert note is not None
+    first, *_, last = [variant.name for variant in note.variants if not variant.kernel]
+    witnesses.record("N41", {last: seen("before")})
+    meanwhile: list[dict[str, object]] = []
+
+    def look() -> None:
+        meanwhile.append(kept("N41"))
+
+    run(monkeypatch, [ran(first, seen("now"), note_id="N41"), look], "N41", "--full-length")
+    assert meanwhile == [{first: "now", last: "before"}]
 
 
 def test_nothing_is_written_where_nothing_ran(
     names: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    witnesses.record(ROW, {name: seen("before") for name in names})
-    _, said = run(monkeypatch, [])
-    assert kept() == dict.fromkeys(names, "before")
-    assert said == [f"{ROW}: {len(names)} of its variants did not run; their witnesses stay."]
+    _, said = run(monkeypatch, [ran(name, None, failed="on the kernel: no") for name in names], ROW)
+    assert kept() == {}
+    assert said == []

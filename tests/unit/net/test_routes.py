@@ -86,6 +86,44 @@ def test_an_address_takes_the_routes_with_it_that_prefer_it() -> None:
 
 
 @pytest.mark.parametrize(
+    ("source", "destination", "zone", "index"),
+    [
+        pytest.param("10.0.0.1", "10.0.0.77", 0, 0, id="from an address of one's own"),
+        pytest.param("192.168.1.1", "10.0.0.77", 0, 0, id="also of another interface"),
+        pytest.param("10.0.0.77", "10.0.0.78", 0, None, id="not from somebody else's"),
+        pytest.param("127.0.0.1", "10.0.0.77", 0, None, id="not from the loopback's"),
+        pytest.param("127.0.0.1", "127.0.0.2", 0, LOOPBACK, id="but within it"),
+        pytest.param("10.0.0.1", "172.16.0.1", 0, None, id="nowhere"),
+        pytest.param("10.0.0.1", "172.16.0.1", 2, 0, id="who is tied asks the interface"),
+        pytest.param("10.0.0.77", "10.0.0.78", 2, None, id="tied, from somebody else's"),
+        pytest.param("fc00::77", "::1", 0, LOOPBACK, id="of IPv6 nobody asks"),
+    ],
+)
+def test_what_a_connection_sends_leaves(
+    source: str, destination: str, zone: int, index: int | None
+) -> None:
+    routes, eth0, _ = two_links()
+    assert eth0.zone == 2
+    for _ in range(2):  # the second answer is remembered
+        way = routes.leaving(source, destination, zone)
+        assert (None if way is None else way.interface.index) == index
+
+
+def test_what_leaves_is_asked_anew_when_an_address_goes() -> None:
+    routes, _, _ = two_links()
+    assert routes.leaving("192.168.1.1", "10.0.0.77", 0) is not None
+    routes.remove_address("192.168.1.1")
+    assert routes.leaving("192.168.1.1", "10.0.0.77", 0) is None
+
+
+def test_what_leaves_is_asked_anew_when_an_address_comes() -> None:
+    routes, _, _ = two_links()
+    assert routes.leaving("172.16.0.1", "10.0.0.77", 0) is None
+    routes.connect(Interface(2, "eth2", ("172.16.0.1",)))
+    assert routes.leaving("172.16.0.1", "10.0.0.77", 0) is not None
+
+
+@pytest.mark.parametrize(
     ("address", "broadcast"),
     [
         ("10.0.0.255", True),
