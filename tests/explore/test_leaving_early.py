@@ -12,6 +12,8 @@ from typing import Final
 
 import pytest
 
+from halfopen.explore.request import Request
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 LONG: Final = Path(__file__).parent / "targets" / "long.py"
@@ -106,3 +108,36 @@ def test_a_worker_that_is_not_asked_to_the_end_says_nothing(asked: bytes) -> Non
         [sys.executable, "-m", "halfopen.explore"], check=False, input=asked, capture_output=True
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+#: Runs the worker with nobody to hear it: its standard output is a pipe that nobody reads.
+UNHEARD: Final = """
+import os, sys
+reader, writer = os.pipe()
+os.close(reader)
+os.dup2(writer, 1)
+os.execv(sys.executable, [sys.executable, "-m", "halfopen.explore"])
+"""
+
+#: Tells something to a parent that is not there any more.
+TELLS_NOBODY: Final = """
+import os
+from halfopen.explore.forked import tell
+reader, writer = os.pipe()
+os.close(reader)
+tell(writer, b"a word")
+"""
+
+
+@pytest.mark.parametrize("target", [str(LONG), "nowhere.py"])
+def test_a_worker_that_nobody_hears_says_nothing(target: str) -> None:
+    asked = pickle.dumps((os.getpid(), Request(target=target)))
+    command = [sys.executable, "-c", UNHEARD]
+    done = subprocess.run(command, check=False, input=asked, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_fork_that_nobody_hears_says_nothing() -> None:
+    command = [sys.executable, "-c", TELLS_NOBODY]
+    done = subprocess.run(command, check=False, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from contextlib import suppress
 from typing import Final, NoReturn
 
 from halfopen.explore.leash import die_with
@@ -52,7 +53,7 @@ def fork() -> Forked | int:
 
 def tell(writer: int, told: bytes) -> NoReturn:
     """Tell it, and leave; any other way would run what the programs registered."""
-    with open(writer, "wb") as pipe:
+    with suppress(BrokenPipeError), open(writer, "wb") as pipe:  # the parent may be gone
         pipe.write(told)
     sys.stdout.flush()
     sys.stderr.flush()

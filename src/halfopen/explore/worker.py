@@ -141,8 +141,11 @@ def main() -> None:
 
 
 def _send(out: BinaryIO, message: Message) -> None:
-    pickle.dump(message, out)
-    out.flush()
+    try:
+        pickle.dump(message, out)
+        out.flush()
+    except BrokenPipeError:
+        os._exit(0)  # who asked is gone, and we are to be ended next
 
 
 def _explore(request: Request, out: BinaryIO) -> None:
