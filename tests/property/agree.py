@@ -16,8 +16,8 @@ from hypothesis.strategies import SearchStrategy
 from tests.property import binding, lookups, routing
 from tests.property.on_linux import Linux, linux
 
+from halfopen.base.errors import NotSimulatedError
 from halfopen.compare.rules import LOOKS_MAX
-from halfopen.sockets.waiting import NotSimulatedError
 
 #: What is compared: how a case is written, and what the simulated host makes of it.
 MATTERS: Final[dict[str, tuple[SearchStrategy[Any], Callable[[Any], list[str]]]]] = {

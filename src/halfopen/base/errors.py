@@ -14,3 +14,7 @@ class NotPossibleHereError(HalfopenError):
 
 class MisuseError(HalfopenError):
     """The call or the input is wrong, and would be wrong anywhere."""
+
+
+class NotSimulatedError(HalfopenError):
+    """What a program does is legal on Linux, and not simulated. Its text names it."""

@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from greenlet import getcurrent, greenlet
 
-from halfopen.base.errors import HalfopenError
+from halfopen.base.errors import HalfopenError, NotSimulatedError
 from halfopen.guest import fence, modules, places
 from halfopen.sockets.connect import connect
 from halfopen.sockets.table import FdTable
-from halfopen.sockets.waiting import Blocked, NotSimulatedError, Wait, WaitQueue
+from halfopen.sockets.waiting import Blocked, Wait, WaitQueue
 from halfopen.world.events import InstantLimitError
 from halfopen.world.process import Waiter, Waiting
 

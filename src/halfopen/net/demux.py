@@ -2,11 +2,17 @@
 
 from typing import Final
 
+from halfopen.base.errors import NotSimulatedError
 from halfopen.tcp.listening import Listening
 from halfopen.tcp.tcb import Tcb
 from halfopen.wire.address import ANY, ANY6, bare, is_v6, spell
 from halfopen.wire.tcp import Flow
 
+#: What is said of two connections that only the interface tells apart.
+TWINS: Final = (
+    "two connections between the same addresses and ports, tied to different interfaces, are not "
+    "simulated"
+)
 #: Connections of one host, embryos and TIME-WAIT among them; past it the world is ill.
 FLOWS_MAX: Final = 1 << 22
 
@@ -27,9 +33,15 @@ class Demux:
         self.listening: dict[tuple[str, int], list[Listening]] = {}
 
     def add(self, tcb: Tcb) -> None:
-        """Let a connection have the segments of its flow. Requires: the flow is free."""
+        """Let a connection have the segments of its flow. Requires: nobody has them by any way.
+
+        Raises NotSimulatedError where another has them, by an interface that it is tied to.
+        """
         flow = arriving(tcb.flow)
-        assert flow not in self.flows, f"two connections for {tcb.conn}"
+        other = self.flows.get(flow)
+        if other is not None:
+            assert other.bound_if, f"two connections for {tcb.conn}"
+            raise NotSimulatedError(f"{tcb.conn}: {TWINS}")
         assert len(self.flows) < FLOWS_MAX, "more connections than FLOWS_MAX"
         self.flows[flow] = tcb
         self.tie(tcb, tcb.bound_if)

@@ -3,8 +3,9 @@
 import errno
 from typing import Final
 
+from halfopen.base.errors import NotSimulatedError
 from halfopen.base.units import MS
-from halfopen.net.demux import arriving
+from halfopen.net.demux import TWINS, arriving
 from halfopen.net.interfaces import LOOPBACK, LOOPBACK_ZONE
 from halfopen.net.sysctl import integer
 from halfopen.sockets import constants as c
@@ -32,7 +33,7 @@ from halfopen.sockets.sock import (
 )
 from halfopen.sockets.table import FdTable
 from halfopen.sockets.udp import UdpSock
-from halfopen.sockets.waiting import Blocked, NotSimulatedError, Wait
+from halfopen.sockets.waiting import Blocked, Wait
 from halfopen.tcp import calls
 from halfopen.tcp.states import CONNECTING, State
 from halfopen.tcp.tcb import Tcb, send_as_ipv4
@@ -336,10 +337,7 @@ def _unique(sock: TcpSock, flow: Flow, now: int, *, picked: bool) -> bool:
     if old is None:
         return True
     if old.bound_if not in (0, sock.bound_if):  # Linux inet_match: it has none of the other's
-        raise NotSimulatedError(
-            "two connections between the same addresses and ports, tied to different interfaces, "
-            "are not simulated"
-        )
+        raise NotSimulatedError(TWINS)
     if old.state is not State.TIME_WAIT or old.ts_recent_at is None:
         return False
     return not picked or _reusable(sock, old, now)

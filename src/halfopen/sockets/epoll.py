@@ -3,6 +3,7 @@
 import errno
 from typing import TYPE_CHECKING, Final
 
+from halfopen.base.errors import NotSimulatedError
 from halfopen.sockets.constants import (
     EPOLLET,
     EPOLLEXCLUSIVE,
@@ -15,7 +16,7 @@ from halfopen.sockets.constants import (
     POLLRDNORM,
 )
 from halfopen.sockets.errors import fail
-from halfopen.sockets.waiting import NotSimulatedError, WaitQueue
+from halfopen.sockets.waiting import WaitQueue
 
 if TYPE_CHECKING:
     from halfopen.sockets.kernel import Kernel

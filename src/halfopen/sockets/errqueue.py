@@ -4,12 +4,13 @@ import errno
 import struct
 from typing import Final
 
+from halfopen.base.errors import NotSimulatedError
 from halfopen.sockets import constants as c
 from halfopen.sockets.errors import fail
 from halfopen.sockets.names import Address, show
 from halfopen.sockets.sock import TcpSock
 from halfopen.sockets.udp import UdpSock
-from halfopen.sockets.waiting import Control, NotSimulatedError, Wait
+from halfopen.sockets.waiting import Control, Wait
 from halfopen.tcp.errqueue import ICMP, Report
 from halfopen.wire.address import is_v6, mapped, to_bytes, zone_of
 

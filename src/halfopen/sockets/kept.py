@@ -7,9 +7,9 @@ import struct
 from errno import EINVAL
 from typing import TYPE_CHECKING, TypeAlias
 
+from halfopen.base.errors import NotSimulatedError
 from halfopen.sockets.errors import fail
 from halfopen.sockets.sock import TcpSock
-from halfopen.sockets.waiting import NotSimulatedError
 
 if TYPE_CHECKING:
     from halfopen.sockets.options import Options

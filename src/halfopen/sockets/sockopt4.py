@@ -4,10 +4,10 @@ import struct
 from errno import EINVAL, ENOPROTOOPT
 from typing import TYPE_CHECKING, Final
 
+from halfopen.base.errors import NotSimulatedError
 from halfopen.sockets import constants as c
 from halfopen.sockets.errors import fail
 from halfopen.sockets.kept import Flag, Row, keep, kept, named, own, refuse_gap, to_number
-from halfopen.sockets.waiting import NotSimulatedError
 
 if TYPE_CHECKING:
     from halfopen.sockets.sock import TcpSock

@@ -4,11 +4,11 @@ import struct
 from errno import EINVAL, ENOPROTOOPT
 from typing import TYPE_CHECKING, Final
 
+from halfopen.base.errors import NotSimulatedError
 from halfopen.sockets import constants as c
 from halfopen.sockets.errors import fail
 from halfopen.sockets.kept import own, to_number
 from halfopen.sockets.options import HOPS_DEFAULT
-from halfopen.sockets.waiting import NotSimulatedError
 
 if TYPE_CHECKING:
     from halfopen.sockets.sock import TcpSock

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from errno import EINVAL, ENOENT, ENOPROTOOPT
 from typing import Final
 
+from halfopen.base.errors import NotSimulatedError
 from halfopen.base.units import MS, S
 from halfopen.sockets import constants as c
 from halfopen.sockets.errors import fail
@@ -21,7 +22,6 @@ from halfopen.sockets.kept import (
     to_number,
 )
 from halfopen.sockets.sock import TcpSock
-from halfopen.sockets.waiting import NotSimulatedError
 from halfopen.tcp import acking, calls, timers
 from halfopen.tcp.buffers import space_from_window
 from halfopen.tcp.states import MAY_SEND, State

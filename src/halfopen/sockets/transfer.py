@@ -6,6 +6,7 @@ tcp_sendmsg_locked, tcp_recvmsg_locked.
 import errno
 from typing import Final, TypeAlias
 
+from halfopen.base.errors import NotSimulatedError
 from halfopen.sockets import constants as c
 from halfopen.sockets.errors import fail
 from halfopen.sockets.errqueue import recv_error
@@ -14,7 +15,7 @@ from halfopen.sockets.names import Address
 from halfopen.sockets.sock import TcpSock
 from halfopen.sockets.table import FdTable
 from halfopen.sockets.udp import UdpSock
-from halfopen.sockets.waiting import Blocked, Control, NotSimulatedError, Wait
+from halfopen.sockets.waiting import Blocked, Control, Wait
 from halfopen.tcp import calls, urgent
 from halfopen.tcp.states import CLOSED, CONNECTING, MAY_SEND
 from halfopen.tcp.tcb import Tcb

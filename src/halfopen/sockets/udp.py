@@ -6,6 +6,7 @@ Datagrams out and in, whole or cut off, never waited for.
 import errno
 from typing import TYPE_CHECKING
 
+from halfopen.base.errors import NotSimulatedError
 from halfopen.net.sysctl import integer
 from halfopen.net.udp import UdpEnd
 from halfopen.sockets import constants as c
@@ -28,7 +29,7 @@ from halfopen.sockets.names import (
 )
 from halfopen.sockets.options import HOPS_DEFAULT, Options
 from halfopen.sockets.ports import same_address, same_device
-from halfopen.sockets.waiting import Blocked, NotSimulatedError, Wait, WaitQueue
+from halfopen.sockets.waiting import Blocked, Wait, WaitQueue
 from halfopen.tcp import errqueue
 from halfopen.tcp.errqueue import Report, next_error
 from halfopen.wire.address import ANY, ANY6, is_link_local, is_multicast, is_v6, zoned

@@ -2,8 +2,6 @@
 
 from typing import Protocol, TypeAlias
 
-from halfopen.base.errors import HalfopenError
-
 #: What goes with a message beside its text: level, type, octets.
 Control: TypeAlias = tuple[int, int, bytes]
 
@@ -149,7 +147,3 @@ class Blocked:
         for queue in self.queues:
             wakes += queue.wakes
         return wakes
-
-
-class NotSimulatedError(HalfopenError):
-    """The call is legal on Linux, and not simulated. Its text names it."""

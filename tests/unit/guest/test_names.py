@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.property import naming as lookups
 from tests.unit.guest.guests import alone
 
-from halfopen.base.errors import MisuseError, NotPossibleHereError
+from halfopen.base.errors import MisuseError, NotPossibleHereError, NotSimulatedError
 from halfopen.base.units import S
 from halfopen.guest.arm import run_variant
 from halfopen.guest.libc import destinations, digits, hosts, message, nss, resolvconf, tables
@@ -32,7 +32,6 @@ from halfopen.scenario.etc import (
     etc_of,
 )
 from halfopen.scenario.notes import naming
-from halfopen.sockets.waiting import NotSimulatedError
 
 
 def etc(path: str, text: str, host: str = "pebble") -> Etc:

@@ -8,10 +8,11 @@ import pytest
 from tests.unit.sockets.hosts import alone, error
 from tests.unit.sockets.socks import HERE, IRS, PEER, Socks
 
+from halfopen.base.errors import NotSimulatedError
 from halfopen.sockets import calls
 from halfopen.sockets import constants as c
 from halfopen.sockets.table import FdTable
-from halfopen.sockets.waiting import Blocked, NotSimulatedError, Wait
+from halfopen.sockets.waiting import Blocked, Wait
 from halfopen.wire.ip import PROTO_TCP, Packet
 from halfopen.wire.tcp import ACK, FIN, RST, SYN, Segment
 

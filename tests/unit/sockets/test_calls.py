@@ -20,12 +20,13 @@ from functools import partial
 import pytest
 from tests.unit.sockets.hosts import HERE, NOWHERE, PEER, Program, alone, error
 
+from halfopen.base.errors import NotSimulatedError
 from halfopen.base.rng import Rng
 from halfopen.net.demux import arriving
 from halfopen.sockets import calls
 from halfopen.sockets import constants as c
 from halfopen.sockets.kernel import Kernel
-from halfopen.sockets.waiting import Blocked, NotSimulatedError, Wait, WaitQueue
+from halfopen.sockets.waiting import Blocked, Wait, WaitQueue
 from halfopen.tcp.states import State
 from halfopen.wire.ip import PROTO_TCP, Packet
 from halfopen.wire.tcp import ACK, FIN, RST, SYN, URG, Segment

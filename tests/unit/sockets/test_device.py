@@ -6,6 +6,7 @@ from errno import EADDRINUSE, EAGAIN, ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, E
 import pytest
 from tests.unit.sockets.hosts import error
 
+from halfopen.base.errors import NotSimulatedError
 from halfopen.base.rng import Rng
 from halfopen.base.units import S
 from halfopen.net.demux import arriving
@@ -14,7 +15,7 @@ from halfopen.sockets import constants as c
 from halfopen.sockets.kernel import Kernel
 from halfopen.sockets.table import FdTable
 from halfopen.sockets.udp import UdpSock
-from halfopen.sockets.waiting import NotSimulatedError, Wait
+from halfopen.sockets.waiting import Wait
 from halfopen.wire.ip import PROTO_TCP, PROTO_UDP, Packet
 from halfopen.wire.tcp import ACK, RST, SYN, Segment
 from halfopen.wire.udp import Datagram
@@ -151,6 +152,16 @@ def test_the_same_flow_on_two_interfaces_is_not_simulated_and_says_so() -> None:
                 two.connect(fd, PEER[0])
         else:
             two.connect(fd, PEER[0])
+
+
+def test_the_same_flow_to_two_listeners_is_not_simulated_and_says_so() -> None:
+    host = Two()
+    host.listens(0)
+    host.listens(1)
+    syn = Segment((PEER[0], 50_000, HERE[0], 80), 1_000, 0, SYN, 60_000)
+    assert [seg.flags for seg in host.comes(0, syn)] == [SYN | ACK]
+    with pytest.raises(NotSimulatedError, match="different interfaces"):
+        host.comes(1, syn)
 
 
 def test_datagrams_come_by_the_interface_too() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
+from halfopen.base.errors import NotSimulatedError
 from halfopen.base.rng import Rng
 from halfopen.sockets import calls
 from halfopen.sockets import constants as c
@@ -16,7 +17,7 @@ from halfopen.sockets.kernel import Kernel
 from halfopen.sockets.names import Address
 from halfopen.sockets.ports import same_address
 from halfopen.sockets.table import FdTable
-from halfopen.sockets.waiting import NotSimulatedError, Wait
+from halfopen.sockets.waiting import Wait
 from halfopen.wire.address import to_bytes
 from halfopen.wire.ip import Packet
 from halfopen.wire.onpath import error_about

@@ -7,13 +7,13 @@ import pytest
 from tests.unit.sockets.hosts import HERE, PEER, Program, alone, error
 
 from halfopen.base.build import running_build
+from halfopen.base.errors import NotSimulatedError
 from halfopen.net.demux import arriving
 from halfopen.sockets import calls, sockopt4, sockopt_socket, sockopt_tcp, sockopt_udp
 from halfopen.sockets import constants as c
 from halfopen.sockets.ioctl import SIOCATMARK
 from halfopen.sockets.options import FIELDS, Options
 from halfopen.sockets.table import FdTable
-from halfopen.sockets.waiting import NotSimulatedError
 from halfopen.tcp.errqueue import Report
 from halfopen.tcp.icmp import keep
 from halfopen.wire.ip import PROTO_TCP, Packet

@@ -4,6 +4,7 @@ import _socket
 import errno
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from halfopen.base.errors import NotSimulatedError
 from halfopen.base.value import value
 from halfopen.guest.libc import destinations, hostent, hosts, nss, nssdns, tables
 from halfopen.guest.libc.digits import strtoul, to_int
@@ -18,7 +19,6 @@ from halfopen.guest.libc.words import (
     Status,
 )
 from halfopen.sockets.names import Address
-from halfopen.sockets.waiting import NotSimulatedError
 from halfopen.wire.address import ANY, ANY6, LOOPBACK, LOOPBACK6, is_v6, mapped, unmapped
 
 if TYPE_CHECKING:

@@ -4,11 +4,11 @@ import _socket
 from collections.abc import Iterator
 from typing import Final
 
+from halfopen.base.errors import NotSimulatedError
 from halfopen.base.value import value
 from halfopen.guest.libc.etc import Etc
 from halfopen.guest.libc.words import HOST_NOT_FOUND, Status
 from halfopen.scenario.etc import HOST_CONF, HOSTS
-from halfopen.sockets.waiting import NotSimulatedError
 from halfopen.wire.address import LOOPBACK, LOOPBACK6, is_v6, unmapped
 
 AF_INET: Final = int(_socket.AF_INET)

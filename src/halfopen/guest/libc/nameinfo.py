@@ -3,9 +3,9 @@
 import _socket
 from typing import TYPE_CHECKING, Final
 
+from halfopen.base.errors import NotSimulatedError
 from halfopen.guest.libc import hostent, tables
 from halfopen.guest.libc.words import NETDB_INTERNAL, TRY_AGAIN, NameFailure
-from halfopen.sockets.waiting import NotSimulatedError
 from halfopen.wire.address import is_v6
 
 if TYPE_CHECKING:

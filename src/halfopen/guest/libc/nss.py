@@ -3,11 +3,11 @@
 import re
 from typing import Final
 
+from halfopen.base.errors import NotSimulatedError
 from halfopen.base.value import value
 from halfopen.guest.libc.etc import Etc
 from halfopen.guest.libc.words import Status
 from halfopen.scenario.etc import NSSWITCH
-from halfopen.sockets.waiting import NotSimulatedError
 
 #: What holds where the file says nothing (Linux glibc nss_database_select_default).
 _DEFAULTS: Final = {"hosts": "files dns"}

@@ -4,12 +4,12 @@ import _socket
 import re
 from typing import Final
 
+from halfopen.base.errors import NotSimulatedError
 from halfopen.base.value import value
 from halfopen.guest.libc.digits import atoi
 from halfopen.guest.libc.etc import Etc
 from halfopen.guest.libc.hosts import AF_INET6, numeric
 from halfopen.scenario.etc import RESOLV_CONF
-from halfopen.sockets.waiting import NotSimulatedError
 from halfopen.wire.address import LOOPBACK
 
 SERVERS_MAX: Final = 3

@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING, Final
 
+from halfopen.base.errors import NotSimulatedError
 from halfopen.guest import fence, tasks
 from halfopen.guest.libc import resolvconf
 from halfopen.guest.libc.destinations import Destination
 from halfopen.guest.libc.digits import strtou32
 from halfopen.guest.libc.hosts import family_of
 from halfopen.sockets.names import needs_zone
-from halfopen.sockets.waiting import NotSimulatedError
 from halfopen.wire.address import ANY, ANY6, LOOPBACK, LOOPBACK6, is_v6
 
 if TYPE_CHECKING:

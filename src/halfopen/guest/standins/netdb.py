@@ -5,6 +5,7 @@ import errno
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, SupportsFloat, SupportsIndex, TypeVar
 
+from halfopen.base.errors import NotSimulatedError
 from halfopen.guest import fence, tasks
 from halfopen.guest.libc import addrinfo, hostent, hosts, nameinfo, tables
 from halfopen.guest.libc.words import NameFailure, gaierror, herror
@@ -12,7 +13,6 @@ from halfopen.guest.recording import recorded
 from halfopen.guest.standins.numbers import to_ns, whole
 from halfopen.sockets import calls
 from halfopen.sockets.names import Address
-from halfopen.sockets.waiting import NotSimulatedError
 from halfopen.wire.address import BROADCAST
 
 if TYPE_CHECKING:
