@@ -199,8 +199,14 @@ def _fitting(seen: Seen, room: int) -> str:
 
 
 def _goes_with(state: Moment, moment: Moment) -> bool:
-    """Whether a state is said on the line of what its host does at the same instant."""
-    return moment.t_ns == state.t_ns and moment.host == state.host and moment.kind == "segment"
+    """Whether a state is said on the line of what its host sends at the same instant."""
+    return moment.kind == "segment" and _concerns(moment, state)
+
+
+def _concerns(moment: Moment, state: Moment) -> bool:
+    """Whether a state is that of a connection which the host acts on at the same instant."""
+    at_once = (moment.t_ns, moment.host) == (state.t_ns, state.host)
+    return at_once and not set(state.conns).isdisjoint(moment.conns)
 
 
 def _hosts(trace: Trace, moments: list[Moment]) -> list[str]:
@@ -221,15 +227,15 @@ def _addresses(moments: list[Moment]) -> dict[str, str]:
 
 
 def _with_states(moments: Iterator[Moment]) -> list[Moment]:
-    """Say a state on the line of the call that its host makes or ends at the same instant."""
+    """Say a state on the line of the call that is made or ends on its connection just then."""
     shown: list[Moment] = []
     for moment in moments:
         last = shown[-1] if shown else None
-        if last is None or last.host != moment.host or last.t_ns != moment.t_ns:
+        if last is None:
             shown.append(moment)
-        elif moment.kind == "state" and last.kind in _CALLS:
+        elif moment.kind == "state" and last.kind in _CALLS and _concerns(last, moment):
             shown[-1] = replace(last, text=f"{last.text} ({moment.text})")
-        elif moment.kind in _CALLS and last.kind == "state":
+        elif moment.kind in _CALLS and last.kind == "state" and _concerns(moment, last):
             shown[-1] = replace(moment, text=f"{moment.text} ({last.text})")
         else:
             shown.append(moment)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final, Literal, TypeAlias
 
 from halfopen.atlas.annotate import Annotator, Seen
+from halfopen.atlas.connections import connections_of_calls
 from halfopen.atlas.phrases import AT_ONCE_NS, TELLING, call_name, show_call, show_result, show_wait
 from halfopen.atlas.written import show_written, written
 from halfopen.base.units import MS
@@ -62,6 +63,7 @@ class Moment:
     seen: Seen | None = None
     routine: bool = False  # one of many alike in a transfer, and may be folded away
     ends: tuple[int, ...] = ()  # calls that are over without having returned
+    conns: tuple[str, ...] = ()  # the connections it is about, as far as the trace tells
 
 
 class Reader:
@@ -74,6 +76,7 @@ class Reader:
         self._returns = {e.call_id: e for e in trace.events if isinstance(e, CallReturn)}
         self._entries = {e.call_id: e for e in trace.events if isinstance(e, CallEntry)}
         self._at_once = frozenset(_calls_at_once(trace))
+        self._connections = connections_of_calls(trace)
         self._many = _programs_by_host(trace)
         self._open: dict[int, CallEntry] = {}
         self._arrived: dict[str, tuple[int, Packet]] = {}
@@ -113,7 +116,7 @@ class Reader:
             case PacketArrived():
                 self._arrived[event.host] = event.t_ns, self._packets[event.packet_id]
             case StateChange():
-                yield Moment(t_ns=event.t_ns, kind="state", host=event.host, text=event.new)
+                yield _state_moment(event)
             case FaultFired():
                 yield self._fault(event)
             case ProcessStarted():
@@ -142,6 +145,7 @@ class Reader:
                 text=f"{text} ...",
                 call_id=entry.call_id,
                 routine=self._ends_well(entry),
+                conns=self._connections.get(entry.call_id, ()),
             )
             return
         end = self._returns[entry.call_id]
@@ -155,6 +159,7 @@ class Reader:
             host=entry.host,
             text=text,
             routine=end.errno is None and call_name(entry.call) in TELLING,
+            conns=self._connections.get(entry.call_id, ()),
         )
 
     def _ends_well(self, entry: CallEntry) -> bool:
@@ -175,6 +180,7 @@ class Reader:
             text=f"{self.label(entry)}{call_name(entry.call)} -> {shown}{waited}{cause}",
             call_id=end.call_id,
             routine=end.errno is None,
+            conns=self._connections.get(entry.call_id, ()),
         )
 
     def _cause(self, host: str, now: int) -> str:
@@ -248,6 +254,12 @@ class Reader:
         return ""
 
 
+def _state_moment(change: StateChange) -> Moment:
+    return Moment(
+        t_ns=change.t_ns, kind="state", host=change.host, text=change.new, conns=(change.conn,)
+    )
+
+
 def _segment_moment(seen: Seen) -> Moment:
     plain_data = seen.flags in {"ACK", "PSH,ACK"} and not seen.note
     return Moment(
@@ -257,6 +269,7 @@ def _segment_moment(seen: Seen) -> Moment:
         text=seen.summary,
         seen=seen,
         routine=plain_data and seen.packet.why is None,
+        conns=(f"{seen.src} > {seen.dst}",),
     )
 
 

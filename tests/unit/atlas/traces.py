@@ -46,6 +46,7 @@ class Made:
         process: str = "",
         thread: str = "main",
         where: str = "",
+        fd: int | None = 3,
     ) -> None:
         """Make a call; without ``until`` it never returns."""
         number = self.trace.next_id()
@@ -57,7 +58,7 @@ class Made:
                 process=process or host,
                 thread=thread,
                 call=name,
-                fd=3,
+                fd=fd,
                 args=args,
                 where=where,
             )
@@ -106,9 +107,12 @@ class Made:
         else:
             self.trace.add(PacketLost(t_ns=at, packet_id=number, why=lost))
 
-    def state(self, at: int, host: str, old: str, new: str) -> None:
-        """Move a connection from one state to another."""
-        self.trace.add(StateChange(t_ns=at, host=host, conn="", old=old, new=new, why=""))
+    def state(self, at: int, host: str, old: str, new: str, *, port: int = 40000) -> None:
+        """Move a connection from one state to another; ``port`` is the client's."""
+        ends = {"client": f"10.0.0.1:{port}", "server": "10.0.0.2:80"}
+        peer = "server" if host == "client" else "client"
+        conn = f"{ends[host]} > {ends[peer]}"
+        self.trace.add(StateChange(t_ns=at, host=host, conn=conn, old=old, new=new, why=""))
 
     def fault(self, at: int, fault: Fault, *, effect: bool = True) -> None:
         """Let a fault happen."""
