@@ -24,7 +24,8 @@ def counted(moments: Iterable[Moment]) -> list[Moment]:
         if shown and times and _looks_again(shown[-1], moment):
             times += 1
             first = shown[-1].text.partition(_NOTHING)[0]
-            shown[-1] = replace(shown[-1], text=f"{first}{_NOTHING}, {times} times")
+            text = f"{first}{_NOTHING}, {times} times"
+            shown[-1] = replace(shown[-1], text=text, times=times)
         else:
             shown.append(moment)
             times = int(moment.kind == "call" and moment.text.endswith(_NOTHING))

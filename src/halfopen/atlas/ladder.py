@@ -21,6 +21,7 @@ _TIME: Final = 12  # the left host's column begins here
 _RIGHT: Final = 60  # the right host's column begins here
 _BAND: Final = 15  # segments begin here, behind the left host's bars
 _ARROW_MIN: Final = 4
+_NO_BREAK: Final = "\u00a0"  # a blank at which no line breaks
 _CALLS: Final = frozenset({"call", "enter", "return"})
 _LANE_MAX: Final = 44  # a host's text may be so long beside the other's bars
 
@@ -93,7 +94,7 @@ class _Columns:
 
     def _lines_of(self, moment: Moment, state: str) -> Iterator[str]:
         if moment.kind == "silence":
-            yield self._row("", left=f"   ... {moment.text} ...")
+            yield from self._silence_lines(moment)
         elif moment.kind == "segment":
             yield from self._segment_lines(moment, state)
         elif moment.kind == "fault" and not moment.host:
@@ -139,11 +140,30 @@ class _Columns:
             text, start = right, min(_RIGHT, WIDTH - len(right))
         return f"{canvas:<{start}}{text}" if text.strip() else canvas
 
-    def _host_line(self, moment: Moment) -> Iterator[str]:
+    def _silence_lines(self, moment: Moment) -> Iterator[str]:
+        """Say what is not drawn; behind it the bars are those of the calls that wait then."""
+        is_beside = any(self._blocked[host] for host in self._hosts[1:])
+        room = (_RIGHT - 1 if is_beside else WIDTH) - _TIME - len(self._bars(self._hosts[0]))
+        text = f"... {moment.text}{_NO_BREAK}..."
+        indent = " " * min(_BAND - _TIME, max(room - len(text), 0))
+        for piece in wrap(text, room, initial_indent=indent, subsequent_indent="    "):
+            yield self._row("", left=piece.replace(_NO_BREAK, " "))
+        for hidden in moment.hides:
+            self._unblock(hidden)
+            self._block(hidden)
+
+    def _unblock(self, moment: Moment) -> None:
         for call_id in (*moment.ends, *((moment.call_id,) if moment.kind == "return" else ())):
             for blocked in self._blocked.values():
                 if call_id in blocked:
                     blocked.remove(call_id)
+
+    def _block(self, moment: Moment) -> None:
+        if moment.kind == "enter":
+            self._blocked[moment.host].append(moment.call_id)
+
+    def _host_line(self, moment: Moment) -> Iterator[str]:
+        self._unblock(moment)
         if moment.text:
             time = self._time(moment)
             for piece in wrap(moment.text, self._room(moment.host), subsequent_indent="  "):
@@ -152,8 +172,7 @@ class _Columns:
                 else:
                     yield self._row(time, right=piece)
                 time = ""
-        if moment.kind == "enter":
-            self._blocked[moment.host].append(moment.call_id)
+        self._block(moment)
 
     def _segment_lines(self, moment: Moment, state: str) -> Iterator[str]:
         seen = moment.seen
@@ -259,13 +278,26 @@ def _folded(moments: list[Moment]) -> list[Moment]:
 def _fold(run: list[Moment]) -> list[Moment]:
     if len(run) <= _ROUTINE_MAX:
         return run
-    hidden = run[_ROUTINE_KEPT:-_ROUTINE_KEPT]
-    segments = [moment.seen for moment in hidden if moment.seen is not None]
-    octets = sum(seen.length for seen in segments)
-    text = f"{len(segments)} more segments, {octets} bytes"
-    entered = tuple(m.call_id for m in hidden if m.kind == "return")
-    fold = Moment(t_ns=hidden[0].t_ns, kind="silence", host="", text=text, ends=entered)
+    hidden = tuple(run[_ROUTINE_KEPT:-_ROUTINE_KEPT])
+    at, text = hidden[0].t_ns, _count(hidden)
+    fold = Moment(t_ns=at, kind="silence", host="", text=text, hides=hidden)
     return [*run[:_ROUTINE_KEPT], fold, *run[-_ROUTINE_KEPT:]]
+
+
+def _count(hidden: tuple[Moment, ...]) -> str:
+    """Count what a fold hides; a call is one, whether its beginning is hidden, its end or both."""
+    segments = [moment.seen for moment in hidden if moment.seen is not None]
+    waited = {moment.call_id for moment in hidden if moment.kind in {"enter", "return"}}
+    calls = len(waited) + sum(moment.times for moment in hidden if moment.kind == "call")
+    if not segments:
+        return _plural(calls, "more call")
+    octets = sum(seen.length for seen in segments)
+    said = f"{_plural(len(segments), 'more segment')}, {_plural(octets, 'byte')}"
+    return f"{said}, and {_plural(calls, 'call')}" if calls else said
+
+
+def _plural(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _with_silences(moments: list[Moment], ended_ns: int) -> list[Moment]:
@@ -278,6 +310,8 @@ def _with_silences(moments: list[Moment], ended_ns: int) -> list[Moment]:
             shown.append(_silence(last, gap))
         if gap:
             gap_before, last = gap, moment.t_ns
+        if moment.hides:
+            last = moment.hides[-1].t_ns
         shown.append(moment)
     if shown and _is_silence(ended_ns - last, gap_before):
         shown.append(_silence(last, ended_ns - last))

@@ -63,6 +63,8 @@ class Moment:
     seen: Seen | None = None
     routine: bool = False  # one of many alike in a transfer, and may be folded away
     ends: tuple[int, ...] = ()  # calls that are over without having returned
+    times: int = 1  # so many calls alike
+    hides: tuple["Moment", ...] = ()  # what a fold stands for
     conns: tuple[str, ...] = ()  # the connections it is about, as far as the trace tells
 
 

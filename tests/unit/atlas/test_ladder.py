@@ -135,6 +135,81 @@ def test_long_transfer_is_folded_with_its_count() -> None:
     assert f"... {hidden} more segments, {hidden * 1448} bytes ..." in fold
 
 
+def serving(made: Made, rounds: int, *, poll_ns: int = S) -> None:
+    """Let the server look again and again, as ``serve_forever`` does."""
+    for n in range(rounds):
+        at = S + n * poll_ns
+        made.call("server", "poll", "500", at, until=at + poll_ns // 2, result=[], fd=None)
+
+
+def test_fold_of_calls_alone_counts_calls_and_no_segments() -> None:
+    made = established()
+    serving(made, 60)
+    lines = shown(made, 62 * S).splitlines()
+    assert lines[6:9] == [
+        "   2.000 s                                                  poll(500) ...",
+        "               ... 57 more calls ...                        |",
+        "  59.000 s                                                  poll(500) ...",
+    ]
+
+
+def test_fold_counts_segments_and_calls_and_leaves_no_bar_of_a_call_that_is_over() -> None:
+    made = established()
+    made.call("client", "recv", "9", 25 * MS)
+    serving(made, 8)
+    made.send(3 * S, "client", ACK, 1, 1)
+    made.send(4 * S, "client", PSH | ACK, 1, 1, b"x")
+    made.call("client", "close", "", 20 * S, until=20 * S)
+    assert shown(made, 20 * S).splitlines()[8:] == [
+        "   2.500 s  |                                 poll -> nothing ready after 500 ms",
+        "            |    ... 2 more segments, 1 byte, and 4 calls ...",
+        "   7.000 s  |                                               poll(500) ...",
+        "   7.500 s  |                                 poll -> nothing ready after 500 ms",
+        "   8.000 s  |                                               poll(500) ...",
+        "   8.500 s  |                                 poll -> nothing ready after 500 ms",
+        "            |    ... 11.5 s, nothing moves ...",
+        "  20.000 s  | close()",
+        "            recv ... still waits when the run ends",
+    ]
+
+
+def test_fold_that_hides_where_a_call_begins_shows_from_then_on_that_it_waits() -> None:
+    made = established()
+    serving(made, 8)
+    made.call("server", "recv", "9", 4200 * MS, until=30 * S, result=9)
+    made.call("client", "close", "", 20 * S, until=20 * S)
+    lines = shown(made, 30 * S).splitlines()
+    assert "... 6 more calls ..." in lines[7]
+    assert lines[-2:] == [
+        "  20.000 s  close()                                         |",
+        "  30.000 s                                          recv -> 9 bytes after 25.8 s",
+    ]
+
+
+def test_fold_that_has_no_room_is_said_in_two_lines() -> None:
+    made = established()
+    for _ in range(3):
+        made.call("client", "recv", "9", 25 * MS)
+    made.call("server", "recv", "9", 30 * MS)
+    serving(made, 60)
+    made.send(20 * S, "client", ACK, 1, 1)
+    lines = shown(made, 62 * S).splitlines()
+    at = next(number for number, line in enumerate(lines) if "more" in line)
+    assert lines[at : at + 2] == [
+        "            | | | ... 1 more segment, 0 bytes, and 56       |",
+        "            | | |     calls ...                             |",
+    ]
+
+
+def test_polls_that_stand_in_one_line_are_all_counted_by_a_fold() -> None:
+    made = Made()
+    for n in range(20):
+        for _ in range(3):
+            made.call("client", "poll", "0", n * S, until=n * S, result=[], fd=None)
+    (fold,) = [line for line in ladder(made.done(20 * S)) if "more" in line]
+    assert fold.strip() == "... 36 more calls ..."
+
+
 def test_two_threads_of_a_host_are_told_apart() -> None:
     made = established()
     for thread in ("reader", "writer"):
