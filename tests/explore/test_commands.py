@@ -194,7 +194,7 @@ def test_a_check_that_objects_is_a_finding(tmp_path: Path) -> None:
     [
         (("explore", "nowhere.py"), "halfopen: no file 'nowhere.py'"),
         (("explore", "asking.py:nothing"), "has no function 'nothing'"),
-        (("run", "asking.py:ask"), "asking.py:ask looked up a name while it made its world"),
+        (("run", "asking.py:ask"), "asking.py:ask asked for the address of a name (getaddrinfo)"),
         (
             ("run", "program_alone.py:loop"),
             "program_alone.py:loop opened a socket while it made its world",

@@ -68,8 +68,10 @@ def write_token(replay: Replay) -> str:
 def read_token(token: str) -> Replay:
     """Read what ``write_token`` wrote.
 
-    Raises MisuseError where it is damaged, or written by another version.
+    Raises MisuseError where there is none, where it is damaged, or written by another version.
     """
+    if not token.strip():
+        raise MisuseError("no token was given: a finding's last line has one")
     try:
         body = json.loads(_unpacked(token))
         if body["v"] != TOKEN_VERSION:

@@ -34,7 +34,7 @@ def build(target: str, seed: int | None) -> Stage:
     module = _loaded(target, path)
     function = _function(module, path, name)
     where = f"{path}:{name}"
-    made = _offline(function, where)
+    made = _offline(function, path, name)
     if not isinstance(made, World):
         given = "nothing" if made is None else f"{type(made).__name__} {made!r:.40}"
         raise MisuseError(
@@ -92,6 +92,8 @@ def _is_taken(stem: str, path: str) -> bool:
 
 
 def _no_file(path: str) -> str:
+    if os.path.isdir(path):
+        return f"{path!r} is a directory. Give a file in it and a function: client.py:world"
     directory, name = os.path.split(path)
     try:
         there = sorted(os.listdir(directory or "."))
@@ -125,16 +127,17 @@ def _function(module: ModuleType, path: str, name: str) -> Callable[[], object]:
     return function
 
 
-def _offline(function: Callable[[], object], where: str) -> object:
+def _offline(function: Callable[[], object], path: str, name: str) -> object:
     """Call a function that is to describe a world: it may be a program, named by mistake."""
+    where = f"{path}:{name}"
     try:
         with fence.offline():
             return _guarded(function, f"{where} can't build its world")
     except FenceError as refused:
         raise MisuseError(
             f"{where} {refused} while it made its world{_place(refused)}.\n"
-            "  Name a function that returns a halfopen.World; programs start on its hosts, as in: "
-            "client.start(main)"
+            f"  {name} may be a program, and not what makes the world. Name a function that\n"
+            f"  returns a halfopen.World and starts it on a host, as in: client.start({name})"
         ) from refused
 
 

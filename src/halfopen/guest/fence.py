@@ -230,10 +230,10 @@ _REFUSED: Final = (
 #: What is refused to code that describes a world.
 _GOES_OUT: Final = {
     "socket.__new__": "opened a socket",
-    "socket.getaddrinfo": "looked up a name",
-    "socket.gethostbyname": "looked up a name",
-    "socket.gethostbyaddr": "looked up an address",
-    "socket.getnameinfo": "looked up an address",
+    "socket.getaddrinfo": "asked for the address of a name (getaddrinfo)",
+    "socket.gethostbyname": "asked for the address of a name (gethostbyname)",
+    "socket.gethostbyaddr": "asked for the name of an address (gethostbyaddr)",
+    "socket.getnameinfo": "asked for the name of an address (getnameinfo)",
 }
 #: Decided once for each name of an event.
 _looks: Final[dict[str, Look]] = {"open": _look_at_open}

@@ -41,12 +41,16 @@ def test_a_token_leaves_the_seed_to_the_world_where_nobody_named_one() -> None:
     assert read_token(write_token(replay)).request.seed is None
 
 
-@pytest.mark.parametrize(
-    "damage", ["", "hello", "eJx", "é", "eJyrVkrOSCxRslIyVNJRykzJTFGyMgUAQrkGZA"]
-)
+@pytest.mark.parametrize("damage", ["hello", "eJx", "é", "eJyrVkrOSCxRslIyVNJRykzJTFGyMgUAQrkGZA"])
 def test_what_is_no_token_is_a_mistake(damage: str) -> None:
     with pytest.raises(MisuseError, match="not a replay token"):
         read_token(damage)
+
+
+@pytest.mark.parametrize("nothing", ["", " "])
+def test_no_token_at_all_is_said_to_be_missing(nothing: str) -> None:
+    with pytest.raises(MisuseError, match="no token was given"):
+        read_token(nothing)
 
 
 def test_a_token_that_was_cut_short_is_a_mistake() -> None:
