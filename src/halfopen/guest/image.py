@@ -17,6 +17,7 @@ from halfopen.guest.standins.signal import Signals
 from halfopen.guest.standins.thread import Handle, Lock
 from halfopen.guest.tasks import Thread
 from halfopen.record.events import Output
+from halfopen.record.shapes import show_error
 from halfopen.sockets.table import FdTable
 from halfopen.world.process import Process
 
@@ -192,7 +193,7 @@ class Image:
             self.last_error = error
             self._note_end(error)
             stop_if_refused(error)
-            return 1, f"uncaught {type(error).__name__}: {error}"[:_TEXT_MAX]
+            return 1, f"uncaught {show_error(error)}"[:_TEXT_MAX]
         return 0, ""
 
     def _note_end(self, error: BaseException) -> None:

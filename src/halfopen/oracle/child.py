@@ -20,6 +20,7 @@ from typing import Final, NamedTuple
 
 from halfopen.oracle import etc, namespaces, recording
 from halfopen.record.events import Json
+from halfopen.record.shapes import show_error
 
 #: A write to a pipe up to this length is never mixed with another thread's (PIPE_BUF).
 _LINE_MAX: Final = 4096
@@ -148,7 +149,7 @@ def _tell_uncaught(events: Events) -> None:
     show = sys.excepthook
 
     def tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        events.write("uncaught", {"text": f"{kind.__name__}: {error}"[:_TEXT_MAX]})
+        events.write("uncaught", {"text": show_error(error)[:_TEXT_MAX]})
         show(kind, error, trace)
 
     sys.excepthook = tell

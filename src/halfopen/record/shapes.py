@@ -62,6 +62,12 @@ def errno_name(error: BaseException) -> str:
     return type(error).__name__
 
 
+def show_error(error: BaseException) -> str:
+    """Write an exception, ``ValueError: too many``; without a text it is its class alone."""
+    name, text = type(error).__name__, str(error)
+    return f"{name}: {text}" if text else name
+
+
 def _show(arg: object) -> str:
     if isinstance(arg, tuple) and len(arg) in {2, 4} and isinstance(arg[0], str):
         host = f"[{arg[0]}]" if ":" in arg[0] else arg[0]

@@ -89,7 +89,7 @@ def kills_itself(name: str) -> None:
         (raises_system_exit, (), "exit 3"),
         (exits_at_once, (), "exit 5"),
         (fails, (), "uncaught ValueError: broken"),
-        (interrupts, (), "uncaught KeyboardInterrupt: "),
+        (interrupts, (), "uncaught KeyboardInterrupt"),
         (aborts, (), "SIGABRT"),
         (kills_itself, ("SIGKILL",), "SIGKILL"),
         (kills_itself, ("SIGTERM",), "SIGTERM"),
