@@ -201,9 +201,14 @@ def test_a_check_that_objects_is_a_finding(tmp_path: Path) -> None:
         ),
         (("replay", "eJx"), "halfopen: not a replay token"),
         (("explore", "asking.py", "--jobs", "0"), "Invalid value for '--jobs'"),
-        (("explore", "asking.py", "--horizon", "-1"), "--horizon must be positive, and finite: -1"),
-        (("explore", "asking.py", "--horizon", "0"), "--horizon must be positive, and finite: 0"),
-        (("explore", "asking.py", "--horizon", "inf"), "--horizon must be positive, and finite"),
+        (("explore", "asking.py", "--jobs", "257"), "Invalid value for '--jobs'"),
+        *(
+            (
+                ("explore", "asking.py", "--horizon", hours),
+                f"halfopen: --horizon must be positive, and at most 1000000 hours: {hours}\n",
+            )
+            for hours in ("-1", "0", "nan", "inf", "1e+300")
+        ),
     ],
 )
 def test_misuse_leaves_with_two(arguments: tuple[str, ...], said: str) -> None:

@@ -1,9 +1,8 @@
 """``halfopen explore``: a fault at every point of a run."""
 
 import json
-from math import isfinite
 from time import monotonic
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -11,7 +10,11 @@ from halfopen.base.errors import MisuseError
 from halfopen.cli.console import progress_to, show
 from halfopen.cli.leaving import EXPECTED, FINDING, leaves_with_status
 
-_HOURS: float = 3.0
+_HOURS: Final = 3.0
+#: A hundred years; in nanoseconds they still have a place in 64 bits.
+_HOURS_MAX: Final = 1_000_000
+#: Each takes a process and a descriptor, of which a shell grants 1024.
+_JOBS_MAX: Final = 256
 
 
 @leaves_with_status
@@ -30,7 +33,7 @@ def explore(  # noqa: PLR0913  one for each option
         list[str] | None,
         typer.Option(help="An exception by which a program may end, or one that it derives from."),
     ] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Runs side by side.")] = 2,
+    jobs: Annotated[int, typer.Option(min=1, max=_JOBS_MAX, help="Runs side by side.")] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON instead of text.")] = False,
 ) -> int:
     """Let each fault happen at each point of a run, and say what hangs."""
@@ -38,8 +41,8 @@ def explore(  # noqa: PLR0913  one for each option
     from halfopen.explore.request import Request
     from halfopen.explore.run import explore as explore_target
 
-    if not (isfinite(horizon) and horizon * HOUR >= 1):
-        msg = f"--horizon must be positive, and finite: {horizon:g}"
+    if not (horizon * HOUR >= 1 and horizon <= _HOURS_MAX):
+        msg = f"--horizon must be positive, and at most {_HOURS_MAX} hours: {horizon:g}"
         raise MisuseError(msg)
     request = Request(
         target=target,
