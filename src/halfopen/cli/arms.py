@@ -6,7 +6,7 @@ from functools import cache
 from halfopen.atlas.runs import short_release
 from halfopen.compare.traces import differences
 from halfopen.guest.arm import run_variant
-from halfopen.oracle.witnesses import lines_recorded, recorded
+from halfopen.oracle.witnesses import recorded
 from halfopen.record.trace import Trace
 from halfopen.scenario.model import Note, Variant
 
@@ -30,9 +30,12 @@ class RecordedArms:
         return [difference.text for difference in differences(variant, world, kernel)]
 
 
-def recorded_when() -> str:
-    """Say when the witnesses were recorded, and on what: ``2026-11-25 on 6.18``; "" without any."""
-    traces = [trace for line in lines_recorded() for trace in recorded(line).values()]
+def recorded_when(ids: Sequence[str]) -> str:
+    """Say when the witnesses of rows were recorded, and on what; "" where there are none.
+
+    ``2026-11-25 on 6.18``.
+    """
+    traces = [trace for id_ in ids for trace in recorded(id_).values()]
     dates = sorted({str(trace.meta["date"]) for trace in traces})
     releases = sorted({short_release(str(trace.meta["release"])) for trace in traces})
     if not traces:

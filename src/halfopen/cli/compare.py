@@ -64,7 +64,7 @@ def compare(
         show(allowance_lines())
         return EXPECTED
     notes = _notes(rows or [])
-    _check_possible(rows or [])
+    _check_possible(rows or [], [note.id for note in notes])
     compared: list[Comparison] = []
     chosen = [
         _Chosen(note=note, number=number, variant=variant)
@@ -119,18 +119,20 @@ def _notes(texts: Sequence[str]) -> list[Note]:
     return found
 
 
-def _check_possible(texts: Sequence[str]) -> None:
+def _check_possible(texts: Sequence[str], ids: Sequence[str]) -> None:
     from halfopen.cli.arms import recorded_when  # with the arms below it
     from halfopen.oracle.arm import possible
 
     obstacle = possible()
     if obstacle is None:
         return
-    shown = f" Shown as recorded {when}." if (when := recorded_when()) else ""
+    when = recorded_when(ids)
+    rows = " ".join(texts)
+    shown = f"  Beside the runs recorded {when}: halfopen ask {rows}\n" if when else ""
     raise NotPossibleHereError(
         "the kernel's column needs a network namespace; not allowed here\n"
-        f"  ({obstacle}).{shown}\n"
-        f"  As root, or with user namespaces allowed: halfopen compare {' '.join(texts)}"
+        f"  ({obstacle}).\n{shown}"
+        f"  As root, or with user namespaces allowed: halfopen compare {rows}"
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from halfopen.atlas.beside import Comparison
-from halfopen.cli import compare
+from halfopen.cli import arms, compare
 from halfopen.cli.main import app
 from halfopen.oracle import arm, witnesses
 from halfopen.record.trace import Trace
@@ -124,3 +124,28 @@ def test_nothing_is_written_where_nothing_ran(
     _, said = run(monkeypatch, [ran(name, None, failed="on the kernel: no") for name in names], ROW)
     assert kept() == {}
     assert said == []
+
+
+@pytest.mark.parametrize(("rows", "shown"), [("N18", "ask N18"), ("N18 n17", "ask N18 n17")])
+def test_without_leave_the_recorded_runs_are_pointed_to(
+    rows: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arm, "possible", lambda: "unshare: Operation not permitted")
+    monkeypatch.setattr(arms, "recorded", lambda id_: {"one": _recorded_at(id_)})
+    done = CliRunner().invoke(app, ["compare", *rows.split()])
+    assert (done.exit_code, done.stdout) == (3, "")
+    span = "2026-11-18" if rows == "N18" else "2026-11-17 to 2026-11-18"
+    assert done.stderr.splitlines()[-2:] == [
+        f"  Beside the runs recorded {span} on 6.18: halfopen {shown}",
+        f"  As root, or with user namespaces allowed: halfopen compare {rows}",
+    ]
+
+
+def test_without_leave_and_witnesses_none_are_pointed_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arm, "possible", lambda: "unshare: Operation not permitted")
+    monkeypatch.setattr(arms, "recorded", lambda _: {})
+    assert "ask" not in CliRunner().invoke(app, ["compare", "N18"]).stderr
+
+
+def _recorded_at(id_: str) -> Trace:
+    return Trace({"date": f"2026-11-{id_[1:]}", "release": "6.18.5-cloud"})
