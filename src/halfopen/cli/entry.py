@@ -10,10 +10,12 @@ import signal
 from types import FrameType
 
 from halfopen.cli.interrupt import INTERRUPTED, on_interrupt
+from halfopen.explore.standard import open_closed_streams
 
 
 def main() -> None:
     """Run the command line; leaves with its exit status."""
+    open_closed_streams()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # it may be ignored
         signal.signal(signal.SIGINT, _leave)
     from halfopen.cli.main import main as run_command  # with all that it brings

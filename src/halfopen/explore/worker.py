@@ -24,6 +24,7 @@ from halfopen.explore.leash import die_with
 from halfopen.explore.points import CALL, Point, Recorder
 from halfopen.explore.request import Replay, Request
 from halfopen.explore.running import Running, digest_of
+from halfopen.explore.standard import open_closed_streams
 from halfopen.explore.verdict import (
     Baseline,
     Crash,
@@ -119,6 +120,7 @@ class Striker:
 
 def main() -> None:
     """Serve the request that stands on standard input."""
+    open_closed_streams()
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     try:

@@ -1,5 +1,6 @@
 """Standard output that nobody reads to its end: quiet, and by the status of other tools."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,14 @@ COMMANDS = [
     ["ask", "N18", "--json"],
     ["ask", "SYN_SENT", "RST"],
     ["compare", "--help"],
+    ["explore", f"{TARGET}:once", "--json"],
+    ["run", f"{TARGET}:once"],
+]
+#: Those that run worlds, in this process or in workers and forks.
+RUNNING = [
+    ["ask", "N18"],
+    ["ask", "SYN_SENT", "RST"],
+    ["compare", "N18"],
     ["explore", f"{TARGET}:once", "--json"],
     ["run", f"{TARGET}:once"],
 ]
@@ -75,3 +84,30 @@ def test_output_that_was_closed_from_the_beginning_is_no_mistake() -> None:
         text=True,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def by_shell(*arguments: str, redirected: str) -> subprocess.CompletedProcess[str]:
+    """Run a command with its streams as a shell redirects them."""
+    words = " ".join([sys.executable, "-m", "halfopen", *arguments])
+    return subprocess.run(
+        ["/bin/sh", "-c", f"{words} {redirected}"], check=False, capture_output=True, text=True
+    )
+
+
+@pytest.mark.parametrize("arguments", RUNNING, ids=lambda words: " ".join(words[:2]))
+def test_a_stream_that_was_closed_from_the_beginning_is_not_missed(arguments: list[str]) -> None:
+    usual = by_shell(*arguments, redirected="")
+    for closed in ("2>&-", "<&-", "<&- 2>&-"):
+        done = by_shell(*arguments, redirected=closed)
+        assert done.returncode == usual.returncode, closed
+        assert _without_times(done.stdout) == _without_times(usual.stdout), closed
+
+
+@pytest.mark.parametrize(("arguments", "status"), [(["ask", "N77"], 2), (["ask", "N18"], 0)])
+def test_with_every_stream_closed_the_status_says_it_all(arguments: list[str], status: int) -> None:
+    assert by_shell(*arguments, redirected="<&- >&- 2>&-").returncode == status
+
+
+def _without_times(text: str) -> str:
+    """Leave out what the machine decides: how long it took."""
+    return re.sub(r"\d[\d.]* (ms|s|min)\b.*CPU.*|in \d[\d.]* s\b", "", text)
