@@ -34,20 +34,48 @@ class OutputClosed(Exception):
     """Whoever read standard output has closed it, as ``head`` does: nothing more is wanted."""
 
 
+class OutputFailed(Exception):
+    """Standard output takes nothing more, as on a full disk; it says what the system says."""
+
+
 class _Output(io.FileIO):
-    """Standard output that tells its own closed pipe from any other."""
+    """Standard output that tells its own failures from those of any other file."""
 
     def write(self, octets: "ReadableBuffer", /) -> int:
         try:
             return super().write(octets)
         except BrokenPipeError as error:
             raise OutputClosed from error
+        except OSError as error:
+            raise OutputFailed(error.strerror) from error
+
+
+class _Errors(io.FileIO):
+    """Standard error, of which nobody misses what it can't take: the exit status says as much."""
+
+    def write(self, octets: "ReadableBuffer", /) -> int:
+        try:
+            return super().write(octets)
+        except OSError:
+            return memoryview(octets).nbytes
+
+
+def forgive_standard_error() -> None:
+    """Let a command go on where standard error can't be written, as on a full disk."""
+    plain = sys.stderr
+    sys.stderr = io.TextIOWrapper(
+        io.BufferedWriter(_Errors(plain.fileno(), "w", closefd=False)),
+        encoding=plain.encoding,
+        errors=plain.errors,
+        line_buffering=True,
+    )
 
 
 @contextmanager
 def standard_output() -> Iterator[None]:
     """Let OutputClosed end what writes to a pipe that nobody reads, with nothing left to write.
 
+    OutputFailed likewise, where it can't be written.
     Where standard output was closed from the beginning, what is written goes nowhere.
     """
     plain = sys.__stdout__
@@ -66,7 +94,7 @@ def standard_output() -> Iterator[None]:
             yield
         finally:
             sys.stdout.flush()
-    except OutputClosed:
+    except (OutputClosed, OutputFailed):
         _forget_output()
         raise
 

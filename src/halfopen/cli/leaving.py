@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from functools import wraps
 from textwrap import wrap
 from typing import Final, ParamSpec
@@ -33,8 +32,7 @@ def leaves_with_status(command: Callable[P, int]) -> Callable[P, None]:
             status = command(*args, **kwargs)
             sys.stdout.flush()
         except HalfopenError as error:
-            with suppress(BrokenPipeError):
-                print("\n".join(_folded(f"halfopen: {error}")), file=sys.stderr)
+            complain(str(error))
             possible = not isinstance(error, NotPossibleHereError)
             status = MISUSE if possible else NOT_POSSIBLE
         except KeyboardInterrupt:
@@ -42,6 +40,11 @@ def leaves_with_status(command: Callable[P, int]) -> Callable[P, None]:
         raise typer.Exit(status)
 
     return leaving
+
+
+def complain(text: str) -> None:
+    """Say on standard error what keeps us from going on."""
+    print("\n".join(_folded(f"halfopen: {text}")), file=sys.stderr)
 
 
 def _folded(text: str) -> list[str]:

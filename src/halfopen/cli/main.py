@@ -1,7 +1,7 @@
 """The command ``halfopen``. Each of its commands lies in a file of its own.
 
-Exit status: 0 as expected, 1 a finding or a difference, 2 misuse, 3 not possible here, 130
-interrupted, 141 where whoever read the output closed it.
+Exit status: 0 as expected, 1 a finding or a difference, 2 misuse, 3 not possible here (a full disk
+too), 130 interrupted, 141 where whoever read the output closed it.
 """
 
 import platform
@@ -15,9 +15,21 @@ import typer
 from halfopen.base.build import prefer_sources, running_build
 from halfopen.cli.ask import ask
 from halfopen.cli.compare import compare
-from halfopen.cli.console import OutputClosed, standard_output
+from halfopen.cli.console import (
+    OutputClosed,
+    OutputFailed,
+    forgive_standard_error,
+    standard_output,
+)
 from halfopen.cli.explore import explore
-from halfopen.cli.leaving import EXPECTED, FINDING, MISUSE, NOT_POSSIBLE, OUTPUT_CLOSED
+from halfopen.cli.leaving import (
+    EXPECTED,
+    FINDING,
+    MISUSE,
+    NOT_POSSIBLE,
+    OUTPUT_CLOSED,
+    complain,
+)
 from halfopen.cli.replay import replay
 from halfopen.cli.run import run
 
@@ -48,7 +60,7 @@ def _statuses(expected: str, finding: str) -> str:
         EXPECTED: expected,
         FINDING: finding,
         MISUSE: "misuse: a word, an option or a file is wrong",
-        NOT_POSSIBLE: "not possible here: no namespaces, or what is not simulated",
+        NOT_POSSIBLE: "not possible here: no namespaces, what is not simulated, or a full disk",
     }
     lines = ["\b", "Exit status:"]
     for status, meaning in said.items():
@@ -81,8 +93,12 @@ def halfopen(
 def main() -> None:
     """Run the command line; leaves with its exit status."""
     prefer_sources()
+    forgive_standard_error()
     try:
         with standard_output():
             app(prog_name="halfopen")
     except OutputClosed:
         sys.exit(OUTPUT_CLOSED)
+    except OutputFailed as error:
+        complain(f"can't write: {error}")
+        sys.exit(NOT_POSSIBLE)

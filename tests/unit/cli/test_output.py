@@ -94,6 +94,23 @@ def by_shell(*arguments: str, redirected: str) -> subprocess.CompletedProcess[st
     )
 
 
+@pytest.mark.parametrize(
+    "arguments", [*COMMANDS, ["compare", "--rules"]], ids=lambda words: " ".join(words[:2])
+)
+def test_a_full_disk_is_told_in_a_line_and_is_no_finding(arguments: list[str]) -> None:
+    done = by_shell(*arguments, redirected=">/dev/full")
+    said = "halfopen: can't write: No space left on device\n"
+    assert (done.returncode, done.stderr) == (3, said)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [(["ask", "N18"], 3), (["ask", "N77"], 2), (["ask", "--variant", "x"], 2)],
+)
+def test_a_full_disk_for_both_streams_keeps_the_status(arguments: list[str], status: int) -> None:
+    assert by_shell(*arguments, redirected=">/dev/full 2>&1").returncode == status
+
+
 @pytest.mark.parametrize("arguments", RUNNING, ids=lambda words: " ".join(words[:2]))
 def test_a_stream_that_was_closed_from_the_beginning_is_not_missed(arguments: list[str]) -> None:
     usual = by_shell(*arguments, redirected="")
