@@ -10,7 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import log
 from typing import Final
 
-from halfopen.atlas.terms import ALIKE, canonical, error_text, pairs_of, words_of
+from halfopen.atlas.terms import (
+    ALIKE,
+    canonical,
+    error_text,
+    in_english,
+    pairs_of,
+    words_of,
+)
 from halfopen.base.value import value
 from halfopen.oracle.witnesses import errors_recorded
 from halfopen.scenario.lines import Line
@@ -134,9 +141,12 @@ def _fields(line: Line, note: Note | None) -> dict[str, Mapping[str, float]]:
         texts["words"] = ". ".join(note.words)
         settings = (f"{k} {s}" for v in note.variants for k, s in v.settings.items())
         texts["settings"] = ". ".join(dict.fromkeys(settings))
-    return {"errors": _errors(line.id)} | {
-        field: Counter(_terms(text)) for field, text in texts.items()
-    }
+    return {"errors": _errors(line.id)} | {field: _said(text) for field, text in texts.items()}
+
+
+def _said(text: str) -> Mapping[str, float]:
+    """Count what a text says, and what that is in English where its Chinese has such words."""
+    return Counter(_terms(text)) | Counter(_terms(in_english(text)))
 
 
 def _errors(id_: str) -> Mapping[str, float]:

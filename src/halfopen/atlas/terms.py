@@ -59,21 +59,62 @@ _ALIKE: Final = (
     "small tiny",
     "ipv6 v6only in6addr in6addrany v6",
     "gone away vanish power crash",
-    "心跳 keepalive heartbeat",
-    "对方 对端",
     "断网 网线 拔掉",
     "线断 拔掉",
     "掉电 停电 断电",
-    "缺省 默认",
     "多大 大小",
-    "检测 知道",
-    "域名 名字 dns",
-    "解析 查询 查名",
-    "超时 timeout",
-    "线程 可重 thread",
-    "延迟 latency",
-    "卡住 挂起 阻塞",
 )
+#: One word for what has a name in both languages. By its pairs of characters ``服务器`` would be
+#: two words that few rows know, as most say ``server`` in Chinese too; and ``写`` would be none.
+_ENGLISH: Final[Mapping[str, str]] = {
+    chinese: english
+    for english, group in {
+        "address": "地址",
+        "answer": "回应 响应 应答",
+        "bind": "绑定",
+        "block": "卡住 挂起 阻塞",
+        "buffer": "缓冲区",
+        "client": "客户端 客户机",
+        "close": "关闭",
+        "connection": "连接",
+        "crash": "崩溃",
+        "data": "数据",
+        "default": "缺省 默认",
+        "detect": "检测 发现",
+        "dns": "域名",
+        "drop": "丢弃",
+        "happen": "发生",
+        "host": "主机 机器",
+        "interface": "接口 网卡",
+        "keepalive": "心跳",
+        "know": "知道",
+        "latency": "延迟",
+        "listen": "监听",
+        "lose": "丢失 丢",
+        "lookup": "解析 查询 查名",
+        "name": "名字",
+        "peer": "对端 对方",
+        "port": "端口",
+        "process": "进程",
+        "program": "程序",
+        "queue": "队列",
+        "read": "读取 读",
+        "reboot": "重启",
+        "receive": "接收 收到 收",
+        "reentrant": "可重入",
+        "reset": "重置",
+        "retransmit": "重传",
+        "return": "返回",
+        "route": "路由",
+        "send": "发送 发出 发",
+        "server": "服务器 服务端",
+        "socket": "套接字",
+        "thread": "多线程 线程",
+        "timeout": "超时",
+        "write": "写入 写",
+    }.items()
+    for chinese in group.split()
+}
 #: What the system's errors are called in Chinese.
 _ERRORS_ZH: Final[Mapping[str, str]] = {
     "EADDRINUSE": "地址已在使用 地址已被使用 地址被占用 端口被占用 端口已被占用",
@@ -92,6 +133,7 @@ _PHRASES: Final[Mapping[str, str]] = {
     "run out": "exhaust",
     "ran out": "exhaust",
 }
+_TRANSLATED: Final = re.compile("|".join(sorted(_ENGLISH, key=lambda word: -len(word))))
 _ENDINGS: Final = ("ing", "ed")
 _STEM_MIN: Final = 3
 _VOWELS: Final = frozenset("aeiouy")
@@ -150,11 +192,19 @@ def error_text(name: str) -> str:
 
 
 def canonical(text: str) -> str:
-    """Put names for what is said in several words: ``connection refused`` is ``econnrefused``."""
+    """Put names for what is said in several words: ``connection refused`` is ``econnrefused``.
+
+    A Chinese word that has an English one is that.
+    """
     said = text.lower()
     for phrase, name in _phrases():
         said = phrase.sub(f" {name} ", said)
-    return said
+    return in_english(said)
+
+
+def in_english(text: str) -> str:
+    """Put the English words for the Chinese ones that have one, the longest first."""
+    return _TRANSLATED.sub(lambda word: f" {_ENGLISH[word[0]]} ", text)
 
 
 @cache

@@ -49,6 +49,9 @@ FIRST: Final = (
     ("崩溃后read返回什么", "N08"),
     ("没有进程监听", "N18"),
     ("Nagle算法", "N46"),
+    ("服务器主机重启后，客户端写数据", "N13"),
+    ("服务器重启 写", "N13"),
+    ("server reboots, client writes data", "N13"),
 )
 #: The rows of which each is among the first three, or, of several in one, one of them is.
 AMONG: Final = (
@@ -63,6 +66,8 @@ AMONG: Final = (
     ("ports exhausted", ("N20",)),
     ("对端崩溃后 write", ("N09",)),
     ("网线断了", ("N10",)),
+    ("客户端崩溃 服务器 recv", ("N08", "N06 N07 N09")),
+    ("client crashes, server recv", ("N08", "N06 N07 N09")),
 )
 #: What no row knows.
 UNKNOWN: Final = ("too many open files", "asyncio", "kubernetes ingress")
@@ -81,4 +86,22 @@ HELD_OUT: Final = (
     ("域名解析超时", "N35"),
     ("发送缓冲区默认多大", "N43"),
     ("对方断电了怎么检测", "N10 N41"),
+)
+#: The same in Chinese, written before the search put English words for Chinese ones.
+HELD_OUT_ZH: Final = (
+    ("程序正常退出，内核会发FIN吗", "N03"),
+    ("接收方一直不读数据，发送的包会丢吗", "N01"),
+    ("对方接收缓冲区满了，write会返回错误吗", "N02"),
+    ("服务器死机又重启，客户端怎么知道", "N11"),
+    ("服务器重启之后客户端一直阻塞在read", "N12"),
+    ("connect失败以后还能用同一个套接字重试吗", "N16"),
+    ("连接一个没有响应的主机，要等多久", "N17"),
+    ("客户端不绑定端口，系统怎么分配", "N20"),
+    ("机器有两块网卡，发出的包用哪个源地址", "N27"),
+    ("gethostbyname 多线程调用安全吗", "N34"),
+    ("服务器程序重启时端口还被占用", "N45"),
+    ("close之后没发完的数据会丢吗", "N48 N49 N50"),
+    ("accept得到的套接字本地端口是多少", "N31"),
+    ("缓冲区太小，一次recv读不完，剩下的数据还在吗", "N51"),
+    ("客户端程序崩溃，服务器多久能发现", "N06 N07"),
 )

@@ -3,7 +3,7 @@
 from functools import cache
 
 import pytest
-from tests.unit.atlas.questions import AMONG, FIRST, HELD_OUT, UNKNOWN
+from tests.unit.atlas.questions import AMONG, FIRST, HELD_OUT, HELD_OUT_ZH, UNKNOWN
 
 from halfopen.atlas.searching import Found, Index
 from halfopen.scenario.notes import all_notes
@@ -37,6 +37,16 @@ def test_most_of_what_the_search_was_not_tuned_to_is_found_too() -> None:
     found = [(ids(words), rows.split()) for words, rows in HELD_OUT]
     assert sum(first in rows for (first, *_), rows in found) >= 10
     assert sum(not set(rows).isdisjoint(three[:3]) for three, rows in found) >= 11
+
+
+def test_in_chinese_too() -> None:
+    found = [(ids(words), rows.split()) for words, rows in HELD_OUT_ZH]
+    assert sum(first in rows for (first, *_), rows in found) >= 10
+    assert sum(not set(rows).isdisjoint(three[:3]) for three, rows in found) >= 12
+
+
+def test_a_word_weighs_the_same_in_both_languages() -> None:
+    assert ids("服务器重启 写") == ids("server reboots, write")
 
 
 @pytest.mark.parametrize("words", [*UNKNOWN, "xyzzy", "what if the", ""])

@@ -29,6 +29,12 @@ def test_a_name_is_known_as_a_whole_and_by_its_parts() -> None:
     assert words_of("拔网线") == ["拔网", "网线"]
 
 
+def test_what_the_rows_call_in_english_is_one_word_in_both_languages() -> None:
+    assert words_of(canonical("服务器重启后写数据")) == words_of("server reboots, write data")
+    assert pairs_of(canonical("客户端崩溃")) == pairs_of("client crashes")
+    assert canonical("多线程").strip() == "thread", "the longest first"
+
+
 def test_neighbours_are_joined_but_not_across_what_says_nothing() -> None:
     assert pairs_of("time out") == words_of("timeout")
     assert pairs_of("keep alive") == words_of("keepalive")
