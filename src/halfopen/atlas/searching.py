@@ -15,6 +15,7 @@ from halfopen.atlas.terms import (
     canonical,
     error_text,
     in_english,
+    is_ordinary,
     pairs_of,
     words_of,
 )
@@ -47,7 +48,7 @@ _NEAR: Final = 0.5
 class Found:
     """The rows that words may mean, the best first; ``sure``: the first is meant.
 
-    ``unknown``: which of the words no row knows.
+    ``unknown``: which of the words no row knows, but those of every question.
     """
 
     rows: tuple[Line, ...]
@@ -83,7 +84,8 @@ class Index:
         singles = list(dict.fromkeys(words_of(asked, self._by_term)))
         known = [word for word in singles if self._scores(word)]
         # Two characters that no row knows may be the end of one word and the beginning of another.
-        unknown = [word for word in singles if word not in known and word.isascii()]
+        missed = [word for word in singles if word not in known and word.isascii()]
+        unknown = [word for word in missed if not is_ordinary(word)]
         scores: defaultdict[str, float] = defaultdict(float)
         knows: defaultdict[str, float] = defaultdict(float)
         for word in known:

@@ -21,6 +21,29 @@ _SAYS_NOTHING: Final = (
     " 什么 怎么 怎样 会怎 为什 如何 多少 是否 可以 能不 了吗 了会 么办 了怎 没有"
 )
 STOP: Final = frozenset(_SAYS_NOTHING.split())
+#: Words of every question: pronouns, particles, and the verbs of asking and of doing. Where a row
+#: happens to know one it counts as any word; where none does, nothing of the question is missed.
+_ORDINARY: Final = (
+    "about above across actually after again against ago ain't all along already also although"
+    " always am among another anybody anyone anything appear aren't around as ask away back bad"
+    " became because become before behind being believe below beside between beyond bit both but"
+    " call came can't case cause come couldn't day describe didn't doesn't doing don't done down"
+    " during each either else even eventually ever every everybody everyone everything exactly"
+    " except explain far few find first found gave getting give given go goes going gone good got"
+    " gotten guess hadn't happen hasn't haven't having he help her him his however i'd i'll i'm"
+    " i've indeed instead isn't it's itself just keep kept kind knew know known later least less"
+    " let like likely look lot made making many matter may maybe mean meant might mine more most"
+    " much must myself near nearly need neither never next no nobody none nor not nothing now"
+    " often ok okay once one only onto other otherwise ours out over own perhaps please possible"
+    " problem put question quite ran rather really reason right run said same saw say see seeing"
+    " seem seen self shall she shouldn't show shown simply since somebody somehow someone"
+    " something sometimes somewhere soon sort stuff such suddenly sure take taken tell than thanks"
+    " theirs themselves thing think though thought through throughout thus till today together"
+    " told too took toward tried try turn under understand understood unless until up upon us use"
+    " used using usually very via want wasn't way well went weren't whatever whenever wherever"
+    " whether whom whose within without won't wonder work wouldn't wrong yes yet you're yours"
+    " yourself"
+)
 #: Ways to say the same; in a group each stands for each other.
 _ALIKE: Final = (
     "send write",
@@ -156,6 +179,16 @@ def stem(word: str) -> str:
             if word[-1] == word[-2] and word[-1] not in _DOUBLE:
                 word = word[:-1]
     return word[:-1] if word.endswith("e") and len(word) > _STEM_MIN else word
+
+
+def is_ordinary(word: str) -> bool:
+    """Whether a stem belongs to every question, so that nothing is missed where no row knows it."""
+    return word in _ordinary_stems()
+
+
+@cache
+def _ordinary_stems() -> frozenset[str]:
+    return frozenset(map(stem, _WORD.findall(_ORDINARY)))
 
 
 def words_of(text: str, known: Container[str] = ()) -> list[str]:

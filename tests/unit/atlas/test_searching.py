@@ -79,6 +79,25 @@ def test_where_most_words_are_unknown_no_row_is_sure() -> None:
     assert found.unknown == ("docker", "mount")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "I want to see whether a cable pulled gives me anything",
+        "tell me: has nobody been going to see the cable pulled yet",
+        "let us say the cable was pulled, and he keeps trying all day",
+        "the cable pulled wasn't mine, and I couldn't",
+        "would you please show me how the cable pulled looks like",
+    ],
+)
+def test_ordinary_words_are_not_missed(words: str) -> None:
+    assert asked(words).unknown == ()
+    assert ids(words)[0] == "N10"
+
+
+def test_a_short_word_that_means_something_is_missed() -> None:
+    assert asked("the cable pulled from a nas, vpn or ssh").unknown == ("nas,", "vpn", "ssh")
+
+
 def test_an_error_s_text_is_the_error() -> None:
     assert ids("address already in use") == ids("EADDRINUSE") == ids("地址已被使用")
     assert ids("why do I get: Connection refused?") == ids("connection refused")
