@@ -12,18 +12,22 @@ HOUR: Final = 60 * MINUTE
 def show_duration(ns: int) -> str:
     """Write a duration as people read it.
 
-    ``50 µs``, ``1.004 s``, ``15 min 24.6 s``, ``2 h 11 min 15 s``.
+    ``50 µs``, ``1.004 s``, ``15 min 24.6 s``, ``2 h 11 min 15 s``. What rounds up to a whole one
+    of the next unit is written in that.
     """
     if ns < 0:
         return "-" + show_duration(-ns)
     if ns < MS:
         return f"{ns / US:g} µs"
-    if ns < S:
-        return f"{_short(ns / MS, 1)} ms"
-    if ns < MINUTE:
-        return f"{_short(ns / S, 3)} s"
+    if ns < S and (shown := _short(ns / MS, 1)) != "1000":
+        return f"{shown} ms"
+    if ns < MINUTE and (shown := _short(ns / S, 3)) != "60":
+        return f"{shown} s"
     minutes, rest = divmod(ns, MINUTE)
-    tail = f" {_short(rest / S, 1)} s" if rest >= S // 20 else ""
+    shown = _short(rest / S, 1)
+    if shown == "60":
+        minutes, shown = minutes + 1, "0"
+    tail = f" {shown} s" if shown != "0" else ""
     if minutes < 60:
         return f"{minutes} min{tail}"
     hours, minutes = divmod(minutes, 60)
