@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable
 from difflib import get_close_matches
 from importlib.util import module_from_spec, spec_from_file_location
+from inspect import iscoroutinefunction
 from types import FunctionType, ModuleType
 from typing import Final, TypeVar
 
@@ -122,6 +123,11 @@ def _function(module: ModuleType, path: str, name: str) -> Callable[[], object]:
         raise MisuseError(
             f"{path}:{name} is no function, but {type(found).__name__}: write a function that "
             "returns a halfopen.World"
+        )
+    if iscoroutinefunction(found):
+        raise MisuseError(
+            f"{path}:{name} is a coroutine function: write a plain function that returns a "
+            f"halfopen.World; a program may call asyncio.run({name}(...))"
         )
     function: Callable[[], object] = found
     return function

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 from importlib.util import module_from_spec, spec_from_file_location
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from types import FunctionType
 from typing import Final
 
@@ -33,13 +34,22 @@ class Reference:
 def function(given: object) -> Reference:
     """Refer to a function.
 
-    Raises MisuseError for what can't be found again by file and name: a lambda, or one inside
-    another.
+    Raises MisuseError for what can't be found again by file and name, a lambda or one inside
+    another, and for what a call doesn't run: a coroutine function, a generator's.
     """
     if not isinstance(given, FunctionType):
         msg = f"a program is a function or a path to a script, not {given!r}"
         raise MisuseError(msg)
     name = given.__qualname__
+    if iscoroutinefunction(given):
+        msg = (
+            f"the program {name} is a coroutine function: give a plain function that calls "
+            f"asyncio.run({name}(...))"
+        )
+        raise MisuseError(msg)
+    if isgeneratorfunction(given) or isasyncgenfunction(given):
+        msg = f"the program {name} is a generator function: a call runs nothing, give a plain one"
+        raise MisuseError(msg)
     if "<" in name:
         msg = (
             f"the program {name} can't be loaded anew in its process: give a function that stands "

@@ -85,6 +85,12 @@ def test_its_directory_is_searched_for_its_imports(tmp_path: Path) -> None:
         ("misspelt", "def world(): 0", "shop.py:wrold", r"no function 'wrold'. Nearest: world."),
         ("nothing there", "", "shop.py", r"no function 'world'. It has none."),
         ("no function but", "world = 3", "shop.py", r"shop.py:world is no function, but int"),
+        (
+            "coroutine function",
+            "async def world(): pass",
+            "shop.py",
+            r"shop.py:world is a coroutine function: .* plain function .* asyncio\.run\(world\(",
+        ),
         ("raises", "def world():\n 1 / 0", "shop.py", r"it raised ZeroDivision.*\(shop\.py:2\)"),
         ("exits", "def world():\n raise SystemExit(3)", "shop.py", r"SystemExit: 3 \(shop.py:2\)"),
         ("takes arguments", "def world(x): 0", "shop.py", r"missing 1 required positional"),

@@ -5,6 +5,7 @@
 import socket
 import sys
 import time
+from collections.abc import Iterator
 
 
 def say(*words: str | float | None) -> None:
@@ -36,3 +37,12 @@ def wait() -> None:
 
 def fail() -> None:
     raise KeyError("lost")
+
+
+async def later() -> None:
+    """A coroutine function: a call of it runs nothing."""
+
+
+def bit_by_bit() -> Iterator[None]:
+    """A generator function: nor does a call of this."""
+    yield

@@ -176,6 +176,8 @@ MISTAKES: dict[str, tuple[Callable[[Any], object], str]] = {
     "start before": (lambda m: m.c.start(programs.say, at=-0.1), "start is -0.1 s"),
     "lambda": (lambda m: m.c.start(lambda: None), "top level of a file"),
     "no program": (lambda m: m.c.start(print), "a function or a path"),
+    "coroutine": (lambda m: m.c.start(programs.later), r"plain function.*asyncio\.run\(later\("),
+    "generator": (lambda m: m.c.start(programs.bit_by_bit), "bit_by_bit is a generator function"),
     "no script": (lambda m: m.c.start("nowhere.py"), "no program 'nowhere.py'"),
     "object": (lambda m: m.c.start(programs.say, []), "processes share no objects"),
     "script's number": (lambda m: m.c.start(SCRIPT, 80), "sys.argv: give text"),
