@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 from greenlet import getcurrent, greenlet
 
 from halfopen.base.errors import HalfopenError, NotSimulatedError
-from halfopen.guest import fence, modules, places
+from halfopen.guest import fence, locks, modules, places
 from halfopen.sockets.connect import connect
 from halfopen.sockets.table import FdTable
 from halfopen.sockets.waiting import Blocked, Wait, WaitQueue
@@ -149,7 +149,7 @@ class Thread:
             where=places.show(path, number),
             line=linecache.getline(path, number).strip(),
             call=self.call,
-            what=waiting.what,
+            what=locks.meant(frame) if waiting.what == locks.LOCK else waiting.what,
             since_ns=self.since_ns,
             until_ns=waiting.deadline,
             own=own,
@@ -282,7 +282,12 @@ class Thread:
 
     def spin(self, limit: int, call: str) -> NoReturn:
         """Stop a program that calls for ever without time passing."""
-        self.carry(InstantLimitError(self.world.now, limit, f"{call} in {self.image.name}"))
+        frame = sys._getframe()  # noqa: SLF001  the one way to the frames
+        path, line = places.innermost(frame)
+        if not path:
+            path, line = places.innermost_of_library(frame)
+        where = f"{call} in {self.image.name} at {places.show(path, line)}"
+        self.carry(InstantLimitError(self.world.now, limit, where))
 
     def _run(self) -> None:
         """Run the body; nothing but an error of ours comes out of it."""

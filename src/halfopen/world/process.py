@@ -32,7 +32,7 @@ class Waiting:
     where: str  # "client.py:31", the innermost line of the program itself, or of the library
     line: str  # what stands there: "reply = sock.recv(4096)"
     call: str  # "recv", "acquire", "sleep"
-    what: str  # "data", "room", "a connection", "a lock", "time"
+    what: str  # "data", "room", "a connection", "a lock", "an item", "time"
     since_ns: int
     until_ns: int | None  # its deadline, if it has one
     own: bool = True  # whether ``where`` is a line of the program: a pool's idle thread has none
@@ -107,8 +107,8 @@ class Waiter(Event):
         world.running = None
 
     def describe(self) -> str:
-        """Name the process that is resumed."""
-        return f"resume {self.process.name}"
+        """Name the process that is resumed, and the line at which it waited."""
+        return f"resume {self.process.name}{_at(self.task.describe())}"
 
 
 class Alarm(Event):
@@ -147,10 +147,14 @@ class Alarm(Event):
         self.waiter.timed_out = True
 
     def describe(self) -> str:
-        """Name the call that waits for it, and whose it is: ``poll of server``."""
+        """Name the call that waits, whose it is, and its line: ``poll of server at shop.py:9``."""
         waits = self.waiter.task.describe()
         call = waits.call if waits is not None else ""
-        return f"{call or 'deadline'} of {self.waiter.process.name}"
+        return f"{call or 'deadline'} of {self.waiter.process.name}{_at(waits)}"
+
+
+def _at(waits: Waiting | None) -> str:
+    return f" at {waits.where}" if waits is not None and waits.where else ""
 
 
 class Table(Protocol):

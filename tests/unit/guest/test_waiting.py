@@ -138,6 +138,18 @@ def for_a_notice(_: socket.socket) -> None:
         condition.wait()
 
 
+def for_a_lock(_: socket.socket) -> None:
+    lock = threading.Lock()
+    with lock:
+        lock.acquire()
+
+
+def into_a_full_queue(_: socket.socket) -> None:
+    full = queue.Queue[int](1)
+    full.put(1)
+    full.put(2)
+
+
 WAYS: dict[str, Callable[[socket.socket], object]] = {
     "recv": lambda sock: sock.recv(1),
     "recv for a while": for_a_while,
@@ -154,6 +166,8 @@ WAYS: dict[str, Callable[[socket.socket], object]] = {
     "event": lambda _: threading.Event().wait(),
     "condition": for_a_notice,
     "queue": lambda _: queue.Queue[int]().get(),
+    "full queue": into_a_full_queue,
+    "lock": for_a_lock,
 }
 
 
@@ -179,10 +193,12 @@ def waits(place: str) -> None:
         ("poll", "poll", "an event", None),
         ("epoll", "epoll_wait", "an event", None),
         ("sleep", "sleep", "time", 3 * S),
-        ("event", "acquire", "a lock", None),
-        ("condition", "acquire", "a lock", None),
-        ("queue", "acquire", "a lock", None),
-        ("join", "acquire", "a lock", None),
+        ("lock", "acquire", "a lock", None),
+        ("event", "acquire", "a notice", None),
+        ("condition", "acquire", "a notice", None),
+        ("queue", "acquire", "an item", None),
+        ("full queue", "acquire", "room in a queue", None),
+        ("join", "acquire", "a thread's end", None),
     ],
 )
 def test_a_wait_says_what_for(place: str, call: str, what: str, lasts_ns: int | None) -> None:
@@ -328,7 +344,9 @@ def test_calls_without_end_at_one_instant_are_a_spin(
 ) -> None:
     stage = Stage(instant_events_max=500)
     stage.start(program)
-    with pytest.raises(InstantLimitError, match=f"{call} {program.__name__}") as caught:
+    with pytest.raises(
+        InstantLimitError, match=rf"{call} {program.__name__} at test_waiting\.py:\d+:"
+    ) as caught:
         stage.run()
     assert caught.value.limit == 500
     assert stage.output(program.__name__) == ""

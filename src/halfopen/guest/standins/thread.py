@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Final, NoReturn, SupportsFloat, SupportsIndex
 
 from halfopen.guest import tasks
+from halfopen.guest.locks import LOCK
 from halfopen.guest.refused import stop_if_refused
 from halfopen.guest.standins.assemble import assemble
 from halfopen.guest.standins.local import Local
@@ -86,7 +87,7 @@ class Lock:
         self._turns.append(turn)
         while not turn.come:
             try:
-                woken = thread.pause(until, "a lock", restarts=until is None)
+                woken = thread.pause(until, LOCK, restarts=until is None)
             except BaseException:  # a signal handler's
                 if not turn.come:
                     self._turns.remove(turn)
