@@ -259,6 +259,69 @@ def test_run_names_the_line_of_the_program_that_a_crash_went_through(tmp_path: P
     assert f"{line}  one:asks  uncaught gaierror: " in done.stdout
 
 
+LOCKED: Final = """
+import threading
+from halfopen import World
+
+def locks():
+    lock = threading.Lock()
+    lock.acquire()
+    print("once")
+    lock.acquire()
+
+def world():
+    world = World()
+    world.host("one").start(locks)
+    return world
+"""
+
+
+def test_run_says_who_waits_for_a_lock(tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(LOCKED)
+    done = halfopen("run", "shop.py", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "            acquire ... still waits when the run ends\n" in done.stdout
+    assert done.stdout.endswith(
+        "\nThe world can never move again at 0 µs, and 1 thread waits:\n"
+        "  one:locks  shop.py:9  lock.acquire()  for a lock since 0 µs\n"
+    )
+
+
+SPINS: Final = """
+import socket
+from halfopen import World
+
+def spins():
+    with socket.socket(type=socket.SOCK_DGRAM) as sock:
+        sock.bind(("", 80))
+        while True:
+            try:
+                sock.recv(10, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                pass
+
+def world():
+    world = World()
+    world.host("one").start(spins)
+    return world
+"""
+
+
+def test_run_and_explore_say_that_a_program_spins_and_where(tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(SPINS)
+    done = halfopen("run", "shop.py", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (1, "")
+    lines = done.stdout.splitlines()
+    assert len(lines) < 50
+    assert any(line.startswith("            ... 99") for line in lines)
+    assert "The run spins: more than 100000 events at the instant 0 ns" in done.stdout
+    assert "recv in spins at shop.py:10" in " ".join(done.stdout.split())
+    assert "waits" not in done.stdout
+    explored = halfopen("explore", "shop.py", cwd=tmp_path)
+    assert explored.returncode == 1
+    assert explored.stdout.startswith("error: the undisturbed run itself spins: more than 100000")
+
+
 def test_progress_is_shown_on_a_terminal_alone() -> None:
     ours, theirs = pty.openpty()
     with tempfile.TemporaryFile() as printed, os.fdopen(ours, "rb", buffering=0) as terminal:

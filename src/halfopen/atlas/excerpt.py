@@ -84,6 +84,11 @@ def shortened(drawn: list[Line], lines_max: int) -> list[str]:
     return _cut(drawn, kept, since)
 
 
+def without_middle(drawn: list[Line], first: int, last: int) -> list[str]:
+    """Cut a drawn run to so many lines of its beginning, the heading apart, and of its end."""
+    return _cut(drawn, set(range(1, first + 1)), len(drawn) - last)
+
+
 def _around_fault(drawn: list[Line]) -> set[int]:
     """Number the lines of the last fault, and of the last segment before it."""
     struck: list[int] = []

@@ -1,11 +1,12 @@
 """Explorations as text: counts first, then each finding with its smallest run and its token."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from textwrap import wrap
 from typing import Final
 
-from halfopen.atlas.ladder import excerpt, ladder
-from halfopen.atlas.phrases import show_call
+from halfopen.atlas.ladder import both_ends, excerpt, ladder
+from halfopen.atlas.phrases import call_name, show_call
+from halfopen.atlas.waits import open_calls, who, with_waits, without_running
 from halfopen.base.units import S, show_duration
 from halfopen.explore.advice import TIMEOUT_NS, Advice
 from halfopen.explore.points import (
@@ -21,15 +22,22 @@ from halfopen.explore.report import FaultCount, Finding, Report
 from halfopen.explore.request import Replay
 from halfopen.explore.verdict import Crash, Outcome
 from halfopen.explore.worker import Replayed
-from halfopen.record.events import ProcessEnded
+from halfopen.guest.locks import LOCK
+from halfopen.record.events import CallEntry
 from halfopen.record.faults import describe_fault
-from halfopen.record.query import Call, calls
 from halfopen.record.trace import Trace, loads
 from halfopen.world.process import Waiting
 
 _WIDTH: Final = 80
 _LADDER_MAX: Final = 18
 _PLACE: Final = 44
+
+#: Of a run that spins so many lines are shown of its beginning, and of its end.
+_FIRST: Final = 24
+_LAST: Final = 8
+
+#: Calls in which a thread waits for another, or for time.
+_WITHOUT_SOCKET: Final = frozenset({"acquire", "pause", "sleep"})
 
 #: A server that has nothing to do waits in these.
 _AT_REST: Final = frozenset({"accept", "select", "poll", "epoll_wait"})
@@ -50,10 +58,7 @@ _AT: Final = {
 
 def report_lines(report: Report, *, took_s: float) -> list[str]:
     """Write an exploration that took so many seconds."""
-    lines = [*wrap(_counts(report, took_s), _WIDTH)]
-    lines += _hung(_kinds(report), 2)
-    for count in report.faults:
-        lines += _hung(_fired(count), 2)
+    lines = [] if report.spins else _numbers(report, took_s)
     lines += [line for error in report.errors for line in _hung(f"error: {error}", 0)]
     if any(_is_ordinary(finding) for finding in report.findings):
         lines += ["  errors that your programs may end by: --expect OSError"]
@@ -64,6 +69,12 @@ def report_lines(report: Report, *, took_s: float) -> list[str]:
     return lines
 
 
+def _numbers(report: Report, took_s: float) -> list[str]:
+    """Count the points and the runs, and how often each fault fired."""
+    lines = [*wrap(_counts(report, took_s), _WIDTH), *_hung(_kinds(report), 2)]
+    return lines + [line for count in report.faults for line in _hung(_fired(count), 2)]
+
+
 def replay_lines(replayed: Replayed, asked: Replay, token: str) -> list[str]:
     """Write one disturbed run in full, and whether it is the one that the token names."""
     outcome = replayed.outcome
@@ -72,7 +83,8 @@ def replay_lines(replayed: Replayed, asked: Replay, token: str) -> list[str]:
     met = f", {describe_point(replayed.point, trace)}" if replayed.point is not None else ""
     lines = wrap(f"{outcome.verdict}  {fault}{met}", _WIDTH, subsequent_indent="      ")
     lines += _outcome(outcome)
-    lines += ["", *ladder(trace, forever=outcome.verdict == "hang"), ""]
+    told = without_running(with_waits(trace, replayed.waiting), replayed.waiting)
+    lines += ["", *ladder(told, forever=outcome.verdict == "hang"), ""]
     if is_another(replayed, asked):
         lines += wrap(
             "This is not the run that the token was made for: the program, its modules or halfopen "
@@ -88,52 +100,87 @@ def is_another(replayed: Replayed, asked: Replay) -> bool:
 
 
 def run_lines(replayed: Replayed) -> tuple[list[str], bool]:
-    """Write an undisturbed run; all is well where nobody crashed, or waits but for work."""
+    """Write an undisturbed run; all is well where nobody crashed, spins, or waits but for work."""
     trace = loads(replayed.trace)
-    waiting = [
-        call for call in calls(trace) if call.returned_ns is None and not _is_over(call, trace)
-    ]
-    lines = ladder(trace)
-    tasks = [waits for waits in replayed.waiting if waits.task]
-    polls = {(waits.host, waits.process, waits.thread) for waits in tasks}
-    waiting = [call for call in waiting if (call.host, call.process, call.thread) not in polls]
-    at_rest = all(call.call in _AT_REST for call in waiting)
-    at_rest = at_rest and all(waits.what not in _FOR_A_PEER for waits in tasks)
-    if waiting or tasks:
-        who = " and ".join(_counted(len(waiting), "thread") + _counted(len(tasks), "task"))
-        who += " waits" if len(waiting) + len(tasks) == 1 else " wait"
-        ended = show_duration(trace.ended_ns)
-        head = f"The world can never move again at {ended}, and {who}:"
-        lines += ["", f"At rest since {ended}; {who} for work:" if at_rest else head]
-    for call in waiting:
-        shown = show_call(call.call, call.args)
-        since = show_duration(call.t_ns)
-        where = call.where or "in a library"
-        lines += _hung(f"{call.host}:{call.process}  {where}  {shown}  since {since}", 2)
-    for waits in tasks:
-        who = f"{waits.host}:{waits.process}/{waits.task}"
-        lines += _hung(f"{who}  {waits.where}  {waits.line}  for {waits.what}", 2)
+    spins = replayed.outcome.verdict == "spin"
+    lines = _drawn(trace, replayed, spins=spins)
+    if spins:
+        lines += ["", *_hung(f"The run spins: {replayed.outcome.detail}", 0)]
+    waiting = replayed.waiting
+    at_rest = _are_at_rest(waiting)
+    if waiting:
+        lines += ["", *_hung(_head(replayed, trace, at_rest=at_rest and not spins), 0)]
+    inside = {who(call): call for call in open_calls(trace)}
+    for waits in waiting:
+        lines += _hung(_one_waits(waits, inside.get(who(waits))), 2)
     if crashed := replayed.crashes:
         lines += [
             "",
             "1 program crashed:" if len(crashed) == 1 else f"{len(crashed)} programs crashed:",
         ]
         lines += [line for crash in crashed for line in _crashed(crash)]
-    return lines, at_rest and not crashed
+    return lines, at_rest and not crashed and not spins
+
+
+def _drawn(trace: Trace, replayed: Replayed, *, spins: bool) -> list[str]:
+    """Draw a whole run, but of one that spins the beginning and the end."""
+    told = with_waits(trace, replayed.waiting)
+    if not spins:
+        return ladder(told)
+    return both_ends(without_running(told, replayed.waiting), first=_FIRST, last=_LAST)
+
+
+def _head(replayed: Replayed, trace: Trace, *, at_rest: bool) -> str:
+    tasks = sum(bool(waits.task) for waits in replayed.waiting)
+    threads = len(replayed.waiting) - tasks
+    counted = " and ".join(_counted(threads, "thread") + _counted(tasks, "task"))
+    counted += " waits" if threads + tasks == 1 else " wait"
+    ended = show_duration(trace.ended_ns)
+    if replayed.outcome.verdict == "spin":
+        return f"Meanwhile {counted}:"
+    if replayed.moves:
+        return f"The run was given up at {ended}, with more to come, and {counted}:"
+    if at_rest:
+        return f"At rest since {ended}; {counted} for work:"
+    return f"The world can never move again at {ended}, and {counted}:"
+
+
+def _are_at_rest(waiting: Sequence[Waiting]) -> bool:
+    """Whether all wait but for work, or for a time."""
+    doors = {waits.process for waits in waiting if _is_at_door(waits)}
+    return all(_is_at_rest(waits, served=waits.process in doors) for waits in waiting)
+
+
+def _is_at_door(waits: Waiting) -> bool:
+    """Whether it waits where work comes in."""
+    return call_name(waits.call) in _AT_REST and waits.what not in _FOR_A_PEER
+
+
+def _is_at_rest(waits: Waiting, *, served: bool) -> bool:
+    """Whether it waits but for work.
+
+    ``served``: work comes in by another of its process, and may come to it: to a pool's idle
+    thread, or to one that waits for the server's end. Who waits for a lock gets no work.
+    """
+    if waits.call in _WITHOUT_SOCKET:
+        return waits.until_ns is not None or (served and waits.what != LOCK)
+    return _is_at_door(waits)
+
+
+def _one_waits(waits: Waiting, inside: CallEntry | None) -> str:
+    """Say who waits where, in which call; ``inside``: the socket call that the trace has."""
+    if waits.task:
+        return f"{_name(waits)}  {waits.where}  {waits.line}  for {waits.what}"
+    if inside is None:
+        since = show_duration(waits.since_ns)
+        return f"{_name(waits)}  {waits.where}  {waits.line}  for {waits.what} since {since}"
+    shown = show_call(inside.call, inside.args)
+    where = inside.where or "in a library"
+    return f"{_name(waits)}  {where}  {shown}  since {show_duration(inside.t_ns)}"
 
 
 def _counted(number: int, what: str) -> list[str]:
     return [f"{number} {what}{'' if number == 1 else 's'}"] if number else []
-
-
-def _is_over(call: Call, trace: Trace) -> bool:
-    """Whether the program that made a call has ended."""
-    return any(
-        isinstance(event, ProcessEnded)
-        and (event.host, event.process) == (call.host, call.process)
-        and event.t_ns >= call.t_ns
-        for event in trace.events
-    )
 
 
 def _counts(report: Report, took_s: float) -> str:
@@ -175,7 +222,10 @@ def _finding(finding: Finding) -> list[str]:
     lines += _hung(f"{_points(finding)}; shown: point {finding.point.number}", 2)
     if finding.trace:
         forever = finding.verdict == "hang"
-        shown = excerpt(loads(finding.trace), lines_max=_LADDER_MAX, forever=forever)
+        told = with_waits(loads(finding.trace), finding.outcome.waiting)
+        if finding.verdict == "spin":
+            told = without_running(told, finding.waiting)
+        shown = excerpt(told, lines_max=_LADDER_MAX, forever=forever)
         lines += ["", *shown, ""]
     lines += [line for said in _advice(finding.advice) for line in _hung(said, 2)]
     if finding.waits is not None and finding.waits.task:
@@ -258,16 +308,22 @@ def _waiting(waits: Waiting, *, forever: bool) -> list[str]:
     """Write the line that blocks, then who waits there, for what and since when."""
     stands = f"{waits.where}  {waits.line}" if waits.line else f"{waits.where}  {waits.call}"
     ending = "waits for ever" if forever else "still waits"
-    who = f"{waits.host}:{waits.process}"
-    if waits.thread not in {"main", "MainThread"}:
-        who += f"/{waits.thread}"
-    if waits.task:
-        who += f"/{waits.task}"
-    since = f"{who} waits in {waits.call} for {waits.what} since {show_duration(waits.since_ns)}"
+    since = show_duration(waits.since_ns)
+    said = f"{_name(waits)} waits in {waits.call} for {waits.what} since {since}"
     return [
         *_hung(f"{stands:<{_PLACE}}  {ending}", 2),
-        *_hung(since, 2),
+        *_hung(said, 2),
     ]
+
+
+def _name(waits: Waiting) -> str:
+    """Name who waits: ``host:process``, and the thread and the task where it is not the only."""
+    name = f"{waits.host}:{waits.process}"
+    if waits.thread not in {"main", "MainThread"}:
+        name += f"/{waits.thread}"
+    if waits.task:
+        name += f"/{waits.task}"
+    return name
 
 
 def _crashed(crash: Crash) -> list[str]:

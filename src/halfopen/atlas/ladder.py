@@ -9,7 +9,7 @@ from textwrap import wrap
 from typing import Final
 
 from halfopen.atlas.annotate import Seen
-from halfopen.atlas.excerpt import Line, counted, shortened, without_repeats
+from halfopen.atlas.excerpt import Line, counted, shortened, without_middle, without_repeats
 from halfopen.atlas.moments import Moment, Reader
 from halfopen.atlas.phrases import call_name, show_instant
 from halfopen.base.units import S, show_duration
@@ -46,6 +46,11 @@ def ladder(trace: Trace, *, forever: bool = False) -> list[str]:
 def excerpt(trace: Trace, *, lines_max: int, forever: bool = False) -> list[str]:
     """Draw of a run what a fault is about in so many lines: what it struck, and the end."""
     return shortened(_drawn(trace, forever=forever, folds_again=True), lines_max)
+
+
+def both_ends(trace: Trace, *, first: int, last: int) -> list[str]:
+    """Draw of a run so many lines of its beginning, and of its end."""
+    return without_middle(_drawn(trace, forever=False, folds_again=True), first, last)
 
 
 def _drawn(trace: Trace, *, forever: bool, folds_again: bool) -> list[Line]:

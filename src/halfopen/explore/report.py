@@ -73,6 +73,7 @@ class Finding:
     token: str
     trace: str  # of the smallest run, as Trace.dumps writes it
     advice: tuple[Advice, ...]
+    waiting: tuple[Waiting, ...] = ()  # everyone who waits in the smallest run
 
 
 @value
@@ -89,6 +90,7 @@ class Report:
     errors: tuple[str, ...]
     baseline: Baseline
     horizon_ns: int
+    spins: bool = False  # the undisturbed run, so that no fault was tried
 
     @property
     def clean(self) -> bool:
@@ -119,6 +121,7 @@ def make_report(request: Request, tally: Tally, replay: Replayer) -> Report:
         errors=tuple(_errors(undisturbed, counts)),
         baseline=undisturbed.baseline,
         horizon_ns=request.horizon_ns,
+        spins=bool(undisturbed.spun),
     )
 
 
@@ -246,6 +249,7 @@ class _Case:
             token=write_token(replace(self.again, digest="" if shown is None else shown.digest)),
             trace="" if shown is None else shown.trace,
             advice=tuple(self.advice),
+            waiting=() if shown is None else shown.waiting,
         )
 
     def _waits(self) -> Waiting | None:

@@ -60,6 +60,7 @@ class Replayed:
     digest: str
     crashes: tuple[Crash, ...] = ()  # every one, those too that are not due to the fault
     waiting: tuple[Waiting, ...] = ()  # likewise
+    moves: bool = False  # whether something was still to happen when the run was given up
 
 
 @value
@@ -245,4 +246,5 @@ def _replay(replay: Replay, baseline: Baseline) -> Replayed:
         digest=digest_of(running.trace),
         crashes=tuple(crashes(running.world)),
         waiting=loops.waiting(running.world),
+        moves=bool(running.world.queue.pending()),
     )

@@ -16,7 +16,7 @@ from halfopen.explore.advice import Advice
 from halfopen.explore.points import KINDS, Point
 from halfopen.explore.report import FaultCount, Finding, Report, Who
 from halfopen.explore.request import Replay, Request
-from halfopen.explore.verdict import Baseline, Crash, Outcome
+from halfopen.explore.verdict import Baseline, Crash, Outcome, Verdict
 from halfopen.explore.worker import Replayed
 from halfopen.record.faults import CableOut, Kill, PowerOff
 from halfopen.world.process import Waiting
@@ -252,7 +252,7 @@ def test_a_run_is_as_expected_where_servers_wait_for_work_and_nobody_crashed(
     call: str, *, crashed: bool, well: bool
 ) -> None:
     made = Made()
-    made.call("client", call, "", 0)
+    made.call("client", call, "", 0, process="ask")
     if crashed:
         made.end(1, "client", "uncaught KeyError", process="x")
     run = Replayed(
@@ -261,6 +261,7 @@ def test_a_run_is_as_expected_where_servers_wait_for_work_and_nobody_crashed(
         trace=made.done(9).dumps(),
         digest="",
         crashes=(CRASH,) if crashed else (),
+        waiting=(replace(WAITS, call=call, what="a connection"),),
     )
     lines, as_expected = run_lines(run)
     rest = "At rest since 0.009 µs; 1 thread waits for work:"
@@ -294,13 +295,14 @@ def test_tasks_stand_in_place_of_the_poll_of_their_loop(
 ) -> None:
     made = Made()
     made.call("server", "epoll_wait", "-1, 2", 0)
-    waits = [replace(WAITS, host="server", process="server", task="T", what=what) for what in tasks]
+    polls = replace(WAITS, host="server", process="server", call="epoll_wait")
+    waits = [replace(polls, task="T", what=what) for what in tasks]
     run = Replayed(
         outcome=Outcome(verdict="clean", ended_ns=1),
         point=None,
         trace=made.done(9).dumps(),
         digest="",
-        waiting=(*waits, WAITS),
+        waiting=tuple(waits),
     )
     lines, as_expected = run_lines(run)
     assert lines[lines.index(head) + 1 :] == [
@@ -313,17 +315,99 @@ def test_threads_and_tasks_are_counted_apart() -> None:
     made = Made()
     made.call("server", "epoll_wait", "-1, 2", 0)
     made.call("client", "accept", "", 0)
-    task = replace(WAITS, host="server", process="server", task="T", what="a connection")
+    accepts = replace(WAITS, call="accept", process="client", what="a connection")
+    task = replace(accepts, host="server", process="server", call="epoll_wait", task="T")
     run = Replayed(
         outcome=Outcome(verdict="clean", ended_ns=1),
         point=None,
         trace=made.done(9).dumps(),
         digest="",
-        waiting=(task,),
+        waiting=(accepts, task),
     )
     lines, as_expected = run_lines(run)
     assert "At rest since 0.009 µs; 1 thread and 1 task wait for work:" in lines
     assert as_expected
+
+
+DOOR = replace(WAITS, call="accept", what="a connection")
+LOCKED = replace(WAITS, thread="two", call="acquire", what="a lock", line="lock.acquire()")
+
+
+def ran(*waiting: Waiting, verdict: Verdict = "clean", moves: bool = False) -> Replayed:
+    """A run in which one thread is in a call, and who waits is said."""
+    made = Made()
+    made.call("client", "accept", "", 0, process="ask")
+    outcome = Outcome(verdict=verdict, ended_ns=9, detail="one recv after another at client.py:3")
+    trace = made.done(9 * S).dumps()
+    return Replayed(
+        outcome=outcome, point=None, trace=trace, digest="", waiting=waiting, moves=moves
+    )
+
+
+def test_a_thread_that_waits_for_a_lock_is_counted_shown_and_drawn() -> None:
+    lines, as_expected = run_lines(ran(DOOR, LOCKED))
+    head = lines.index("The world can never move again at 9 s, and 2 threads wait:")
+    assert lines[head + 1 :] == [
+        "  client:ask  in a library  accept()  since 0 µs",
+        "  client:ask/two  client.py:31  lock.acquire()  for a lock since 301 µs",
+    ]
+    drawn = lines[:head]
+    assert "  0.301 ms  | two: acquire() ..." in drawn
+    assert "            two: acquire ... still waits when the run ends" in drawn
+    assert not as_expected
+
+
+@pytest.mark.parametrize(
+    ("waiting", "well"),
+    [
+        ((replace(LOCKED, what="an item"),), False),
+        ((replace(LOCKED, what="an item"), DOOR), True),
+        ((replace(LOCKED, what="an item", process="other"), DOOR), False),
+        ((replace(LOCKED, what="a thread's end"), DOOR), True),
+        ((replace(LOCKED, until_ns=10 * S),), True),
+        ((replace(LOCKED, call="sleep", what="time", until_ns=10 * S),), True),
+        ((LOCKED, DOOR), False),
+        ((WAITS, DOOR), False),
+    ],
+)
+def test_a_thread_is_idle_where_another_of_its_process_lets_work_in(
+    waiting: tuple[Waiting, ...], *, well: bool
+) -> None:
+    assert run_lines(ran(*waiting))[1] is well
+
+
+def test_a_run_that_was_given_up_is_not_said_to_be_at_rest() -> None:
+    lines, as_expected = run_lines(ran(DOOR, moves=True))
+    assert "The run was given up at 9 s, with more to come, and 1 thread waits:" in lines
+    assert as_expected
+
+
+def test_a_run_that_spins_says_so_and_draws_its_beginning_and_its_end() -> None:
+    made = Made()
+    for _ in range(1000):
+        made.call("client", "recv", "10", S, until=S, errno="EAGAIN", process="ask")
+    made.call("client", "recv", "10", S, process="ask")
+    detail = "one recv after another at client.py:3"
+    outcome = Outcome(verdict="spin", ended_ns=S, detail=detail)
+    trace = made.done(S).dumps()
+    lines, as_expected = run_lines(spun(outcome, trace))
+    assert f"The run spins: {detail}" in lines
+    assert "            ... 968 lines ..." in lines
+    assert len(lines) == 36
+    assert not any("still waits" in line for line in lines)
+    assert not as_expected
+    waits = replace(LOCKED, host="server")
+    lines, _ = run_lines(spun(outcome, trace, waits))
+    assert lines[-2] == "Meanwhile 1 thread waits:"
+
+
+def spun(outcome: Outcome, trace: str, *waiting: Waiting) -> Replayed:
+    return Replayed(outcome=outcome, point=None, trace=trace, digest="", waiting=waiting)
+
+
+def test_no_fault_is_counted_where_the_undisturbed_run_spins() -> None:
+    spins = replace(report(errors=("the undisturbed run itself spins: x",)), spins=True)
+    assert report_lines(spins, took_s=1) == ["error: the undisturbed run itself spins: x"]
 
 
 def validate(what: object) -> None:
