@@ -307,6 +307,30 @@ def world():
 """
 
 
+NAPS: Final = """
+import time
+from halfopen import World
+
+def naps():
+    while True:
+        time.sleep(0)
+
+def world():
+    world = World()
+    world.host("one").start(naps)
+    return world
+"""
+
+
+def test_run_says_that_a_program_spins_that_sleeps_for_no_time(tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(NAPS)
+    done = halfopen("run", "shop.py", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "The run spins: more than 100000 events at the instant 0 ns" in done.stdout
+    assert "naps at shop.py:7:" in " ".join(done.stdout.split())
+    assert "waits" not in done.stdout
+
+
 def test_run_and_explore_say_that_a_program_spins_and_where(tmp_path: Path) -> None:
     (tmp_path / "shop.py").write_text(SPINS)
     done = halfopen("run", "shop.py", cwd=tmp_path)

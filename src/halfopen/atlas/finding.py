@@ -103,13 +103,13 @@ def run_lines(replayed: Replayed) -> tuple[list[str], bool]:
     """Write an undisturbed run; all is well where nobody crashed, spins, or waits but for work."""
     trace = loads(replayed.trace)
     spins = replayed.outcome.verdict == "spin"
-    lines = _drawn(trace, replayed, spins=spins)
+    waiting = tuple(waits for waits in replayed.waiting if not _is_due(waits, trace.ended_ns))
+    lines = _drawn(trace, waiting, spins=spins)
     if spins:
         lines += ["", *_hung(f"The run spins: {replayed.outcome.detail}", 0)]
-    waiting = replayed.waiting
     at_rest = _are_at_rest(waiting)
     if waiting:
-        lines += ["", *_hung(_head(replayed, trace, at_rest=at_rest and not spins), 0)]
+        lines += ["", *_hung(_head(replayed, trace.ended_ns, waiting, at_rest=at_rest), 0)]
     inside = {who(call): call for call in open_calls(trace)}
     for waits in waiting:
         lines += _hung(_one_waits(waits, inside.get(who(waits))), 2)
@@ -122,20 +122,26 @@ def run_lines(replayed: Replayed) -> tuple[list[str], bool]:
     return lines, at_rest and not crashed and not spins
 
 
-def _drawn(trace: Trace, replayed: Replayed, *, spins: bool) -> list[str]:
+def _is_due(waits: Waiting, ended_ns: int) -> bool:
+    """Whether its time has come, so that it waits no more: in a run that ended in its midst."""
+    return waits.until_ns is not None and waits.until_ns <= ended_ns
+
+
+def _drawn(trace: Trace, waiting: Sequence[Waiting], *, spins: bool) -> list[str]:
     """Draw a whole run, but of one that spins the beginning and the end."""
-    told = with_waits(trace, replayed.waiting)
+    told = with_waits(trace, waiting)
     if not spins:
         return ladder(told)
-    return both_ends(without_running(told, replayed.waiting), first=_FIRST, last=_LAST)
+    return both_ends(without_running(told, waiting), first=_FIRST, last=_LAST)
 
 
-def _head(replayed: Replayed, trace: Trace, *, at_rest: bool) -> str:
-    tasks = sum(bool(waits.task) for waits in replayed.waiting)
-    threads = len(replayed.waiting) - tasks
+def _head(replayed: Replayed, ended_ns: int, waiting: Sequence[Waiting], *, at_rest: bool) -> str:
+    """Say how the run ended, and how many wait."""
+    tasks = sum(bool(waits.task) for waits in waiting)
+    threads = len(waiting) - tasks
     counted = " and ".join(_counted(threads, "thread") + _counted(tasks, "task"))
     counted += " waits" if threads + tasks == 1 else " wait"
-    ended = show_duration(trace.ended_ns)
+    ended = show_duration(ended_ns)
     if replayed.outcome.verdict == "spin":
         return f"Meanwhile {counted}:"
     if replayed.moves:

@@ -256,9 +256,12 @@ class Thread:
         return woken
 
     def _count_round(self, deadline: int | None) -> None:
-        """Count waits that are alike and come to nothing, while no program does anything else."""
+        """Count waits that are alike and come to nothing, while no program does anything else.
+
+        One in which no time passes is no wait: who goes on so spins.
+        """
         wait: tuple[object, ...] = ()
-        if deadline is not None:
+        if deadline is not None and deadline > self.world.now:
             wait = (self.call, deadline - self.world.now, self.world.acts)
         again = bool(wait) and wait == self._round and self.waiter.timed_out
         self.rounds = self.rounds + 1 if again else 0
