@@ -189,6 +189,15 @@ def test_a_check_that_objects_is_a_finding(tmp_path: Path) -> None:
     assert "  whole: AssertionError: a reply is missing (mended.py:" in done.stdout
 
 
+def test_run_says_which_check_fails(tmp_path: Path) -> None:
+    text = SILENT.replace("    return world", "    world.check(whole)\n    return world")
+    check = "\ndef whole(run):\n    assert run.output('nothing'), 'nothing said'\n"
+    (tmp_path / "shop.py").write_text(text + check)
+    done = halfopen("run", "shop.py", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "\nA check fails: whole: AssertionError: nothing said (shop.py:1" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

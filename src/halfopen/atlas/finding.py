@@ -119,7 +119,9 @@ def run_lines(replayed: Replayed) -> tuple[list[str], bool]:
             "1 program crashed:" if len(crashed) == 1 else f"{len(crashed)} programs crashed:",
         ]
         lines += [line for crash in crashed for line in _crashed(crash)]
-    return lines, at_rest and not crashed and not spins
+    if wrong := replayed.wrong:
+        lines += ["", *_hung(f"A check fails: {wrong}", 0)]
+    return lines, at_rest and not (crashed or spins or wrong)
 
 
 def _is_due(waits: Waiting, ended_ns: int) -> bool:

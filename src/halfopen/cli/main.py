@@ -44,7 +44,11 @@ _COMMANDS: Final = (
     (ask, "every row that was shown holds", "a run differs from the kernel's, or a row failed"),
     (compare, "both arms did the same", "they differ, or a scenario broke"),
     (explore, "no run came to a bad end", "a finding, or a fault that never fired"),
-    (run, "nobody crashed or waits, but for work", "a program crashed, spins, or waits for ever"),
+    (
+        run,
+        "nobody crashed or waits, but for work, and every check holds",
+        "a program crashed, spins, or waits for ever, or a check fails",
+    ),
     (
         replay,
         "the finding was not reproduced: the run came to no bad end",

@@ -60,6 +60,7 @@ class Replayed:
     digest: str
     crashes: tuple[Crash, ...] = ()  # every one, those too that are not due to the fault
     waiting: tuple[Waiting, ...] = ()  # likewise
+    wrong: str = ""  # what a check of the user's objects to, in a run without a fault
     moves: bool = False  # whether something was still to happen when the run was given up
 
 
@@ -246,5 +247,6 @@ def _replay(replay: Replay, baseline: Baseline) -> Replayed:
         digest=digest_of(running.trace),
         crashes=tuple(crashes(running.world)),
         waiting=loops.waiting(running.world),
+        wrong=baseline.wrong if replay.fault is None else "",
         moves=bool(running.world.queue.pending()),
     )

@@ -405,6 +405,12 @@ def spun(outcome: Outcome, trace: str, *waiting: Waiting) -> Replayed:
     return Replayed(outcome=outcome, point=None, trace=trace, digest="", waiting=waiting)
 
 
+def test_a_run_says_which_check_fails() -> None:
+    lines, as_expected = run_lines(replace(ran(DOOR), wrong="whole: AssertionError (shop.py:3)"))
+    assert lines[-2:] == ["", "A check fails: whole: AssertionError (shop.py:3)"]
+    assert not as_expected
+
+
 def test_no_fault_is_counted_where_the_undisturbed_run_spins() -> None:
     spins = replace(report(errors=("the undisturbed run itself spins: x",)), spins=True)
     assert report_lines(spins, took_s=1) == ["error: the undisturbed run itself spins: x"]
