@@ -30,13 +30,15 @@ SYSCTL: Final[Mapping[str, Mapping[str, int | str]]] = {
 BY_HAND: Final = 50_000
 DELAY_NS: Final = 20 * MS
 WAY: Final = 0.02
-#: A reader takes what has come so long after, so that it does not run while segments come.
+#: A reader takes what has come so long after, so that it does not run while segments come; a burst
+#: later, so that reads lie farther apart than bursts: the kernel takes that for the round trip.
 PONDER: Final = 0.03
+PONDER_BURST: Final = 0.035
 SEGMENT: Final = 1448
 #: Each step doubles what is sent in a round trip; its first segment goes alone.
 STEPS: Final = (10, 20, 36)
 ALONE: Final = 0.11
-STEP: Final = 0.22
+STEP: Final = 0.24
 READERS: Final = ("prompt", "late")
 HORIZON_NS: Final = 1200 * MS
 
@@ -66,7 +68,7 @@ def server(lab: Lab) -> None:
         if lab.settings["reader"] == "prompt":
             time.sleep(due + WAY + PONDER - time.monotonic())
             conn.recv(SEGMENT)
-        time.sleep(due + ALONE + WAY + PONDER - time.monotonic())
+        time.sleep(due + ALONE + WAY + PONDER_BURST - time.monotonic())
         conn.recv(segments * SEGMENT)
         _ask(conn)
     time.sleep(pair.LONG)
