@@ -340,7 +340,7 @@ def test_run_says_that_a_program_spins_that_sleeps_for_no_time(tmp_path: Path) -
     assert "waits" not in done.stdout
 
 
-def test_run_and_explore_say_that_a_program_spins_and_where(tmp_path: Path) -> None:
+def test_run_says_that_a_program_spins_and_where(tmp_path: Path) -> None:
     (tmp_path / "shop.py").write_text(SPINS)
     done = halfopen("run", "shop.py", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (1, "")
@@ -350,9 +350,6 @@ def test_run_and_explore_say_that_a_program_spins_and_where(tmp_path: Path) -> N
     assert "The run spins: more than 100000 events at the instant 0 ns" in done.stdout
     assert "recv in spins at shop.py:10" in " ".join(done.stdout.split())
     assert "waits" not in done.stdout
-    explored = halfopen("explore", "shop.py", cwd=tmp_path)
-    assert explored.returncode == 1
-    assert explored.stdout.startswith("error: the undisturbed run itself spins: more than 100000")
 
 
 def test_progress_is_shown_on_a_terminal_alone() -> None:
