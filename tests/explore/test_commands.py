@@ -340,6 +340,7 @@ def test_run_says_that_a_program_spins_that_sleeps_for_no_time(tmp_path: Path) -
     assert "waits" not in done.stdout
 
 
+@pytest.mark.once
 def test_run_says_that_a_program_spins_and_where(tmp_path: Path) -> None:
     (tmp_path / "shop.py").write_text(SPINS)
     done = halfopen("run", "shop.py", cwd=tmp_path)

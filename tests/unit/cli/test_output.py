@@ -92,6 +92,7 @@ def by_shell(*arguments: str, redirected: str) -> subprocess.CompletedProcess[st
     )
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "arguments",
     [["--help"], ["compare", "--rules"], *RUNNING],
@@ -103,6 +104,7 @@ def test_a_full_disk_is_told_in_a_line_and_is_no_finding(arguments: list[str]) -
     assert (done.returncode, done.stderr) == (3, said)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("arguments", "status"),
     [(["ask", "N18"], 3), (["ask", "N77"], 2), (["ask", "--variant", "x"], 2)],
@@ -111,6 +113,7 @@ def test_a_full_disk_for_both_streams_keeps_the_status(arguments: list[str], sta
     assert by_shell(*arguments, redirected=">/dev/full 2>&1").returncode == status
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("arguments", RUNNING, ids=lambda words: " ".join(words[:2]))
 def test_a_stream_that_was_closed_from_the_beginning_is_not_missed(arguments: list[str]) -> None:
     usual = by_shell(*arguments, redirected="")
