@@ -7,7 +7,7 @@ from textwrap import wrap
 from typing import Final, TypeAlias
 
 from halfopen.atlas.moments import Moment, Reader
-from halfopen.atlas.phrases import show_instant
+from halfopen.atlas.phrases import plural, show_instant
 from halfopen.atlas.runs import PROFILE, short_release
 from halfopen.base.value import value
 from halfopen.compare.rules import ALLOWED, LOOKS_MAX
@@ -123,19 +123,15 @@ def summary_line(comparisons: Sequence[Comparison], *, rows: int, calls: int, se
     differences = sum(len(compared.differences) for compared in comparisons)
     failed = sum(bool(compared.failed) for compared in comparisons)
     counted = [
-        _counted(rows, "row"),
-        _counted(len(comparisons), "variant"),
-        _counted(calls, "call"),
-        _counted(segments, "segment"),
-        _counted(differences, "difference"),
+        plural(rows, "row"),
+        plural(len(comparisons), "variant"),
+        plural(calls, "call"),
+        plural(segments, "segment"),
+        plural(differences, "difference"),
     ]
     again = sum(compared.looks > 1 for compared in comparisons)
     looked = f", {again} looked at again" if again else ""
     return ", ".join(counted) + looked + (f", {failed} failed" if failed else "")
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _headed(head: str, verdict: str) -> list[str]:

@@ -5,7 +5,7 @@ from textwrap import wrap
 from typing import Final
 
 from halfopen.atlas.ladder import both_ends, excerpt, ladder
-from halfopen.atlas.phrases import call_name, show_call
+from halfopen.atlas.phrases import call_name, plural, show_call
 from halfopen.atlas.waits import open_calls, who, with_waits, without_running
 from halfopen.base.units import S, show_duration
 from halfopen.explore.advice import TIMEOUT_NS, Advice
@@ -141,7 +141,8 @@ def _head(replayed: Replayed, ended_ns: int, waiting: Sequence[Waiting], *, at_r
     """Say how the run ended, and how many wait."""
     tasks = sum(bool(waits.task) for waits in waiting)
     threads = len(waiting) - tasks
-    counted = " and ".join(_counted(threads, "thread") + _counted(tasks, "task"))
+    parts = ((threads, "thread"), (tasks, "task"))
+    counted = " and ".join(plural(number, what) for number, what in parts if number)
     counted += " waits" if threads + tasks == 1 else " wait"
     ended = show_duration(ended_ns)
     if replayed.outcome.verdict == "spin":
@@ -185,10 +186,6 @@ def _one_waits(waits: Waiting, inside: CallEntry | None) -> str:
     shown = show_call(inside.call, inside.args)
     where = inside.where or "in a library"
     return f"{_name(waits)}  {where}  {shown}  since {show_duration(inside.t_ns)}"
-
-
-def _counted(number: int, what: str) -> list[str]:
-    return [f"{number} {what}{'' if number == 1 else 's'}"] if number else []
 
 
 def _counts(report: Report, took_s: float) -> str:

@@ -11,7 +11,7 @@ from typing import Final
 from halfopen.atlas.annotate import Seen
 from halfopen.atlas.excerpt import Line, counted, shortened, without_middle, without_repeats
 from halfopen.atlas.moments import Moment, Reader
-from halfopen.atlas.phrases import call_name, show_instant
+from halfopen.atlas.phrases import call_name, plural, show_instant
 from halfopen.base.units import S, show_duration
 from halfopen.record.trace import Trace
 from halfopen.wire.address import host_of
@@ -295,14 +295,10 @@ def _count(hidden: tuple[Moment, ...]) -> str:
     waited = {moment.call_id for moment in hidden if moment.kind in {"enter", "return"}}
     calls = len(waited) + sum(moment.times for moment in hidden if moment.kind == "call")
     if not segments:
-        return _plural(calls, "more call")
+        return plural(calls, "more call")
     octets = sum(seen.length for seen in segments)
-    said = f"{_plural(len(segments), 'more segment')}, {_plural(octets, 'byte')}"
-    return f"{said}, and {_plural(calls, 'call')}" if calls else said
-
-
-def _plural(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+    said = f"{plural(len(segments), 'more segment')}, {plural(octets, 'byte')}"
+    return f"{said}, and {plural(calls, 'call')}" if calls else said
 
 
 def _with_silences(moments: list[Moment], ended_ns: int) -> list[Moment]:

@@ -104,6 +104,11 @@ def show_instant(ns: int) -> str:
     return f"{ns / S:.3f} s"
 
 
+def plural(number: int, thing: str) -> str:
+    """Count things: ``1 call``, ``2 calls``."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
 def call_name(call: str) -> str:
     """Name a call as programs know it (``_accept`` is the C half of ``accept``)."""
     return call.lstrip("_")

@@ -44,9 +44,7 @@ class _Watch:
                 os.write(_STDERR, self._words(thread, frame).encode())
 
     def _words(self, thread: tasks.Thread, frame: FrameType | None) -> str:
-        path, line = places.innermost(frame)
-        if not path:
-            path, line = places.innermost_of_library(frame)
+        path, line = places.stands(frame)
         process = thread.process
         return (
             f"halfopen: {process.name} on {process.host.name} (thread {thread.name}) computes for"

@@ -29,7 +29,13 @@ def innermost(frame: FrameType | None) -> tuple[str, int]:
     return "", 0
 
 
-def innermost_of_library(frame: FrameType | None) -> tuple[str, int]:
+def stands(frame: FrameType | None) -> tuple[str, int]:
+    """Find where a thread stands: a line of its program, else the innermost of the library."""
+    path, line = innermost(frame)
+    return (path, line) if path else _innermost_of_library(frame)
+
+
+def _innermost_of_library(frame: FrameType | None) -> tuple[str, int]:
     """Walk outwards to the first frame that is not ours; ``("", 0)`` where there is none."""
     while frame is not None:
         path = frame.f_code.co_filename

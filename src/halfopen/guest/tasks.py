@@ -138,10 +138,7 @@ class Thread:
         if waiting is None or self.over:
             return None
         frame = self.frame()
-        path, number = places.innermost(frame)
-        own = bool(path)
-        if not own:
-            path, number = places.innermost_of_library(frame)
+        path, number = places.stands(frame)
         return Waiting(
             host=self.process.host.name,
             process=self.process.name,
@@ -152,7 +149,7 @@ class Thread:
             what=locks.meant(frame) if waiting.what == locks.LOCK else waiting.what,
             since_ns=self.since_ns,
             until_ns=waiting.deadline,
-            own=own,
+            own=bool(path) and places.is_program(path),
         )
 
     def frame(self) -> FrameType | None:
@@ -286,9 +283,7 @@ class Thread:
     def spin(self, limit: int, call: str) -> NoReturn:
         """Stop a program that calls for ever without time passing."""
         frame = sys._getframe()  # noqa: SLF001  the one way to the frames
-        path, line = places.innermost(frame)
-        if not path:
-            path, line = places.innermost_of_library(frame)
+        path, line = places.stands(frame)
         where = f"{call} in {self.image.name} at {places.show(path, line)}"
         self.carry(InstantLimitError(self.world.now, limit, where))
 
